@@ -1,0 +1,1 @@
+"""The records and arithmetic everyone shares: standard library and msgspec only, no I/O."""

@@ -1,0 +1,103 @@
+"""Everything that can go wrong for a reason outside our code.
+
+::
+
+    WeighbridgeError
+    ├── InputError              the user's words or files are at fault          (exit 2)
+    │   ├── FormatError         a file is not what it claims to be, or is damaged
+    │   ├── ConfigError         a configuration or suite file says something we cannot do
+    │   └── UnknownRunError     no run in the workspace goes by that name
+    └── ExternalError           something outside failed                        (exit 3)
+        ├── EndpointError       a server did not do what its protocol promises
+        │   ├── ConnectError    nobody answers there
+        │   ├── DeadlineError   it answers too slowly, or stopped answering
+        │   ├── StatusError     it answered with an error status
+        │   └── ProtocolError   it answered something that is not HTTP, JSON or an event stream
+        ├── EngineError         an engine could not be started or died
+        └── WorkspaceError      the workspace cannot be read or written
+
+A message is one sentence that says what happened and where; ``fix`` is one sentence that says what
+to do about it. ``str()`` joins both.
+"""
+
+from __future__ import annotations
+
+
+class WeighbridgeError(Exception):
+    """Root of all errors that a user may meet; anything else is a defect of ours."""
+
+    def __init__(self, message: str, *, fix: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.fix}".rstrip()
+
+
+class InputError(WeighbridgeError):
+    """The user's words or files are at fault."""
+
+
+class FormatError(InputError):
+    """A file is not what it claims to be, or is damaged."""
+
+
+class ConfigError(InputError):
+    """A configuration or suite file says something we cannot do."""
+
+
+class UnknownRunError(InputError):
+    """No run in the workspace goes by that name."""
+
+
+class ExternalError(WeighbridgeError):
+    """Something outside failed."""
+
+
+class EndpointError(ExternalError):
+    """A server did not do what its protocol promises.
+
+    ``kind`` is the short word under which load runs count such failures.
+    """
+
+    kind = "endpoint"
+
+
+class ConnectError(EndpointError):
+    """Nobody answers at that address."""
+
+    kind = "connect"
+
+
+class DeadlineError(EndpointError):
+    """The server answers too slowly, or stopped answering."""
+
+    kind = "timeout"
+
+
+class StatusError(EndpointError):
+    """The server answered with an error status."""
+
+    def __init__(self, message: str, *, status: int, fix: str = "") -> None:
+        super().__init__(message, fix=fix)
+        self.status = status
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        """The status as counted in load runs, e.g. ``http_500``."""
+        return f"http_{self.status}"
+
+
+class ProtocolError(EndpointError):
+    """The answer is not HTTP, not JSON, or not an event stream."""
+
+    kind = "protocol"
+
+
+class EngineError(ExternalError):
+    """An engine could not be started or died."""
+
+
+class WorkspaceError(ExternalError):
+    """The workspace cannot be read or written."""

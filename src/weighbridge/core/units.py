@@ -1,0 +1,91 @@
+"""Quantities as people read and write them. Sizes are binary (KiB, MiB, GiB), counts decimal."""
+
+from __future__ import annotations
+
+import re
+
+from weighbridge.core.errors import InputError
+
+KIB = 1024
+MIB = 1024**2
+GIB = 1024**3
+
+_BINARY = (("TiB", 1024**4), ("GiB", GIB), ("MiB", MIB), ("KiB", KIB))
+_DECIMAL = (("T", 10**12), ("B", 10**9), ("M", 10**6), ("K", 10**3))
+_SIZE_UNITS = {
+    "": 1,
+    "b": 1,
+    "k": KIB,
+    "kib": KIB,
+    "m": MIB,
+    "mib": MIB,
+    "g": GIB,
+    "gib": GIB,
+    "t": 1024**4,
+    "tib": 1024**4,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "tb": 10**12,
+}
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*")
+
+
+def format_bytes(count: float) -> str:
+    """A number of bytes in the largest binary unit that keeps it at or above one.
+
+    >>> format_bytes(1_622_016)
+    '1.55 MiB'
+    >>> format_bytes(512)
+    '512 B'
+    """
+    for unit, size in _BINARY:
+        if abs(count) >= size:
+            return f"{count / size:.2f} {unit}"
+    return f"{count:.0f} B"
+
+
+def format_count(count: float) -> str:
+    """A number of things in decimal units, as model cards write parameters.
+
+    >>> format_count(802_816)
+    '802.82K'
+    >>> format_count(27_000_000_000)
+    '27.00B'
+    """
+    for unit, size in _DECIMAL:
+        if abs(count) >= size:
+            return f"{count / size:.2f}{unit}"
+    return f"{count:.0f}"
+
+
+def parse_bytes(text: str) -> int:
+    """The number of bytes that ``text`` names: ``M`` and ``MiB`` are binary, ``MB`` is decimal.
+
+    >>> parse_bytes("96MiB")
+    100663296
+    >>> parse_bytes("2 GB")
+    2000000000
+
+    Raises:
+        InputError: the text is no size.
+    """
+    match = _SIZE.fullmatch(text)
+    unit = _SIZE_UNITS.get(match[2].lower()) if match else None
+    if match is None or unit is None:
+        raise InputError(f"{text!r} is not a size.", fix="Write for example 96MiB, 24GiB or 2GB.")
+    return int(float(match[1]) * unit)
+
+
+def parse_integers(text: str, *, what: str) -> tuple[int, ...]:
+    """Comma-separated positive integers, e.g. ``1,4,8``; ``what`` names them in the error.
+
+    Raises:
+        InputError: something in the list is not a positive integer.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise InputError(
+            f"{what} must be positive whole numbers, not {text!r}.", fix="Write for example 1,4,8."
+        )
+    return tuple(int(part) for part in parts)

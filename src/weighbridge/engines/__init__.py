@@ -1,0 +1,1 @@
+"""How to start, probe, describe and stop inference engines: one adapter per engine."""

@@ -1,0 +1,1 @@
+"""What did happen: load runs and evaluations, measured through the wire."""

@@ -1,0 +1,1 @@
+"""Evaluations: suites of items with known answers, run and scored item by item."""

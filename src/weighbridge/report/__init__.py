@@ -1,0 +1,1 @@
+"""Records to pages: Jinja templates, charts and tables, shared by files on disk and by the web."""

@@ -1,0 +1,1 @@
+"""The gateway that executes router.config.yaml."""

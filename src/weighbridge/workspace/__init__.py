@@ -1,0 +1,1 @@
+"""Where measurements live: a folder of runs with a SQLite index."""
