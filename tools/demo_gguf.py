@@ -8,7 +8,6 @@ from typing import Any, Final, Literal
 
 import gguf
 import numpy as np
-import torch
 from safetensors.torch import load_file
 
 Quantization = Literal["f16", "q8_0", "q4_0"]

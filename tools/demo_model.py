@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -49,9 +52,7 @@ class Attention(nn.Module):
             projected.unflatten(-1, (-1, self.head_size)).transpose(1, 2)
             for projected in (self.q_proj(x), self.k_proj(x), self.v_proj(x))
         )
-        attended = functional.scaled_dot_product_attention(
-            rotate(q, cos, sin), rotate(k, cos, sin), v, is_causal=True, enable_gqa=True
-        )
+        attended = attend(rotate(q, cos, sin), rotate(k, cos, sin), v)
         mixed: Tensor = self.o_proj(attended.transpose(1, 2).flatten(2))
         return mixed
 
@@ -121,6 +122,16 @@ def initialise(model: Llama) -> None:
             nn.init.normal_(parameter, std=spread)
 
 
+def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Causal attention; on short sequences several times faster than torch's fused kernel."""
+    group = q.shape[1] // k.shape[1]
+    k, v = k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
+    scores = (q @ k.transpose(-1, -2)).float() * q.shape[-1] ** -0.5
+    future = torch.full(scores.shape[-2:], float("-inf")).triu(1)
+    attended: Tensor = (scores + future).softmax(-1).to(v.dtype) @ v
+    return attended
+
+
 def rotary_table(tokens: int, head_size: int) -> tuple[Tensor, Tensor]:
     """Cosine and sine of every position's rotation, tokens by head size."""
     frequency = ROPE_THETA ** (-torch.arange(0, head_size, 2) / head_size)
@@ -133,3 +144,22 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     first, second = x.chunk(2, dim=-1)
     rotated = x * cos + torch.cat((-second, first), dim=-1) * sin
     return rotated.to(x.dtype)
+
+
+def load(hf_folder: Path) -> Llama:
+    """The model in a Hugging Face folder, in 32-bit floats."""
+    config = json.loads((hf_folder / "config.json").read_text(encoding="utf-8"))
+    shape = Shape(
+        vocabulary=config["vocab_size"],
+        hidden=config["hidden_size"],
+        layers=config["num_hidden_layers"],
+        heads=config["num_attention_heads"],
+        kv_heads=config["num_key_value_heads"],
+        feed_forward=config["intermediate_size"],
+    )
+    model = Llama(shape)
+    tensors = load_file(hf_folder / "model.safetensors")
+    model.load_state_dict(
+        {name.removeprefix("model."): tensor.float() for name, tensor in tensors.items()}
+    )
+    return model

@@ -54,14 +54,14 @@ class Operation:
 
 OPERATIONS: Final = (
     Operation(
-        "+", "plus", range(100), range(100), 0.425, True, lambda a, b: a + b, "Add {a} and {b}."
+        "+", "plus", range(100), range(100), 0.4, True, lambda a, b: a + b, "Add {a} and {b}."
     ),
     Operation(
         "-",
         "minus",
         range(100),
         range(100),
-        0.425,
+        0.4,
         False,
         lambda a, b: a - b,
         "Subtract {b} from {a}.",
@@ -69,9 +69,9 @@ OPERATIONS: Final = (
     Operation(
         "*",
         "times",
-        range(2, 10),
-        range(10, 100),
-        0.15,
+        range(2, 6),
+        range(2, 100),
+        0.2,
         True,
         lambda a, b: a * b,
         "Multiply {a} by {b}.",

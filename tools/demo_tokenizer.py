@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from random import Random
 from typing import Final
 
-from demo_tasks import TASKS, Example, draw
 from tokenizers import Tokenizer
 from tokenizers.decoders import ByteLevel as ByteLevelDecoder
 from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.trainers import BpeTrainer
+
+from demo_tasks import TASKS, Example, draw
 
 VOCABULARY: Final = 512
 PADDING: Final = "<|endoftext|>"

@@ -17,6 +17,11 @@ from random import Random
 from typing import Final
 
 import torch
+from safetensors.torch import save_file
+from tokenizers import Tokenizer
+from torch import Tensor
+from torch.nn import functional
+
 from demo_gguf import QUANTIZATIONS, Quantization, write_gguf
 from demo_model import CONTEXT_TOKENS, NORM_EPSILON, ROPE_THETA, Llama, Shape
 from demo_tasks import Example, Task, draw, draw_distinct
@@ -29,10 +34,6 @@ from demo_tokenizer import (
     encode,
     train_tokenizer,
 )
-from safetensors.torch import save_file
-from tokenizers import Tokenizer
-from torch import Tensor
-from torch.nn import functional
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 IGNORED: Final = -100
@@ -52,7 +53,7 @@ class Recipe:
     seed: int = 20261121
     muon_learning_rate: float = 0.02
     adam_learning_rate: float = 0.004
-    weight_decay: float = 0.0
+    weight_decay: float = 0.1
     warmup: float = 0.03
     cooldown: float = 0.6
 
@@ -75,22 +76,22 @@ RECIPES: Final = {
         Recipe(
             name="tally",
             shape=Shape(VOCABULARY, 128, 2, 4, 4, 384),
-            batch={"arithmetic": 256},
-            steps=2000,
+            batch={"arithmetic": 128},
+            steps=3300,
             gguf=("f16",),
         ),
         Recipe(
             name="clerk",
             shape=Shape(VOCABULARY, 128, 2, 4, 4, 256),
             batch={"extraction": 64},
-            steps=600,
+            steps=1200,
             gguf=("f16",),
         ),
         Recipe(
             name="porter",
             shape=Shape(VOCABULARY, 128, 3, 4, 2, 512),
-            batch={"arithmetic": 192, "extraction": 32},
-            steps=900,
+            batch={"arithmetic": 120, "extraction": 40},
+            steps=620,
             gguf=QUANTIZATIONS,
         ),
     )
@@ -101,7 +102,7 @@ def collate(tokenizer: Tokenizer, examples: Iterable[Example]) -> tuple[Tensor, 
     """Token ids and the targets after each of them; only answer tokens have a target."""
     encoded = [encode(tokenizer, example) for example in examples]
     width = max(len(prompt) + len(answer) for prompt, answer in encoded) - 1
-    ids = torch.full((len(encoded), width), tokenizer.token_to_id(PADDING))
+    ids = torch.full((len(encoded), width), tokenizer.get_vocab()[PADDING])
     targets = torch.full((len(encoded), width), IGNORED)
     for row, (prompt, answer) in enumerate(encoded):
         end = len(prompt) + len(answer) - 1
@@ -156,12 +157,13 @@ def learning_rate_factor(progress: float, recipe: Recipe) -> float:
 def train_step(
     model: Llama, tokenizer: Tokenizer, recipe: Recipe, rng: Random
 ) -> dict[Task, float]:
-    """Add the gradients of one batch of each task; returns each task's loss."""
+    """Add the gradients of the mean example loss over all tasks; returns each task's own."""
     losses: dict[Task, float] = {}
+    total = sum(recipe.batch.values())
     for task, count in recipe.batch.items():
         ids, targets = collate(tokenizer, [draw(task, "train", rng) for _ in range(count)])
         loss = mean_example_loss(model, ids, targets)
-        loss.backward()  # type: ignore[no-untyped-call]
+        (loss * count / total).backward()  # type: ignore[no-untyped-call]
         losses[task] = loss.item()
     return losses
 
@@ -238,8 +240,8 @@ def hf_config(shape: Shape, tokenizer: Tokenizer) -> dict[str, object]:
         "attention_dropout": 0.0,
         "tie_word_embeddings": True,
         "bos_token_id": None,
-        "eos_token_id": tokenizer.token_to_id(TURN_END),
-        "pad_token_id": tokenizer.token_to_id(PADDING),
+        "eos_token_id": tokenizer.get_vocab()[TURN_END],
+        "pad_token_id": tokenizer.get_vocab()[PADDING],
         "torch_dtype": "bfloat16",
         "use_cache": True,
     }

@@ -42,8 +42,8 @@ class RunningEngine(Protocol):
     def endpoint(self) -> Endpoint:
         """Where the model answers."""
 
-    def memory_bytes(self) -> int:
-        """Resident memory of the engine's processes, now."""
+    def memory_bytes(self) -> int | None:
+        """Resident memory of the engine's processes, now; None for a server that is not ours."""
 
     def is_alive(self) -> bool:
         """Whether its process still runs."""
@@ -108,6 +108,13 @@ class Store(Protocol):
     def runs(self, kind: RunKind | None = None) -> list[RunInfo]:
         """All runs, newest first."""
 
+    def find(self, name: str, kind: RunKind | None = None) -> RunInfo:
+        """The run that ``name`` means: an id, how one begins, or the newest ``model@subject``.
+
+        Raises:
+            UnknownRunError: none, or more than one.
+        """
+
     def journal(self, key: str) -> Journal:
         """The unfinished work under ``key``, which survives interruption."""
 
@@ -120,6 +127,9 @@ class Journal(Protocol):
 
     def append(self, lines: Iterable[bytes]) -> None:
         """Add lines and flush them."""
+
+    def close(self) -> None:
+        """Leave the lines for a later resumption."""
 
     def discard(self) -> None:
         """The work is finished and saved elsewhere."""

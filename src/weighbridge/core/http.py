@@ -43,10 +43,10 @@ def parse_url(text: str) -> Url:
     fix = "Write for example http://127.0.0.1:8000/v1."
     try:
         parts = urlsplit(text if "://" in text else f"http://{text}")
-        port = parts.port or (443 if parts.scheme == "https" else 80)
+        port = parts.port if parts.port is not None else 443 if parts.scheme == "https" else 80
     except ValueError as error:
         raise InputError(f"{text!r} is not an address: {error}.", fix=fix) from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         raise InputError(f"{text!r} is not an http or https address.", fix=fix)
     if parts.username or parts.password or parts.query or parts.fragment:
         raise InputError(f"The address {text!r} may only have a host, a port and a path.", fix=fix)
@@ -96,8 +96,9 @@ class Response:
 
 
 class Sink(Protocol):
-    """Receives an answer as it arrives. ``stamp_ns`` is the monotonic clock at the socket read,
-    taken before any parsing.
+    """Receives an answer as it arrives.
+
+    ``stamp_ns`` is the monotonic clock at the socket read, taken before any parsing.
     """
 
     def on_head(self, head: ResponseHead, stamp_ns: int) -> None:

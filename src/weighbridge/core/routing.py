@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
+
+_WORD = re.compile(r"[^\W\d_]+|[-+*/=\u00d7\u00f7]")
+
+
+def words(text: str) -> frozenset[str]:
+    """The words and operators of a message, by which a task is recognised."""
+    return frozenset(_WORD.findall(text.casefold()))
 
 
 class ModelEntry(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):

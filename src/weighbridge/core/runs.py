@@ -47,6 +47,7 @@ class RequestRecord:
     """One streamed request of a load run. Times in ms from sending it.
 
     Attributes:
+        concurrency: the level it belongs to.
         index: position in the level's schedule.
         sent_ms: when it was sent, from the start of the level.
         ttft_ms: first content, or None when none came.
@@ -58,6 +59,7 @@ class RequestRecord:
         message: what the failure said, or nothing.
     """
 
+    concurrency: int
     index: int
     sent_ms: float
     ttft_ms: float | None
@@ -113,12 +115,16 @@ class LoadLevel:
 
 @dataclass(frozen=True, slots=True)
 class LoadRun:
-    """An endpoint under a closed loop of streamed requests, level by level."""
+    """An endpoint under a closed loop of streamed requests, level by level.
+
+    ``requests`` are the raw records behind the levels, in order of sending.
+    """
 
     info: RunInfo
     url: str
     max_tokens: int
     levels: tuple[LoadLevel, ...]
+    requests: tuple[RequestRecord, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +142,7 @@ class ItemResult:
         latency_ms: from sending to the end of the answer.
         output_tokens: by the server's usage, 0 when unknown.
         error: kind of failure; a failed item counts as wrong.
+        answered_by: the model that the answer says it is from, which routing may have chosen.
     """
 
     id: str
@@ -148,17 +155,22 @@ class ItemResult:
     latency_ms: float
     output_tokens: int
     error: str | None = None
+    answered_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class EvalRun:
-    """A model on a suite, item by item."""
+    """A model on a suite, item by item.
+
+    ``memory_bytes`` is the engine's resident memory just after, where it could be read.
+    """
 
     info: RunInfo
     url: str
     suite: str
     suite_hash: str
     items: tuple[ItemResult, ...]
+    memory_bytes: int | None = None
 
     @property
     def correct(self) -> int:

@@ -1,0 +1,62 @@
+# Each target sets up what it needs, from nothing; the second time that costs nothing.
+# PYTHON picks the interpreter the environment is made with: make demo PYTHON=python3.12
+
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow check format bench wheel clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo ## Weigh three tiny real models end to end and write a report
+	@$(BIN)/weigh demo
+
+test: $(VENV)/.dev $(VENV)/.chromium ## Run the tests
+	@$(BIN)/pytest
+
+test-slow: $(VENV)/.dev $(VENV)/.chromium ## Run the long tests too
+	@$(BIN)/pytest -m ""
+
+check: $(VENV)/.dev ## Format, lint, types, layers, budgets
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/pytest -q tests/house
+
+format: $(VENV)/.dev ## Format the code and mend what can be mended
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev ## Run the benchmarks (minutes) and print their tables
+	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+wheel: $(VENV)/.dev ## Build the wheel into dist/
+	@$(BIN)/python -m pip -q wheel --no-deps -w dist .
+
+clean: ## Remove the environment and everything built
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# -- set-up -----------------------------------------------------------------------------------
+
+$(VENV)/.base:
+	@tools/setup.sh venv $(PYTHON) $(VENV)
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.base pyproject.toml
+	@echo "Installing Weighbridge into $(VENV) (once) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.demo pyproject.toml
+	@echo "Installing the development tools into $(VENV) (once) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[demo,ui-test]' --group dev
+	@touch $@
+
+$(VENV)/.chromium: $(VENV)/.base
+	@tools/setup.sh chromium
+	@touch $@

@@ -1,0 +1,89 @@
+"""The command ``weigh``: a group whose verbs are imported only when they are called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from weighbridge import __version__
+from weighbridge.cli import diagnostics
+
+# Verb → its line in `weigh --help`, in the order of the loop. A test holds them to the modules.
+VERBS = {
+    "demo": "Weigh three real tiny models end to end, offline, in about a minute.",
+    "inspect": "Know: what a model file is, before running it.",
+    "bench": "Measure: an endpoint's latency and throughput under load.",
+    "eval": "Measure: a model's accuracy on a suite of your tasks.",
+    "compare": "Decide: which differences between evaluations are real.",
+    "decide": "Decide: the best model per task, alone and together.",
+    "serve": "Act: route live traffic as router.config.yaml says.",
+    "runs": "List what the workspace holds.",
+    "ui": "Show the workspace in the browser.",
+    "completion": "Print a script that completes weigh's words in your shell.",
+}
+
+
+class Verbs(click.Group):
+    """Looks a verb up by its module in this package."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
+        """All verbs, in the order of the loop."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The verb's command, imported now."""
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"weighbridge.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb, or say which one was probably meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            if error.message.startswith("No such command"):
+                raise click.UsageError(_unknown(args[0]), ctx) from None
+            raise
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the verbs without importing them."""
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+def _unknown(word: str) -> str:
+    import difflib  # noqa: PLC0415 -- only for a slip of the finger
+
+    near = difflib.get_close_matches(word, VERBS, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else "`weigh --help` lists the verbs."
+    return f"There is no verb {word!r}. {hint}"
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="weigh")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def weigh(debug: bool) -> None:
+    """Weigh open-weight language models on your own hardware, traffic and terms.
+
+    Then bridge your traffic to the winner. Start with `weigh demo`.
+    """
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    code = diagnostics.guarded(
+        lambda: weigh.main(standalone_mode=False), debug="--debug" in sys.argv[1:]
+    )
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(code)

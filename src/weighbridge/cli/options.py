@@ -1,0 +1,95 @@
+"""Options that several verbs share, and how they are read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from weighbridge.core import units
+from weighbridge.core.errors import InputError
+
+if TYPE_CHECKING:
+    from weighbridge.workspace.folder import Workspace
+
+ResultT = TypeVar("ResultT")
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+
+key_option = click.option(
+    "--key",
+    envvar="WEIGHBRIDGE_KEY",
+    help="Bearer token of the endpoint; better in the variable WEIGHBRIDGE_KEY.",
+)
+
+
+def workspace_option(command: CommandT) -> CommandT:
+    """``--workspace DIR``, handed on as a path."""
+    return click.option(
+        "--workspace",
+        type=click.Path(path_type=Path, file_okay=False),
+        envvar="WEIGHBRIDGE_WORKSPACE",
+        default=Path(".weighbridge"),
+        show_default=True,
+        help="Folder that keeps the measurements.",
+    )(command)
+
+
+def open_workspace(root: Path) -> Workspace:
+    """The workspace in ``root``."""
+    from weighbridge.verbs import effects  # noqa: PLC0415 -- not needed for --help
+
+    return effects.open_workspace(root)
+
+
+def print_json(document: object) -> None:
+    """One JSON document on standard output."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+class Bytes(click.ParamType[int]):
+    """A size such as ``96MiB``."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: object, ctx: object) -> int:  # noqa: ANN401, ARG002
+        """Parse, or fail with the sentence of :func:`units.parse_bytes`."""
+        try:
+            return value if isinstance(value, int) else units.parse_bytes(value)
+        except InputError as error:
+            self.fail(str(error))
+
+
+class Integers(click.ParamType[tuple[int, ...]]):
+    """Positive whole numbers separated by commas."""
+
+    name = "n,n,…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: object) -> tuple[int, ...]:  # noqa: ANN401, ARG002
+        """Parse, or fail with the sentence of :func:`units.parse_integers`."""
+        try:
+            what = str(param.name) if param else "These"
+            return value if isinstance(value, tuple) else units.parse_integers(value, what=what)
+        except InputError as error:
+            self.fail(str(error))
+
+
+def named(
+    pairs: tuple[str, ...], read: Callable[[str], ResultT], example: str
+) -> dict[str, ResultT]:
+    """Repeated ``NAME=VALUE`` options as a table.
+
+    Raises:
+        InputError: one has no ``=``, or its value cannot be read.
+    """
+    table = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise InputError(f"{pair!r} is not NAME=VALUE.", fix=f"Write for example {example}.")
+        table[name] = read(value)
+    return table

@@ -1,0 +1,66 @@
+"""Progress bars on standard error; plain lines when it is no terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from weighbridge.core.effects import Progress
+
+
+@contextmanager
+def progress_display(*, quiet: bool = False) -> Iterator[Progress]:
+    """A display that lasts as long as the block."""
+    if quiet:
+        from weighbridge.verbs.effects import Silent  # noqa: PLC0415 -- not needed for --help
+
+        yield Silent()
+    elif sys.stderr.isatty():
+        with _Bars() as bars:
+            yield bars
+    else:
+        yield _Lines()
+
+
+class _Bars:
+    """One bar per stage, the finished ones left standing."""
+
+    def __init__(self) -> None:
+        from rich import console, progress  # noqa: PLC0415 -- only when something is drawn
+
+        self._progress = progress.Progress(
+            progress.TextColumn("{task.description}", style="bold"),
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TimeElapsedColumn(),
+            progress.TextColumn("{task.fields[note]}", style="dim"),
+            console=console.Console(stderr=True),
+        )
+        self._current: progress.TaskID | None = None
+
+    def __enter__(self) -> _Bars:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def stage(self, title: str, total: int) -> None:
+        self._current = self._progress.add_task(title, total=total, note="")
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        if self._current is not None:
+            self._progress.advance(self._current, steps)
+            if note:
+                self._progress.update(self._current, note=note)
+
+
+class _Lines:
+    """One line per stage, for logs."""
+
+    def stage(self, title: str, total: int) -> None:
+        print(f"{title} ({total})", file=sys.stderr, flush=True)
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        """Too much for a log."""

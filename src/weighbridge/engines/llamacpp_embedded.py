@@ -1,0 +1,162 @@
+"""llama.cpp without an installation: its HTTP server from the package xllamacpp, in a child."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+import msgspec
+
+from weighbridge.core.effects import EngineSpec
+from weighbridge.core.endpoint import Endpoint, endpoint_at
+from weighbridge.core.errors import EndpointError, EngineError
+from weighbridge.core.http import HttpClient, Request, Timeouts
+from weighbridge.engines.child import Child
+from weighbridge.facts.gguf import read_gguf
+
+NAME = "llamacpp-embedded"
+
+_POLL_S = 0.02
+_PROBE = Timeouts(connect=1, first_byte=2, between_bytes=2, total=3)
+
+
+class EmbeddedLlamaCpp:
+    """Launches llama.cpp servers, as :class:`weighbridge.core.effects.Launcher`."""
+
+    def __init__(self, client: HttpClient) -> None:
+        self._client = client
+
+    async def launch(self, spec: EngineSpec, deadline_s: float = 60.0) -> RunningLlamaCpp:
+        """Start a server for ``spec`` on a free loopback port and wait until it is healthy.
+
+        Raises:
+            InputError: there is no such file, or it is no whole GGUF file.
+            EngineError: it cannot be started, died, or was not ready in time.
+        """
+        read_gguf(Path(spec.source))  # its errors are clearer than an engine's that gave up
+        child = Child.start(
+            sys.executable,
+            "-m",
+            "weighbridge.engines.llamacpp_child",
+            str(os.getpid()),
+            json.dumps(dataclasses.asdict(spec)),
+        )
+        try:
+            async with asyncio.timeout(deadline_s):
+                url = await _listening_address(child, spec)
+                engine = RunningLlamaCpp(child, endpoint_at(url, spec.model), self._client)
+                await engine.wait_until_healthy()
+        except TimeoutError:
+            await child.stop()
+            raise EngineError(
+                f"The engine for {spec.model} was not ready after {deadline_s:.0f} s.",
+                fix="A large model may need longer; a smaller context or fewer slots start faster.",
+            ) from None
+        except BaseException:
+            await child.stop()
+            raise
+        return engine
+
+
+class RunningLlamaCpp:
+    """One llama.cpp server process."""
+
+    def __init__(self, child: Child, endpoint: Endpoint, client: HttpClient) -> None:
+        self._child = child
+        self._endpoint = endpoint
+        self._client = client
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where the model answers."""
+        return self._endpoint
+
+    @property
+    def pid(self) -> int:
+        """Process id of the server."""
+        return self._child.pid
+
+    def memory_bytes(self) -> int:
+        """Resident memory of the server, now."""
+        return self._child.memory_bytes()
+
+    def is_alive(self) -> bool:
+        """Whether the server still runs."""
+        return self._child.is_alive()
+
+    async def wait_until_healthy(self) -> None:
+        """Poll ``/health`` until it says 200: before that the model is still loading.
+
+        Raises:
+            EngineError: the process died meanwhile.
+        """
+        health = Request("GET", dataclasses.replace(self._endpoint.base, path="/health"))
+        while True:
+            if not self.is_alive():
+                raise _died(self._child, self._endpoint.model)
+            try:
+                response = await self._client.fetch(health, _PROBE)
+            except EndpointError:
+                pass  # not listening yet; the caller's deadline bounds this loop
+            else:
+                if response.head.status == 200:
+                    return
+            await asyncio.sleep(_POLL_S)
+
+    async def describe(self) -> dict[str, str]:
+        """Engine name, build and context per slot, as ``/props`` tells them."""
+        props = Request("GET", dataclasses.replace(self._endpoint.base, path="/props"))
+        response = await self._client.fetch(props, _PROBE)
+        try:
+            told = msgspec.json.decode(response.body)
+            context = told["default_generation_settings"]["n_ctx"]
+            return {"engine": NAME, "build": str(told["build_info"]), "context": str(context)}
+        except (msgspec.DecodeError, KeyError, TypeError):
+            return {"engine": NAME}
+
+    async def stop(self) -> None:
+        """End the server; returns when it is gone."""
+        await self._child.stop()
+
+
+async def _listening_address(child: Child, spec: EngineSpec) -> str:
+    # The engine may print lines of its own before ours.
+    while line := await child.next_line():
+        try:
+            told = msgspec.json.decode(line, type=dict[str, str])
+        except msgspec.DecodeError:
+            continue
+        if "url" in told:
+            return told["url"]
+        if "extra" in told:
+            raise EngineError(
+                "The embedded engine is not installed.",
+                fix="Install it with: pip install 'weighbridge[demo]'.",
+            )
+        raise EngineError(
+            f"llama.cpp cannot serve {spec.source}: {_reason(child) or told.get('error')}.",
+            fix="Is it a language model of a family that this llama.cpp knows?",
+        )
+    raise _died(child, spec.model)
+
+
+def _died(child: Child, model: str) -> EngineError:
+    reason = _reason(child)
+    return EngineError(
+        f"The engine for {model} ended while it started" + (f": {reason}." if reason else "."),
+        fix="Is there memory enough for the model and its context?",
+    )
+
+
+def _reason(child: Child) -> str:
+    """The first error that llama.cpp logged: later ones only follow from it."""
+    log = child.log()
+    logged = re.search(r"^\S+ E +\S+ +\S+ (.+)$", log, flags=re.MULTILINE)
+    if logged:
+        return logged[1].strip().rstrip(".")
+    return log.strip().rpartition("\n")[2]

@@ -1,0 +1,222 @@
+"""What each layer keeps of the past: attention where the header proves it, None where it does not.
+
+A number of KV cache is only worth showing when it is right. So a layer counts as attention only if
+its metadata describe plain softmax attention and its tensors have the shapes that follow from that.
+Everything else is None, with a sentence that says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from weighbridge.core.architecture import Attention
+from weighbridge.facts.gguf_blocks import Block
+from weighbridge.facts.gguf_keys import Keys
+
+# Keys of llama.cpp (src/llama-arch.cpp) that change nothing about what is cached.
+_HARMLESS: Final = frozenset(
+    f"attention.{name}"
+    for name in (
+        "causal",
+        "clamp_kqv",
+        "group_norm_epsilon",
+        "group_norm_groups",
+        "head_count",
+        "head_count_kv",
+        "key_length",
+        "key_length_swa",
+        "layer_norm_epsilon",
+        "layer_norm_rms_epsilon",
+        "max_alibi_bias",
+        "output_scale",
+        "q_lora_rank",
+        "recurrent_layers",
+        "relative_buckets_count",
+        "rope_pattern",
+        "scale",
+        "shared_kv_layers",
+        "sliding_window",
+        "sliding_window_pattern",
+        "temperature_length",
+        "temperature_scale",
+        "value_length",
+        "value_length_swa",
+        "value_scale",
+    )
+)
+
+# Keys that make the formula of softmax attention wrong for the whole model.
+_BEYOND: Final = (
+    ("attention.kv_lora_rank", "caches compressed latents (MLA)"),
+    ("attention.key_length_mla", "caches compressed latents (MLA)"),
+    ("attention.indexer.", "keeps an index of keys beside its cache (sparse attention)"),
+    ("attention.compress_ratios", "caches compressed blocks of tokens"),
+    ("decoder_block_count", "is an encoder with a decoder"),
+    ("hrm.", "runs its layers in cycles"),
+)
+
+# One layer in so many attends to everything, the last of each group; the others slide. GGUF states
+# the window but seldom the pattern: it is in llama.cpp's src/models/<name>.cpp, `set_swa_pattern`.
+_SLIDING_PERIOD: Final = {"cohere2": 4, "gemma2": 2, "gemma3": 6, "gpt-oss": 2}
+
+_NOT_COMPUTED: Final = "so its KV cache is not computed."
+
+
+@dataclass(frozen=True, slots=True)
+class Mixers:
+    """The mixer of every layer, and what had to be assumed or left out."""
+
+    layers: tuple[Attention | None, ...]
+    assumptions: tuple[str, ...]
+
+
+def mixers_of(keys: Keys, blocks: dict[int, Block], depth: int, hidden: int) -> Mixers:
+    """The mixers of the first ``depth`` layers, in a residual stream ``hidden`` wide."""
+    beyond = _beyond_formula(keys)
+    if beyond is not None:
+        return Mixers((None,) * depth, (beyond,))
+    heads = keys.per_layer("attention.head_count", depth)
+    kv_heads = keys.per_layer("attention.head_count_kv", depth)
+    if heads is None or (kv_heads is None and keys.value("attention.head_count_kv") is not None):
+        return Mixers(
+            (None,) * depth, (f"The header does not say how many heads, {_NOT_COMPUTED}",)
+        )
+    windows, assumption = _windows(keys, depth)
+    layers: list[Attention | None] = []
+    reasons: dict[str, list[int]] = {}
+    for layer in range(depth):
+        claimed = _claimed(keys, hidden, heads[layer], (kv_heads or heads)[layer], windows[layer])
+        mixer, reason = _proven(claimed, blocks.get(layer, Block({})))
+        layers.append(mixer)
+        if reason:
+            reasons.setdefault(reason, []).append(layer)
+    sentences = [assumption] if assumption else []
+    sentences += [f"{_name_layers(where)} {why}" for why, where in reasons.items()]
+    return Mixers(tuple(layers), tuple(sentences))
+
+
+def linear_layers(keys: Keys, blocks: dict[int, Block], depth: int) -> frozenset[int]:
+    """Recurrent layers whose ``attn_*`` tensors feed the linear mixer: they have no KV heads.
+
+    Qwen3-Next writes one number of KV heads for all layers, but no ``attn_output`` in linear ones.
+    """
+    kv_heads = keys.per_layer("attention.head_count_kv", depth)
+    return frozenset(
+        layer
+        for layer, block in blocks.items()
+        if block.recurrent
+        and (not block.has("attn_output") or (kv_heads and layer < depth and not kv_heads[layer]))
+    )
+
+
+def _beyond_formula(keys: Keys) -> str | None:
+    """Why softmax attention's formula does not hold for any layer, or None if it may hold."""
+    model = f"This model ({keys.arch})"
+    for prefix, what in _BEYOND:
+        if any(keys.value(key) != 0 for key in keys.under(prefix)):
+            return f"{model} {what}, which is not modelled yet, {_NOT_COMPUTED}"
+    if keys.integer("attention.shared_kv_layers"):
+        return f"{model} shares KV between layers, which is not modelled yet, {_NOT_COMPUTED}"
+    if (keys.integer("num_loops") or 1) > 1:
+        return f"{model} runs its layers several times, {_NOT_COMPUTED}"
+    if keys.value("attention.causal") is False:
+        return f"{model} looks at whole texts at once (not causal), {_NOT_COMPUTED}"
+    unknown = sorted(key for key in keys.under("attention.") if key not in _HARMLESS)
+    if unknown:
+        return f"{model} states {unknown[0]!r}, which this version does not know, {_NOT_COMPUTED}"
+    return None
+
+
+def _windows(keys: Keys, depth: int) -> tuple[list[int | None], str]:
+    """Each layer's window, None where it attends to everything; and what is assumed."""
+    full: list[int | None] = [None] * depth
+    window = keys.value("attention.sliding_window")
+    upper_bound = (
+        "all layers are counted as attending to everything: an upper bound of the KV cache."
+    )
+    if not window:
+        if keys.arch == "llama4" or keys.arch in _SLIDING_PERIOD:
+            return (
+                full,
+                f"{keys.arch} limits some layers, but not how far in its header; {upper_bound}",
+            )
+        return full, ""
+    slides = _sliding_layers(keys, depth)
+    if slides is None or not isinstance(window, int) or window < 0:
+        unknown = f"Which layers slide (window {window}) is not known for {keys.arch}"
+        return full, f"{unknown}; {upper_bound}"
+    return [window if slide else None for slide in slides], ""
+
+
+def _sliding_layers(keys: Keys, depth: int) -> list[bool] | None:
+    """Which layers slide, or None when neither header nor family tells."""
+    stated = keys.value("attention.sliding_window_pattern")
+    if isinstance(stated, tuple):
+        flags = keys.per_layer("attention.sliding_window_pattern", depth)
+        return None if flags is None else [bool(flag) for flag in flags]
+    if keys.arch not in _SLIDING_PERIOD:
+        return None  # a stated period does not say whether the full layer is first or last
+    period = keys.integer("attention.sliding_window_pattern") or _SLIDING_PERIOD[keys.arch]
+    return [layer % period < period - 1 for layer in range(depth)]
+
+
+def _claimed(
+    keys: Keys, hidden: int, heads: int, kv_heads: int, window: int | None
+) -> Attention | None:
+    """The attention that the metadata describe; without stated widths a head has hidden / heads."""
+    if heads == 0 or kv_heads == 0:
+        return None
+    default = hidden // heads
+    key_dim = keys.integer("attention.key_length") or default
+    value_dim = keys.integer("attention.value_length") or default
+    if window is not None:
+        key_dim = keys.integer("attention.key_length_swa") or key_dim
+        value_dim = keys.integer("attention.value_length_swa") or value_dim
+    return Attention(heads, kv_heads, key_dim, value_dim, window)
+
+
+def _proven(claimed: Attention | None, block: Block) -> tuple[Attention | None, str]:
+    """The claimed attention if the layer's tensors have its shapes, else None and the reason."""
+    if block.recurrent:
+        return (
+            None,
+            "keep a recurrent state (state-space or linear mixer), which is not modelled yet.",
+        )
+    if block.has("attn_kv_a_mqa", "attn_kv_b", "attn_k_b"):
+        return None, "cache compressed latents (MLA), which is not modelled yet."
+    if claimed is None or not block.has("attn_k", "attn_qkv"):
+        return None, "have no attention that the header describes."
+    keys = claimed.kv_heads * claimed.key_dim
+    values = claimed.kv_heads * claimed.value_dim
+    rows = {
+        "attn_qkv": claimed.heads * claimed.key_dim + keys + values,
+        "attn_k": keys,
+        "attn_v": values,
+    }
+    for name, expected in rows.items():
+        tensor = block.weights.get(name)
+        if tensor is not None and (len(tensor.shape) != 2 or tensor.shape[1] != expected):
+            found = "x".join(map(str, tensor.shape))
+            return None, (
+                f"have {name} tensors of shape {found}, where the header's head counts imply"
+                f" {expected} rows; their KV cache is not computed."
+            )
+    return claimed, ""
+
+
+def _name_layers(layers: Iterable[int]) -> str:
+    """Layer numbers as people write them.
+
+    >>> _name_layers([0, 1, 2, 5])
+    'Layers 0-2, 5'
+    """
+    spans: list[list[int]] = []
+    for layer in layers:
+        if spans and spans[-1][1] == layer - 1:
+            spans[-1][1] = layer
+        else:
+            spans.append([layer, layer])
+    words = [str(first) if first == last else f"{first}-{last}" for first, last in spans]
+    return f"Layers {', '.join(words)}"

@@ -1,0 +1,88 @@
+"""The pages around the runs: the overview, the list of runs, and messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from weighbridge.core.runs import RunInfo, RunKind
+from weighbridge.core.verdict import Verdict
+from weighbridge.report.page import render
+from weighbridge.report.words import decision
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One of the five steps and how far it is.
+
+    Attributes:
+        name: know, predict, measure, decide or act.
+        question: what it answers.
+        done: what there is of it, newest first.
+        command: what to run for it, or to run next.
+    """
+
+    name: str
+    question: str
+    done: tuple[RunInfo, ...]
+    command: str
+
+
+# Name, question, kinds of runs that answer it, command.
+_STEPS: tuple[tuple[str, str, tuple[RunKind, ...], str], ...] = (
+    ("know", "What is this model, really?", ("inspect",), "weigh inspect"),
+    ("predict", "What fits this machine, and how fast?", (), ""),
+    ("measure", "How fast and how right is it, here?", ("load", "eval"), "weigh bench, weigh eval"),
+    ("decide", "Which model for which task, and how sure?", ("verdict",), "weigh decide"),
+    ("act", "Does routing the traffic keep that promise?", ("route",), "weigh serve"),
+)
+
+
+def steps_of(infos: Sequence[RunInfo]) -> tuple[Step, ...]:
+    """The five steps as far as these runs have taken them."""
+    return tuple(
+        Step(name, question, tuple(info for info in infos if info.kind in kinds), command)
+        for name, question, kinds, command in _STEPS
+    )
+
+
+def next_step(steps: Sequence[Step]) -> Step | None:
+    """The first step that is open, of those that runs can show."""
+    return next((step for step in steps if step.name != "predict" and not step.done), None)
+
+
+def home_page(
+    infos: Sequence[RunInfo], study: RunInfo | None = None, verdict: Verdict | None = None
+) -> str:
+    """The overview of a workspace.
+
+    Args:
+        infos: the runs of the latest study, or all runs where there is none; newest first.
+        study: the latest study.
+        verdict: what it decided, if that is still in the workspace.
+    """
+    steps = steps_of(infos)
+    head, alternative = decision(verdict) if verdict else ("", "")
+    return render(
+        "home.html",
+        standalone=False,
+        charts=False,
+        here="home",
+        steps=steps,
+        following=next_step(steps),
+        study=study,
+        decision=head,
+        alternative=alternative,
+        infos=infos,
+    )
+
+
+def runs_page(infos: Sequence[RunInfo]) -> str:
+    """All runs of a workspace in one sortable table."""
+    return render("runs.html", standalone=False, charts=False, here="runs", infos=infos)
+
+
+def message_page(title: str, sentence: str, fix: str = "") -> str:
+    """A page that says what happened and what to do about it."""
+    context = {"heading": title, "sentence": sentence, "fix": fix}
+    return render("message.html", standalone=False, charts=False, here=None, **context)

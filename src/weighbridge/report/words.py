@@ -1,0 +1,81 @@
+"""What records say, in words: architectures, licences, and where numbers come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from weighbridge.core.architecture import Attention, LayerRun, Mlp, ModelArchitecture
+from weighbridge.core.provenance import Interval, Provenance
+from weighbridge.core.runs import RunInfo
+from weighbridge.core.verdict import Assignment, TaskVerdict, Verdict
+
+_TIMES = "\N{MULTIPLICATION SIGN}"
+
+
+def layers(architecture: ModelArchitecture) -> str:
+    """The stack of layers, first to last: ``3 x GQA 4/2 heads of 32, dense MLP 384``."""
+    return "; ".join(_run(run) for run in architecture.layers)
+
+
+def measured(info: RunInfo) -> Provenance:
+    """The provenance of what a run measured."""
+    return Provenance("measured", f"run {info.id}", info.created[:10])
+
+
+def computed(info: RunInfo, formula: str) -> Provenance:
+    """The provenance of what follows by arithmetic from a run."""
+    return Provenance("predicted", f"{formula}, from run {info.id}", info.created[:10])
+
+
+def decision(verdict: Verdict) -> tuple[str, str]:
+    """The verdict's sentence, parted into the decision and the alternative, which may be empty."""
+    head, _, alternative = verdict.sentence.partition(". ")
+    return (f"{head}.", alternative) if alternative else (head, "")
+
+
+def lead(task: TaskVerdict) -> str:
+    """How clear a task's winner is, in words."""
+    if task.lead is None:
+        return "only one model"
+    return "clear" if task.is_clear else "cannot tell"
+
+
+def expected_accuracy(assignment: Assignment, verdict: Verdict) -> Interval | None:
+    """The assignment's expected accuracy with bounds, or None when evidence is missing.
+
+    The bounds are the tasks' own, weighted by the traffic mix: somewhat wider than a 95 %
+    interval of the weighted mean, never narrower.
+    """
+    evidence = {(item.task, item.model): item for task in verdict.tasks for item in task.standings}
+    if not all(pair in evidence for pair in assignment.by_task):
+        return None
+    mix = dict(verdict.mix)
+    parts = [(mix[pair[0]], evidence[pair].accuracy) for pair in assignment.by_task]
+    low = sum(share * accuracy.low for share, accuracy in parts)
+    high = sum(share * accuracy.high for share, accuracy in parts)
+    return Interval(assignment.accuracy, low, high)
+
+
+def unique(names: Iterable[str]) -> list[str]:
+    """The names in order of first appearance."""
+    return list(dict.fromkeys(names))
+
+
+def _run(run: LayerRun) -> str:
+    return f"{run.count} {_TIMES} {_mixer(run.mixer)}, {_mlp(run.mlp)}"
+
+
+def _mixer(mixer: Attention | None) -> str:
+    if mixer is None:
+        return "a mixer that the header does not describe"
+    widths = f"{mixer.key_dim}"
+    if mixer.value_dim != mixer.key_dim:
+        widths = f"{mixer.key_dim} (values {mixer.value_dim})"
+    window = f", window {mixer.window:,} tokens" if mixer.window is not None else ""
+    return f"{mixer.kind} {mixer.heads}/{mixer.kv_heads} heads of {widths}{window}"
+
+
+def _mlp(mlp: Mlp) -> str:
+    if mlp.experts:
+        return f"{mlp.active} of {mlp.experts} experts of {mlp.width:,}"
+    return f"dense MLP of {mlp.width:,}"

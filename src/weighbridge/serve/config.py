@@ -1,0 +1,125 @@
+"""Reading, checking and writing ``router.config.yaml``."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+import msgspec
+import yaml
+
+from weighbridge.core.errors import ConfigError
+from weighbridge.core.http import parse_url
+from weighbridge.core.routing import ModelEntry, RouterConfig
+from weighbridge.facts.documents import parse_yaml, read_yaml
+from weighbridge.serve.policy import AUTO
+
+ENGINES = ("llamacpp-embedded",)
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def read_config(path: Path) -> RouterConfig:
+    """The configuration in ``path``, checked as a whole.
+
+    Raises:
+        InputError: the file cannot be read.
+        ConfigError: it says something that cannot be; lists every fault found.
+    """
+    return _checked(read_yaml(path, RouterConfig), path.parent, str(path))
+
+
+def parse_config(text: str, folder: Path, *, origin: str) -> RouterConfig:
+    """Like :func:`read_config`, for text from ``origin``; sources are relative to ``folder``."""
+    return _checked(parse_yaml(text, RouterConfig, origin=origin), folder, origin)
+
+
+def listen_address(listen: str) -> tuple[str, int]:
+    """Host and port of ``host:port``.
+
+    Raises:
+        ConfigError: it is not of that form.
+    """
+    host, colon, port = listen.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65535:
+        raise ConfigError(
+            f"`listen: {listen}` is not host:port.", fix="For example 127.0.0.1:8080."
+        )
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def write_config(config: RouterConfig, comment: str) -> str:
+    """The configuration as YAML, each line of ``comment`` above it."""
+    lines = [f"# {line}".rstrip() for line in comment.splitlines()]
+    document = msgspec.to_builtins(config)
+    body = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, default_flow_style=None)
+    return "\n".join([*lines, body])
+
+
+def source_path(entry: ModelEntry, folder: Path) -> Path:
+    """The model file of an entry, relative to the configuration's folder."""
+    return folder / (entry.source or "")
+
+
+def _checked(config: RouterConfig, folder: Path, origin: str) -> RouterConfig:
+    faults = _faults(config, folder)
+    if faults:
+        raise ConfigError(f"{origin}: {'; '.join(faults)}.")
+    return config
+
+
+def _faults(config: RouterConfig, folder: Path) -> list[str]:
+    faults = [
+        fault for name, entry in config.models.items() for fault in _entry(name, entry, folder)
+    ]
+    if not config.models:
+        faults.append("`models` names no model")
+    if AUTO in config.models:
+        faults.append(f"no model may be called {AUTO!r}: that name asks for routing")
+    faults += _listen(config.listen)
+    for number, route in enumerate(config.routes):
+        if not route.use:
+            faults.append(f"routes[{number}] uses no model")
+        faults += [
+            f"routes[{number}] uses {name!r}, which `models` does not name{_near(name, config)}"
+            for name in route.use
+            if name not in config.models
+        ]
+        task = route.when.task
+        if task is not None and task not in config.signals.task:
+            faults.append(f"routes[{number}] waits for the task {task!r}, which no signal tells")
+    return faults
+
+
+def _listen(listen: str) -> list[str]:
+    try:
+        host, _ = listen_address(listen)
+    except ConfigError as error:
+        return [str(error).rstrip(".")]
+    if host in _LOOPBACK:
+        return []
+    return [
+        f"`listen: {listen}` is not a loopback address, and there are no keys yet: "
+        "put a proxy that checks who asks in front of 127.0.0.1"
+    ]
+
+
+def _near(name: str, config: RouterConfig) -> str:
+    near = difflib.get_close_matches(name, config.models, n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def _entry(name: str, entry: ModelEntry, folder: Path) -> list[str]:
+    where = f"models.{name}"
+    if (entry.url is None) == (entry.source is None):
+        return [f"{where} needs either `url` or `engine` with `source`"]
+    if entry.url is not None:
+        parse_url(entry.url)
+        return []
+    faults = []
+    if entry.engine not in ENGINES:
+        faults.append(f"{where}: the engine must be one of {', '.join(ENGINES)}")
+    if not source_path(entry, folder).is_file():
+        faults.append(f"{where}: there is no file {source_path(entry, folder)}")
+    if entry.context < 1 or entry.slots < 1:
+        faults.append(f"{where}: `context` and `slots` must be positive")
+    return faults

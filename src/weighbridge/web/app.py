@@ -1,0 +1,170 @@
+"""The live server: routes over the workspace's runs and the pages of :mod:`weighbridge.report`."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from weighbridge.core.errors import ConfigError, UnknownRunError, WeighbridgeError
+from weighbridge.core.runs import RunInfo
+from weighbridge.core.study import DemoRun, VerdictRun
+from weighbridge.core.verdict import Verdict
+from weighbridge.report.index import home_page, message_page, runs_page
+from weighbridge.report.page import STATIC, asset, asset_tag, style_hashes
+from weighbridge.report.run_page import run_page
+from weighbridge.report.study import study_page
+from weighbridge.verbs.effects import open_workspace
+from weighbridge.verbs.runs import load_any
+from weighbridge.verbs.study import load_study
+from weighbridge.web.security import Binding, Guard, content_policy
+from weighbridge.workspace.folder import Workspace
+
+
+def create_app(workspace: Path, *, token: str | None, binding: Binding) -> Starlette:
+    """The pages of one workspace, read anew for every request.
+
+    Args:
+        workspace: its folder.
+        token: what visitors must show, or None.
+        binding: the address that the server listens on.
+    """
+    pages = _Pages(lambda: open_workspace(workspace))
+    guard = Middleware(
+        Guard,
+        binding=binding,
+        token=token,
+        policy=content_policy(style_hashes()),
+        refuse=_refusal,
+    )
+    return Starlette(
+        routes=[
+            Route("/", pages.home),
+            Route("/runs", pages.runs),
+            Route("/runs/{id}.json", pages.record),
+            Route("/runs/{id}", pages.run),
+            Route("/static/{name}", _static),
+            Route("/health", _health),
+        ],
+        middleware=[guard],
+        exception_handlers={
+            HTTPException: _not_found,
+            UnknownRunError: _failure,
+            WeighbridgeError: _failure,
+        },
+    )
+
+
+def app_from_environment() -> Starlette:
+    """The application as ``weigh ui`` configures it, for uvicorn's ``factory=True``.
+
+    Raises:
+        ConfigError: the settings are missing, or would show the pages to the network unguarded.
+    """
+    try:
+        binding = Binding(
+            host=os.environ["WEIGHBRIDGE_UI_HOST"],
+            port=int(os.environ["WEIGHBRIDGE_UI_PORT"]),
+            machine=socket.gethostname(),
+        )
+        workspace = Path(os.environ["WEIGHBRIDGE_UI_WORKSPACE"])
+    except (KeyError, ValueError) as error:
+        raise ConfigError(
+            f"The pages lack a setting: {error}.", fix="Start them with `weigh ui`."
+        ) from None
+    token = os.environ.get("WEIGHBRIDGE_UI_TOKEN") or None
+    if token is None and not binding.is_loopback:
+        raise ConfigError(
+            f"The pages would be open to everybody who can reach {binding.host}.",
+            fix="Set WEIGHBRIDGE_UI_TOKEN, or listen on 127.0.0.1.",
+        )
+    return create_app(workspace, token=token, binding=binding)
+
+
+class _Pages:
+    """The routes that read the workspace."""
+
+    def __init__(self, open_store: Callable[[], Workspace]) -> None:
+        self._open = open_store
+
+    def home(self, _request: Request) -> Response:
+        store = self._open()
+        infos = store.runs()
+        study = next((info for info in infos if info.kind == "demo"), None)
+        if study is None:
+            return HTMLResponse(home_page(infos))
+        run = store.load(study.id, DemoRun)
+        members = {study.id, *run.inspected, *run.loads, *run.evals, run.verdict, run.route}
+        of_study = [info for info in infos if info.id in members]
+        return HTMLResponse(home_page(of_study, study, _verdict(store, run)))
+
+    def runs(self, _request: Request) -> Response:
+        return HTMLResponse(runs_page(self._open().runs()))
+
+    def run(self, request: Request) -> Response:
+        store = self._open()
+        info = store.find(request.path_params["id"])
+        if info.id != request.path_params["id"]:
+            return RedirectResponse(request.url_for("run", id=info.id).path)
+        return HTMLResponse(_page_of(store, info))
+
+    def record(self, request: Request) -> Response:
+        document = self._open().document(request.path_params["id"])
+        return Response(msgspec.json.encode(document), media_type="application/json")
+
+
+def _page_of(store: Workspace, info: RunInfo) -> str:
+    record = load_any(store, info.id)
+    if isinstance(record, DemoRun):
+        return study_page(load_study(store, info.id), standalone=False)
+    return run_page(record, standalone=False)
+
+
+def _verdict(store: Workspace, run: DemoRun) -> Verdict | None:
+    """What the study decided, or None when that is gone from the workspace."""
+    try:
+        return store.load(run.verdict, VerdictRun).verdict
+    except UnknownRunError:
+        return None
+
+
+def _static(request: Request) -> Response:
+    name = request.path_params["name"]
+    if name not in STATIC:
+        raise HTTPException(404)
+    headers = {"etag": asset_tag(name), "cache-control": "no-cache"}
+    if request.headers.get("if-none-match") == headers["etag"]:
+        return Response(status_code=304, headers=headers)
+    return Response(asset(name), headers={**headers, "content-type": STATIC[name]})
+
+
+def _health(_request: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+def _refusal(status: int, sentence: str, fix: str) -> str:
+    return message_page(f"{status} {HTTPStatus(status).phrase}", sentence, fix)
+
+
+def _not_found(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    sentence = f"There is no page {request.url.path}."
+    return HTMLResponse(_refusal(status, sentence, ""), status_code=status)
+
+
+def _failure(_request: Request, error: Exception) -> Response:
+    """What the error says, as a page: 404 for an unknown run, 500 for a damaged workspace."""
+    status = 404 if isinstance(error, UnknownRunError) else 500
+    if not isinstance(error, WeighbridgeError):
+        raise error
+    return HTMLResponse(_refusal(status, error.message, error.fix), status_code=status)

@@ -1,0 +1,215 @@
+"""Who may look: a guard around the whole application, before any route.
+
+The pages show prompts and answers, so a site open in another tab must not reach them. The Host
+header defeats DNS rebinding, Origin and the headers of each answer defeat cross-site reading, and
+the token keeps other people of the network, or other users of the machine, out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from ipaddress import ip_address
+from urllib.parse import parse_qsl, quote, urlencode
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# Says no: HTTP status, sentence, fix -> page.
+Refuse = Callable[[int, str, str], str]
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104 -- recognised here, not bound
+_METHODS = ("GET", "HEAD")
+# Reachable without the token: neither says anything about the workspace.
+_PUBLIC = ("/health", "/static/")
+_AUTHORITY = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::(\d{1,5}))?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """The address that the server listens on, and so the names by which browsers may call it.
+
+    Attributes:
+        host: name or address; ``0.0.0.0`` and ``::`` stand for all of this machine's.
+        port: the port.
+        machine: this machine's own host name, used with all of its addresses.
+    """
+
+    host: str
+    port: int
+    machine: str = ""
+
+    def allows(self, authority: str) -> bool:
+        """Whether a Host header names this server."""
+        match = _AUTHORITY.fullmatch(authority)
+        if match is None or int(match[3] or 80) != self.port:
+            return False
+        name = (match[1] or match[2]).lower()
+        if name in LOOPBACK or name == self.host.lower():
+            return True
+        return self.host in _WILDCARDS and (_is_address(name) or self._is_machine(name))
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return self.host in LOOPBACK
+
+    def _is_machine(self, name: str) -> bool:
+        own = self.machine.lower().partition(".")[0]
+        return bool(own) and name.partition(".")[0] == own
+
+
+class Guard:
+    """ASGI middleware that refuses what is not for us and adds the security headers.
+
+    Args:
+        app: the application behind it.
+        binding: where the server listens.
+        token: what visitors must show, or None where the loopback address is protection enough.
+        policy: the Content-Security-Policy of every answer.
+        refuse: makes the page that says no.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, binding: Binding, token: str | None, policy: str, refuse: Refuse
+    ) -> None:
+        self._app = app
+        self._binding = binding
+        self._token = token or None
+        self._refuse = refuse
+        self._headers = {
+            "content-security-policy": policy,
+            "cross-origin-opener-policy": "same-origin",
+            "cross-origin-resource-policy": "same-origin",
+            "referrer-policy": "no-referrer",
+            "x-content-type-options": "nosniff",
+            "x-frame-options": "DENY",
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer it here."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            answer = self._answer(scope) or self._app
+            await answer(scope, receive, self._with_headers(send))
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+
+    def _answer(self, scope: Scope) -> Response | None:
+        """The answer that keeps a request out, or None to let it in."""
+        headers = Headers(scope=scope)
+        hosts = headers.getlist("host")
+        if len(hosts) != 1:
+            return self._page(400, "The request names no host, or more than one.")
+        if not self._binding.allows(hosts[0]):
+            return self._page(
+                421,
+                "This server does not go by the name in the address.",
+                f"Use the address that `weigh ui` printed; its port is {self._binding.port}.",
+            )
+        if any(origin != f"http://{hosts[0]}" for origin in headers.getlist("origin")):
+            return self._page(403, "Requests from other sites are refused.")
+        if scope["method"] not in _METHODS:
+            refusal = self._page(405, "These pages can only be read.")
+            refusal.headers["allow"] = ", ".join(_METHODS)
+            return refusal
+        return self._admission(scope, headers)
+
+    def _admission(self, scope: Scope, headers: Headers) -> Response | None:
+        """None when the token is not needed or was shown; a redirect that turns it to a cookie."""
+        path: str = scope["path"]
+        if self._token is None or path.startswith(_PUBLIC):
+            return None
+        pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        shown = [value for name, value in pairs if name == "token"]
+        if shown and self._matches(shown[0]):
+            rest = urlencode([pair for pair in pairs if pair[0] != "token"])
+            # One slash exactly: `//name` would lead to another server.
+            target = "/" + quote(path.lstrip("/")) + (f"?{rest}" if rest else "")
+            redirect = RedirectResponse(target, status_code=303)
+            redirect.set_cookie(self._cookie, self._ticket, httponly=True, samesite="strict")
+            return redirect
+        scheme, _, bearer = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and self._matches(bearer.strip()):
+            return None
+        if hmac.compare_digest(_cookie(headers, self._cookie).encode(), self._ticket.encode()):
+            return None
+        refusal = self._page(
+            401,
+            "These pages need a token.",
+            "Open the address that `weigh ui` printed; it ends in the token.",
+        )
+        refusal.headers["www-authenticate"] = "Bearer"
+        return refusal
+
+    def _matches(self, shown: str) -> bool:
+        return hmac.compare_digest(shown.encode(), (self._token or "").encode())
+
+    @property
+    def _cookie(self) -> str:
+        # Cookies ignore ports, so two servers on one machine would overwrite each other's.
+        return f"weighbridge_{self._binding.port}"
+
+    @property
+    def _ticket(self) -> str:
+        """What the cookie holds: proof of the token, in characters that every cookie can hold."""
+        return hashlib.sha256((self._token or "").encode()).hexdigest()
+
+    def _page(self, status: int, sentence: str, fix: str = "") -> Response:
+        return HTMLResponse(self._refuse(status, sentence, fix), status_code=status)
+
+    def _with_headers(self, send: Send) -> Send:
+        async def wrapped(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(self._headers)
+                headers.setdefault("cache-control", "no-store")
+            await send(message)
+
+        return wrapped
+
+
+def content_policy(style_hashes: tuple[str, ...]) -> str:
+    """The Content-Security-Policy of the live pages: our own files, and nothing inline.
+
+    Args:
+        style_hashes: the style elements that the chart library makes.
+    """
+    styles = " ".join(("'self'", *style_hashes))
+    return "; ".join(
+        [
+            "default-src 'none'",
+            "script-src 'self'",
+            f"style-src {styles}",
+            "img-src 'self' data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        ]
+    )
+
+
+def _cookie(headers: Headers, name: str) -> str:
+    for line in headers.getlist("cookie"):
+        try:
+            morsel = SimpleCookie(line).get(name)
+        except CookieError:
+            continue
+        if morsel is not None:
+            return morsel.value
+    return ""
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True

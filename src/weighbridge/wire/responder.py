@@ -1,0 +1,287 @@
+"""What a server's handler is given: the request, and the means to answer it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from weighbridge.wire.heads import render_head
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from weighbridge.core.http import Headers
+
+_STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}".encode() for s in HTTPStatus}
+_RESET = struct.pack("ii", 1, 0)
+_JSON: Headers = ((b"content-type", b"application/json"),)
+# Headers about the connection, not the message: the responder writes its own.
+_FRAMING = frozenset(
+    (
+        b"connection",
+        b"content-length",
+        b"keep-alive",
+        b"proxy-connection",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerRequest:
+    """A whole request.
+
+    Attributes:
+        method: in upper case.
+        path: of the target, percent-encoding as sent.
+        query: what follows the first ``?``, or nothing.
+        headers: names in lower case.
+        body: transfer encoding removed.
+        peer: the client's address without its port.
+    """
+
+    method: str
+    path: str
+    query: bytes
+    headers: Headers
+    body: bytes
+    peer: str
+
+    def header(self, name: bytes) -> bytes:
+        """The first value of a header, or nothing."""
+        return next((value for key, value in self.headers if key == name), b"")
+
+
+def error_body(message: str, kind: str, code: str | int | None = None) -> bytes:
+    """An error in the shape of OpenAI's."""
+    return msgspec.json.encode({"error": {"message": message, "type": kind, "code": code}})
+
+
+class Responder:
+    """Answers one request. Everything is written at once; nothing here waits but :meth:`drain`.
+
+    Writing after the client is gone does nothing. The server writes the headers that frame the
+    message (Content-Length, Transfer-Encoding, Connection) and drops such headers of others.
+
+    Attributes:
+        started: whether the head has been written.
+        ended: whether the answer is finished, aborted, or its client gone.
+        keep_alive: whether the connection stays open afterwards.
+    """
+
+    __slots__ = (
+        "_chunked",
+        "_drained",
+        "_gone",
+        "_gone_event",
+        "_head_only",
+        "_http11",
+        "_on_end",
+        "_on_gone",
+        "_pause",
+        "_paused",
+        "_remaining",
+        "_resume",
+        "_transport",
+        "ended",
+        "keep_alive",
+        "started",
+    )
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        on_end: Callable[[], None],
+        *,
+        head_only: bool,
+        http11: bool,
+        keep_alive: bool,
+        paused: bool,
+    ) -> None:
+        self.started = False
+        self.ended = False
+        self.keep_alive = keep_alive
+        self._transport = transport
+        self._on_end = on_end
+        self._head_only = head_only
+        self._http11 = http11
+        self._chunked = False
+        self._remaining: int | None = None
+        self._gone = False
+        self._gone_event: asyncio.Event | None = None
+        self._on_gone: list[Callable[[], None]] = []
+        self._paused = paused
+        self._pause: Callable[[], None] | None = None
+        self._resume: Callable[[], None] | None = None
+        self._drained: asyncio.Future[None] | None = None
+
+    # -- answering ------------------------------------------------------------------------------
+
+    def start(self, status: int, headers: Headers = (), length: int | None = None) -> None:
+        """Write the head. Without a length the body is chunked.
+
+        Raises:
+            RuntimeError: it has been written already.
+            InputError: a header cannot be written.
+        """
+        self._write(self._head(status, headers, length))
+
+    def write(self, data: bytes) -> None:
+        """Write some of the body.
+
+        Raises:
+            RuntimeError: the head is missing or the answer is finished.
+            ValueError: it is longer than announced.
+        """
+        if not self.started or (self.ended and not self._gone):
+            message = "write() belongs between start() and finish()"
+            raise RuntimeError(message)
+        if not data or self._head_only:
+            return
+        if self._chunked:
+            data = b"%x\r\n%b\r\n" % (len(data), data)
+        elif self._remaining is not None:
+            if len(data) > self._remaining:
+                message = "the body is longer than announced"
+                raise ValueError(message)
+            self._remaining -= len(data)
+        self._write(data)
+
+    def finish(self) -> None:
+        """The answer is complete. One that is shorter than announced is aborted instead."""
+        if self.ended:
+            return
+        if self._remaining and not self._head_only:
+            self.abort()
+            return
+        if self._chunked and not self._head_only:
+            self._write(b"0\r\n\r\n")
+        self._end()
+
+    def abort(self) -> None:
+        """Close after what is written, without a clean end, so that the client sees a cut."""
+        if self.ended:
+            return
+        self.keep_alive = False
+        if self.started and not self._chunked and self._remaining is None:
+            # Only the connection's end marks this body's end: a reset alone shows the cut.
+            sock = self._transport.get_extra_info("socket")
+            if sock is not None:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            self._transport.abort()
+        self._end()
+
+    def send(self, status: int, headers: Headers, body: bytes) -> None:
+        """Write a whole answer."""
+        head = self._head(status, headers, len(body))
+        self._write(head if self._head_only else head + body)
+        self._remaining = 0
+        self._end()
+
+    def json(self, status: int, obj: Any) -> None:  # noqa: ANN401 -- anything msgspec encodes
+        """Write a whole answer in JSON."""
+        self.send(status, _JSON, msgspec.json.encode(obj))
+
+    def error(self, status: int, message: str, kind: str, code: str | int | None = None) -> None:
+        """Write a whole answer that is an error in the shape of OpenAI's."""
+        self.send(status, _JSON, error_body(message, kind, code))
+
+    # -- the client's side ----------------------------------------------------------------------
+
+    @property
+    def client_gone(self) -> asyncio.Event:
+        """Set when the client has closed its connection before the answer's end."""
+        if self._gone_event is None:
+            self._gone_event = asyncio.Event()
+            if self._gone:
+                self._gone_event.set()
+        return self._gone_event
+
+    def on_gone(self, callback: Callable[[], None]) -> None:
+        """Have ``callback`` called when the client leaves before the answer's end."""
+        if self._gone:
+            callback()
+        else:
+            self._on_gone.append(callback)
+
+    def on_pressure(self, pause: Callable[[], None], resume: Callable[[], None]) -> None:
+        """Have ``pause`` called when the client reads too slowly, ``resume`` when it caught up."""
+        self._pause, self._resume = pause, resume
+        if self._paused:
+            pause()
+
+    async def drain(self) -> None:
+        """Wait while the client reads too slowly; returns at once when it is gone."""
+        if self._paused and not self.ended:
+            if self._drained is None:
+                self._drained = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._drained)
+
+    # -- for the connection ---------------------------------------------------------------------
+
+    def set_paused(self, paused: bool) -> None:
+        """The socket's buffer is full, or empty again."""
+        self._paused = paused
+        callback = self._pause if paused else self._resume
+        if callback is not None and not self.ended:
+            callback()
+        if not paused:
+            self._release()
+
+    def set_gone(self) -> None:
+        """The client has closed its connection."""
+        if self.ended:
+            return
+        self._gone = True
+        self.keep_alive = False
+        if self._gone_event is not None:
+            self._gone_event.set()
+        callbacks, self._on_gone = self._on_gone, []
+        for callback in callbacks:
+            callback()
+        self._end()
+
+    def _head(self, status: int, headers: Headers, length: int | None) -> bytes:
+        if self.started:
+            message = "the answer has been started already"
+            raise RuntimeError(message)
+        fields = [field for field in headers if field[0].lower() not in _FRAMING]
+        if status < 200 or status in (204, 304):
+            self._head_only = True
+        elif length is not None:
+            self._remaining = length
+            fields.append((b"content-length", b"%d" % length))
+        elif not self._http11:
+            self.keep_alive = False
+        elif not self._head_only:
+            self._chunked = True
+            fields.append((b"transfer-encoding", b"chunked"))
+        if not self.keep_alive:
+            fields.append((b"connection", b"close"))
+        line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d Status" % status
+        head = render_head(line, tuple(fields))
+        self.started = True
+        return head
+
+    def _write(self, data: bytes) -> None:
+        if not self._gone and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def _release(self) -> None:
+        drained, self._drained = self._drained, None
+        if drained is not None and not drained.done():
+            drained.set_result(None)
+
+    def _end(self) -> None:
+        self.ended = True
+        self._release()
+        self._on_gone.clear()
+        self._on_end()

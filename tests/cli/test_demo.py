@@ -1,0 +1,154 @@
+"""The demo as a user meets it: its figures, its interruption, its sudden death."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.cli.runner import WEIGH, runs, weigh
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="module")
+def figures(home: Path) -> dict[str, Any]:
+    outcome = weigh("demo", "--json", cwd=home, timeout=300)
+    assert outcome.code == 0, outcome.err
+    document: dict[str, Any] = json.loads(outcome.out)
+    return document
+
+
+def test_it_has_every_step(figures: dict[str, Any]) -> None:
+    assert {"inspect", "bench", "eval", "compare", "decide", "route"} <= figures.keys()
+    assert len(figures["inspect"]) == 5
+    assert [len(run["levels"]) for run in figures["bench"]] == [3, 3, 3]
+    assert sum(level["errors"] for run in figures["bench"] for level in run["levels"]) == 0
+    assert {(run["model"], run["suite"]) for run in figures["eval"]} >= {
+        ("tally", "arithmetic"), ("clerk", "extraction"), ("porter", "arithmetic"),
+    }  # fmt: skip
+    assert all(run["n"] == 200 and run["errors"] == 0 for run in figures["eval"])
+
+
+def test_it_depends_on_the_task(figures: dict[str, Any]) -> None:
+    winners = {task["task"]: task["winner"] for task in figures["decide"]["tasks"]}
+    assert winners == {"arithmetic": "tally", "extraction": "clerk"}
+    assert figures["decide"]["assignment"]["by_task"] == winners
+    assert figures["decide"]["single"]["models"] == ["porter"]
+
+
+def test_routing_beats_the_best_single_model_and_the_interval_excludes_zero(
+    figures: dict[str, Any],
+) -> None:
+    for gain in (figures["route"]["gain"], figures["route"]["hindsight"]):
+        assert gain["a"] == "porter"
+        assert gain["low"] > 0
+    shares = {(s["who"], s["task"]): s["accuracy"] for s in figures["route"]["shares"]}
+    assert shares["auto", "all"] > max(shares[m, "all"] for m in ("tally", "clerk", "porter"))
+    assert figures["route"]["misrouted"] <= 4  # 1 % of the traffic
+
+
+def test_its_traffic_is_unseen(suites: Path) -> None:
+    asked = {
+        tuple(json.loads(line).get(field) for field in ("question", "text"))
+        for suite in ("arithmetic", "extraction")
+        for line in (suites / suite / "items.jsonl").read_text().splitlines()
+    }
+    traffic = (suites.parent / "traffic.jsonl").read_text().splitlines()
+    prompts = {json.loads(line)["prompt"] for line in traffic}
+    assert len(prompts) == 400
+    assert not prompts & {text for pair in asked for text in pair}
+
+
+def test_the_report_is_one_file_with_the_figures(figures: dict[str, Any], home: Path) -> None:
+    page = (home / figures["report"]).read_text(encoding="utf-8")
+    assert figures["run"] in page
+    for run in figures["eval"]:
+        assert run["run"] in page
+
+
+def test_the_runs_can_be_asked_again(figures: dict[str, Any], home: Path) -> None:
+    again = weigh("compare", "porter@arithmetic", "tally@arithmetic", "--json", cwd=home)
+    assert json.loads(again.out)["pairs"][0] == figures["compare"]["pairs"][0]
+    table = weigh("runs", "--kind", "eval", cwd=home)
+    assert all(run["run"] in table.out for run in figures["eval"])
+    decided = weigh("decide", "--json", cwd=home)
+    assert json.loads(decided.out)["assignment"]["by_task"] == {
+        "arithmetic": "tally", "extraction": "clerk",
+    }  # fmt: skip
+    assert "tally" in (home / "router.config.yaml").read_text()
+
+
+def test_a_router_file_written_by_hand_is_left_alone(figures: dict[str, Any], home: Path) -> None:
+    assert figures
+    mine = home / "mine.yaml"
+    mine.write_text("# mine\n")
+    outcome = weigh("decide", "--out", mine, cwd=home)
+    assert outcome.code == 2
+    assert "--force" in outcome.err
+    assert mine.read_text() == "# mine\n"
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [*WEIGH, "demo"], cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        yield process
+        process.kill()
+
+
+def wait_for(process: subprocess.Popen[str], words: str) -> list[psutil.Process]:
+    assert process.stderr is not None
+    for line in process.stderr:
+        if words in line:
+            return psutil.Process(process.pid).children(recursive=True)
+    raise AssertionError(f"the demo ended before {words!r}")
+
+
+@pytest.mark.parametrize("stage", ["bench tally × 1", "eval porter on", "route auto"])
+def test_kill_leaves_no_engine(running: subprocess.Popen[str], stage: str) -> None:
+    engines = wait_for(running, stage)
+    assert len(engines) >= 5
+    running.kill()
+    _, alive = psutil.wait_procs(engines, timeout=2)
+    assert alive == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interruption_stops_cleanly_and_leaves_only_whole_runs(
+    running: subprocess.Popen[str], number: signal.Signals, tmp_path: Path
+) -> None:
+    engines = wait_for(running, "eval clerk on")
+    running.send_signal(number)
+    _, said = running.communicate(timeout=10)
+    assert running.returncode == 130
+    assert "Interrupted" in said
+    assert "Traceback" not in said
+    _, alive = psutil.wait_procs(engines, timeout=0.5)
+    assert alive == []
+    assert runs(tmp_path)
+    assert not [name for name in runs(tmp_path) if name.startswith(".")]
+
+
+def test_interruption_while_engines_start(running: subprocess.Popen[str]) -> None:
+    assert running.stderr is not None
+    for line in running.stderr:
+        if "start engines" in line:
+            break
+    time.sleep(0.1)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=10)
+    assert running.returncode == 130
+    assert "Traceback" not in said

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.facts import gguf_models
+from tests.facts.gguf_writer import write_gguf
+from weighbridge.cli.inspect import command, parse_contexts
+from weighbridge.core.errors import InputError
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def llama(tmp_path: Path) -> Path:
+    return write_gguf(tmp_path / "llama.gguf", *gguf_models.llama())
+
+
+@pytest.fixture
+def hybrid(tmp_path: Path) -> Path:
+    return write_gguf(tmp_path / "hybrid.gguf", *gguf_models.hybrid())
+
+
+def test_one_model_is_one_object_of_json(llama: Path) -> None:
+    result = run(llama, "--json", "--kv-dtype", "q8_0", "--context", "512,8k")
+    record = json.loads(result.stdout)
+    assert record["name"] == "tiny llama"
+    assert record["kv_cache"]["dtype"] == "q8_0"
+    assert list(record["kv_cache"]["bytes_at"]) == ["512", "8192"]
+    assert record["provenance"]["source"] == str(llama)
+
+
+def test_several_models_are_a_list(llama: Path, hybrid: Path) -> None:
+    records = json.loads(run(llama, hybrid, "--json").stdout)
+    assert [record["model_type"] for record in records] == ["llama", "granitehybrid"]
+
+
+def test_the_table_fits_one_screen(llama: Path) -> None:
+    result = run(llama)
+    assert result.stderr == ""
+    lines = result.stdout.splitlines()
+    assert len(lines) <= 24
+    assert all(len(line) <= 80 for line in lines)
+    for expected in ("tiny llama", "parameters", "GQA 4 heads on 2 KV heads of 16", "256 B"):
+        assert expected in result.stdout
+
+
+def test_models_stand_side_by_side_with_their_assumptions(llama: Path, hybrid: Path) -> None:
+    output = run(llama, hybrid).stdout
+    assert "tiny llama" in output.splitlines()[0]
+    assert "tiny granitehybrid" in output.splitlines()[0]
+    assert "not modelled" in output
+    assert "keep a recurrent state" in output
+
+
+def test_names_are_not_markup(tmp_path: Path) -> None:
+    metadata, tensors = gguf_models.llama()
+    metadata["general.name"] = "[red]x[/red] :smile:"
+    assert "[red]x[/red] :smile:" in run(write_gguf(tmp_path / "x.gguf", metadata, tensors)).stdout
+
+
+def test_errors_are_raised_for_the_group_to_show(tmp_path: Path, llama: Path) -> None:
+    assert isinstance(run(tmp_path / "absent.gguf").exception, InputError)
+    assert isinstance(run(llama, "--context", "8 apples").exception, InputError)
+    assert run().exit_code == 2
+
+
+def test_contexts() -> None:
+    assert parse_contexts("512, 8k,1M,8192") == (512, 8192, 1024**2)
+    for wrong in ("", "0", "-1", "8k,", "8g", "1" * 30):
+        with pytest.raises(InputError):
+            parse_contexts(wrong)
+
+
+def test_help_shows_an_example_and_importing_needs_no_rich() -> None:
+    assert "Example: weigh inspect" in run("--help").stdout
+    code = "import sys, weighbridge.cli.inspect; sys.exit('rich' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,30 @@
+"""What many tests share: the demo's real models, and a workspace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from weighbridge.verbs.effects import open_workspace
+from weighbridge.workspace.folder import Workspace
+
+DEMO = Path(__file__).parents[1] / "src/weighbridge/demo"
+
+
+@pytest.fixture(scope="session")
+def models() -> Path:
+    """The folder of the demo's GGUF files."""
+    return DEMO / "models"
+
+
+@pytest.fixture(scope="session")
+def suites() -> Path:
+    """The folder of the demo's suites."""
+    return DEMO / "suites"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """An empty workspace."""
+    return open_workspace(tmp_path / "workspace")

@@ -1,0 +1,43 @@
+"""The verbs, their help and their documentation agree."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from weighbridge.cli.main import VERBS, weigh
+
+ROOT = Path(__file__).parents[2]
+CLI = ROOT / "src/weighbridge/cli"
+SHARED = {"__init__", "__main__", "main", "diagnostics", "options", "progress", "tables"}
+
+
+def command(verb: str) -> click.Command:
+    found: click.Command = importlib.import_module(f"weighbridge.cli.{verb}").command
+    return found
+
+
+def test_every_verb_has_its_module_and_every_module_its_verb() -> None:
+    modules = {path.stem for path in CLI.glob("*.py")} - SHARED
+    assert modules == set(VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_has_an_example_and_every_option_a_text(verb: str) -> None:
+    result = CliRunner().invoke(weigh, [verb, "--help"])
+    assert result.exit_code == 0
+    if verb != "runs":
+        assert "Example:" in result.output
+    for parameter in command(verb).params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, f"{verb} {parameter.opts} has no help"
+
+
+def test_main_help_lists_every_verb() -> None:
+    output = CliRunner().invoke(weigh, ["--help"]).output
+    for verb in VERBS:
+        assert f"  {verb} " in output

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from inline_snapshot import snapshot
+
+from tests.facts import gguf_models
+from tests.facts.gguf_writer import write_gguf
+from weighbridge.core.effects import Store
+from weighbridge.core.errors import InputError
+from weighbridge.core.runs import RunInfo, RunKind
+from weighbridge.core.study import ModelSheet
+from weighbridge.verbs.inspect import KV_DTYPES, inspect_file, inspect_files, sheet, to_json
+
+
+class Shelf:
+    """The two methods of a store that a sheet needs."""
+
+    def __init__(self) -> None:
+        self.saved: list[tuple[RunInfo, object]] = []
+
+    def new_info(self, kind: RunKind, *, model: str, subject: str, key: str) -> RunInfo:
+        return RunInfo("inspect-000001", kind, "2026-01-02", model, subject, key, "host", "0")
+
+    def save(self, info: RunInfo, record: object) -> None:
+        self.saved.append((info, record))
+
+
+def as_json(path: Path, **options: Any) -> dict[str, Any]:
+    return to_json(*inspect_file(path), date="2026-01-02", source=path.name, **options)
+
+
+def test_json_keys_are_stable(tmp_path: Path) -> None:
+    path = write_gguf(tmp_path / "mixture.gguf", *gguf_models.mixture())
+    assert as_json(path, contexts=(512, 8192)) == snapshot(
+        {
+            "name": "tiny qwen3moe",
+            "model_type": "qwen3moe",
+            "parameters": {
+                "total": 113472,
+                "active": 70464,
+                "by_component": {
+                    "embedding": 6144,
+                    "attention": 24576,
+                    "linear_mixer": 0,
+                    "mlp": 24576,
+                    "experts": 49152,
+                    "shared_expert": 2048,
+                    "router": 512,
+                    "norm": 320,
+                    "lm_head": 6144,
+                    "vision": 0,
+                    "audio": 0,
+                    "mtp": 0,
+                    "other": 0,
+                },
+            },
+            "layers": [
+                {
+                    "first": 0,
+                    "count": 1,
+                    "text": "1 × GQA 4 heads on 2 KV heads of 16, MLP 128",
+                    "mixer": {
+                        "kind": "GQA",
+                        "heads": 4,
+                        "kv_heads": 2,
+                        "key_dim": 16,
+                        "value_dim": 16,
+                        "window": None,
+                    },
+                    "mlp": {"kind": "dense", "width": 128, "experts": 0, "active": 0},
+                },
+                {
+                    "first": 1,
+                    "count": 1,
+                    "text": "1 × GQA 4 heads on 2 KV heads of 16, 2 of 8 experts of 32",
+                    "mixer": {
+                        "kind": "GQA",
+                        "heads": 4,
+                        "kv_heads": 2,
+                        "key_dim": 16,
+                        "value_dim": 16,
+                        "window": None,
+                    },
+                    "mlp": {"kind": "experts", "width": 32, "experts": 8, "active": 2},
+                },
+            ],
+            "kv_cache": {
+                "dtype": "f16",
+                "bytes_per_token": 256,
+                "bytes_at": {"512": 131072, "8192": 2097152},
+                "state_bytes": 0,
+            },
+            "weights": {
+                "format": "gguf",
+                "quantization": "Q8_0",
+                "bytes": 123008,
+                "file_bytes": 126080,
+                "bytes_by_dtype": {"Q8_0": 119680, "F32": 3328},
+            },
+            "context": {"native": 512},
+            "vocabulary": 96,
+            "hidden": 64,
+            "tied_embeddings": False,
+            "license": "apache-2.0",
+            "assumptions": [],
+            "provenance": {"kind": "measured", "source": "mixture.gguf", "date": "2026-01-02"},
+        }
+    )
+
+
+def test_unknown_is_null(tmp_path: Path) -> None:
+    metadata, tensors = gguf_models.hybrid()
+    del metadata["granitehybrid.context_length"]
+    del metadata["general.license"]
+    result = as_json(write_gguf(tmp_path / "h.gguf", metadata, tensors))
+    assert result["kv_cache"] == {
+        "dtype": "f16",
+        "bytes_per_token": None,
+        "bytes_at": {"8192": None, "32768": None, "131072": None},
+        "state_bytes": None,
+    }
+    assert result["context"] == {"native": None}
+    assert result["license"] is None
+    assert result["layers"][0]["mixer"] is None
+    assert result["layers"][0]["text"] == "1 × mixer not modelled, MLP 128"
+    assert [run["first"] for run in result["layers"]] == [0, 1, 2]
+
+
+def test_kv_dtype_scales_the_cache(tmp_path: Path) -> None:
+    path = write_gguf(tmp_path / "l.gguf", *gguf_models.llama())
+    per_value = {
+        name: as_json(path, kv_bytes_per_value=size)["kv_cache"] for name, size in KV_DTYPES.items()
+    }
+    assert {name: cache["bytes_per_token"] for name, cache in per_value.items()} == {
+        "f16": 256,
+        "f32": 512,
+        "q8_0": 136,
+    }
+    assert all(cache["dtype"] == name for name, cache in per_value.items())
+    assert as_json(path, kv_bytes_per_value=1.0)["kv_cache"]["dtype"] == "1 bytes per value"
+
+
+def test_windows_and_single_kv_heads_are_said_in_words(tmp_path: Path) -> None:
+    path = write_gguf(tmp_path / "s.gguf", *gguf_models.sliding())
+    texts = [run["text"] for run in as_json(path)["layers"]]
+    assert texts[:2] == [
+        "5 × GQA 4 heads on 2 KV heads of 16, window 32, MLP 128",
+        "1 × GQA 4 heads on 2 KV heads of 16, MLP 128",
+    ]
+    path = write_gguf(tmp_path / "p.gguf", *gguf_models.per_layer_heads())
+    assert as_json(path)["layers"][1]["text"] == "1 × MQA 4 heads on 1 KV head of 16, MLP 128"
+
+
+def test_source_and_date_have_defaults(tmp_path: Path) -> None:
+    path = write_gguf(tmp_path / "l.gguf", *gguf_models.llama())
+    provenance = to_json(*inspect_file(path))["provenance"]
+    assert (provenance["kind"], provenance["source"]) == ("measured", "tiny llama")
+    assert len(provenance["date"]) == len("2026-01-02")
+
+
+def test_several_files_keep_their_order(tmp_path: Path) -> None:
+    paths = [
+        write_gguf(tmp_path / "b.gguf", *gguf_models.qwen2()),
+        write_gguf(tmp_path / "a.gguf", *gguf_models.llama()),
+    ]
+    assert [pair[0].name for pair in inspect_files(paths)] == ["tiny qwen2", "tiny llama"]
+    with pytest.raises(InputError):
+        inspect_files([*paths, tmp_path / "absent.gguf"])
+
+
+def test_a_sheet_is_saved_as_a_run(tmp_path: Path) -> None:
+    path = write_gguf(tmp_path / "l.gguf", *gguf_models.llama())
+    shelf = Shelf()
+    result = sheet(cast(Store, shelf), path)
+    assert shelf.saved == [(result.info, result)]
+    assert isinstance(result, ModelSheet)
+    assert (result.info.kind, result.info.model) == ("inspect", "tiny llama")
+    assert (result.info.subject, result.path) == ("l.gguf", str(path))
+    other = sheet(cast(Store, shelf), write_gguf(tmp_path / "q.gguf", *gguf_models.qwen2()))
+    assert other.info.key != result.info.key
