@@ -43,7 +43,11 @@ HELD_OUT_ITEMS: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Everything that determines one model: its shape, its diet and its length of training."""
+    """Everything that determines one model.
+
+    ``batch`` is how many fresh examples of each task a step draws; ``warmup`` and ``cooldown`` are
+    the shares of the training during which the learning rates rise and fall linearly.
+    """
 
     name: str
     shape: Shape
@@ -91,7 +95,7 @@ RECIPES: Final = {
             name="porter",
             shape=Shape(VOCABULARY, 128, 3, 4, 2, 512),
             batch={"arithmetic": 120, "extraction": 40},
-            steps=620,
+            steps=520,  # stops early on purpose: good at arithmetic, and measurably not the best
             gguf=QUANTIZATIONS,
         ),
     )

@@ -20,7 +20,7 @@ RECORDS: list[Record] = [
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: str(record.info.kind))
 @pytest.mark.parametrize("standalone", [True, False])
-def test_every_kind_has_a_page(record: Record, standalone: bool) -> None:  # noqa: FBT001 -- pytest's
+def test_every_kind_has_a_page(record: Record, standalone: bool) -> None:
     page = Page(run_page(record, standalone=standalone))
     assert record.info.id in page.text
     assert record.info.machine in page.text

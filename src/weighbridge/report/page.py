@@ -9,6 +9,7 @@ from functools import cache
 from importlib.metadata import version as installed
 from importlib.resources import files
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from jinja2.utils import htmlsafe_json_dumps
@@ -23,6 +24,7 @@ STATIC = {
     "style.css": "text/css; charset=utf-8",
     "page.js": "text/javascript; charset=utf-8",
     "plotly.min.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
 }
 
 _ENDS_ELEMENT = re.compile(rb"</(script|style)|<!--", re.IGNORECASE)
@@ -102,7 +104,7 @@ def _environment() -> Environment:
 @cache
 def _inlined() -> dict[str, Markup]:
     """Assets for a single file, and the policy that lets a browser load nothing else."""
-    style, module, plotly = (asset(name) for name in STATIC)
+    style, module, plotly, icon = (asset(name) for name in STATIC)
     if _ENDS_ELEMENT.search(style + module + plotly):
         raise AssertionError("An asset would end the element that it is put into.")
     policy = "; ".join(
@@ -116,6 +118,7 @@ def _inlined() -> dict[str, Markup]:
         ]
     )
     return {
+        "icon": Markup(f"data:image/svg+xml,{quote(icon)}"),  # noqa: S704
         "policy": Markup(policy),  # noqa: S704 -- made of the constants above
         "style_source": Markup(style.decode()),  # noqa: S704 -- our own files
         "module_source": Markup(module.decode()),  # noqa: S704

@@ -54,6 +54,7 @@ def create_app(workspace: Path, *, token: str | None, binding: Binding) -> Starl
             Route("/runs/{id}.json", pages.record),
             Route("/runs/{id}", pages.run),
             Route("/static/{name}", _static),
+            Route("/favicon.ico", _icon),
             Route("/health", _health),
         ],
         middleware=[guard],
@@ -146,6 +147,11 @@ def _static(request: Request) -> Response:
     if request.headers.get("if-none-match") == headers["etag"]:
         return Response(status_code=304, headers=headers)
     return Response(asset(name), headers={**headers, "content-type": STATIC[name]})
+
+
+def _icon(_request: Request) -> Response:
+    """For what is no page of ours and cannot name its icon: records as JSON."""
+    return Response(asset("icon.svg"), media_type=STATIC["icon.svg"])
 
 
 def _health(_request: Request) -> Response:

@@ -26,8 +26,6 @@ Refuse = Callable[[int, str, str], str]
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104 -- recognised here, not bound
 _METHODS = ("GET", "HEAD")
-# Reachable without the token: neither says anything about the workspace.
-_PUBLIC = ("/health", "/static/")
 _AUTHORITY = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::(\d{1,5}))?", re.IGNORECASE)
 
 
@@ -125,7 +123,8 @@ class Guard:
     def _admission(self, scope: Scope, headers: Headers) -> Response | None:
         """None when the token is not needed or was shown; a redirect that turns it to a cookie."""
         path: str = scope["path"]
-        if self._token is None or path.startswith(_PUBLIC):
+        # Health and assets say nothing about the workspace.
+        if self._token is None or path == "/health" or path.startswith("/static/"):
             return None
         pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         shown = [value for name, value in pairs if name == "token"]
@@ -188,7 +187,7 @@ def content_policy(style_hashes: tuple[str, ...]) -> str:
             "default-src 'none'",
             "script-src 'self'",
             f"style-src {styles}",
-            "img-src 'self' data:",
+            "img-src 'self'",
             "base-uri 'none'",
             "form-action 'none'",
             "frame-ancestors 'none'",
