@@ -16,6 +16,9 @@ from demo_tasks import PERSON_SCHEMA, TASKS, Answer, Example, Task, draw_distinc
 
 SEED: Final = 20261121
 ITEMS_PER_TASK: Final = 200
+# What a lower precision costs is a point or two: that takes more items to see.
+PRECISION_SUITE: Final = "arithmetic-1500"
+PRECISION_ITEMS: Final = 1500
 DEMO: Final = Path(__file__).resolve().parent.parent / "src" / "weighbridge" / "demo"
 
 FIELD: Final[dict[Task, str]] = {"arithmetic": "question", "extraction": "text"}
@@ -74,6 +77,17 @@ def write_suite(folder: Path, task: Task) -> None:
     write_jsonl(folder / "items.jsonl", suite_rows(task, examples))
 
 
+def write_precision_suite(folder: Path) -> None:
+    """Nearly all held-out arithmetic facts, to tell precisions of the same weights apart."""
+    folder.mkdir(parents=True, exist_ok=True)
+    yaml = SUITE_YAML["arithmetic"].replace("name: arithmetic", f"name: {PRECISION_SUITE}")
+    (folder / "suite.yaml").write_text(yaml, encoding="utf-8")
+    examples = draw_distinct(
+        "arithmetic", "suite", PRECISION_ITEMS, Random(f"{SEED}/{PRECISION_SUITE}")
+    )
+    write_jsonl(folder / "items.jsonl", suite_rows("arithmetic", examples))
+
+
 def write_traffic(path: Path) -> None:
     """The requests of both tasks, shuffled together."""
     examples = [
@@ -88,12 +102,13 @@ def write_traffic(path: Path) -> None:
 
 
 def main() -> None:
-    """Write both suites and the traffic."""
+    """Write the suites and the traffic."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=DEMO, help="the demo folder to write into")
     out: Path = parser.parse_args().out
     for task in TASKS:
         write_suite(out / "suites" / task, task)
+    write_precision_suite(out / "suites" / PRECISION_SUITE)
     write_traffic(out / "traffic.jsonl")
 
 

@@ -37,7 +37,16 @@ def test_it_has_every_step(figures: dict[str, Any]) -> None:
     assert {(run["model"], run["suite"]) for run in figures["eval"]} >= {
         ("tally", "arithmetic"), ("clerk", "extraction"), ("porter", "arithmetic"),
     }  # fmt: skip
-    assert all(run["n"] == 200 and run["errors"] == 0 for run in figures["eval"])
+    assert sorted({run["n"] for run in figures["eval"]}) == [200, 1500]
+    assert all(run["errors"] == 0 for run in figures["eval"])
+
+
+def test_quantization_is_measured(figures: dict[str, Any]) -> None:
+    pairs = {(pair["a"], pair["b"]): pair for pair in figures["compare"]["pairs"]}
+    eight, four = pairs["porter", "porter-q8_0"], pairs["porter", "porter-q4_0"]
+    assert eight["n"] == four["n"] == 1500
+    assert not eight["real"]
+    assert four["difference"] < 0
 
 
 def test_it_depends_on_the_task(figures: dict[str, Any]) -> None:
@@ -82,7 +91,8 @@ def test_the_runs_can_be_asked_again(figures: dict[str, Any], home: Path) -> Non
     assert json.loads(again.out)["pairs"][0] == figures["compare"]["pairs"][0]
     table = weigh("runs", "--kind", "eval", cwd=home)
     assert all(run["run"] in table.out for run in figures["eval"])
-    decided = weigh("decide", "--json", cwd=home)
+    names = [run["run"] for run in figures["eval"] if run["n"] == 200]
+    decided = weigh("decide", *names, "--json", cwd=home)
     assert json.loads(decided.out)["assignment"]["by_task"] == {
         "arithmetic": "tally", "extraction": "clerk",
     }  # fmt: skip

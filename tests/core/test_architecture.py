@@ -44,6 +44,7 @@ def test_the_kv_cache_of_llama_3_8b_is_128_kib_per_token() -> None:
 
 def test_a_window_bounds_the_cache_but_not_below_it() -> None:
     mixed = model(LayerRun(1, LLAMA_3_8B, MLP), LayerRun(5, SLIDING, MLP))
+    assert mixed.kv_bytes(10) == 6 * 10 * 4096
     assert mixed.kv_bytes(1024) == 6 * 1024 * 4096
     assert mixed.kv_bytes(3000) == (3000 + 5 * 1024) * 4096
     assert mixed.kv_bytes_per_token() == 4096

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TypeVar
 
 import pytest
 
 from weighbridge.core import errors
 from weighbridge.core.errors import EndpointError, StatusError, WeighbridgeError
+
+ErrorT = TypeVar("ErrorT", bound=WeighbridgeError)
 
 
 def _tree_as_drawn() -> dict[str, str]:
@@ -24,7 +27,7 @@ def _tree_as_drawn() -> dict[str, str]:
     return parents
 
 
-def _subclasses(of: type[WeighbridgeError]) -> Iterator[type[WeighbridgeError]]:
+def _subclasses(of: type[ErrorT]) -> Iterator[type[ErrorT]]:
     for child in of.__subclasses__():
         if child.__module__ == errors.__name__:
             yield child

@@ -11,6 +11,8 @@ from weighbridge.core.verdict import (
     Verdict,
 )
 
+CANNOT_TELL = "new and base on sums: the data cannot tell"
+
 
 def comparison(value: float, low: float, high: float) -> Comparison:
     return Comparison("base", "new", "sums", 200, Interval(value, low, high), 0.5, 3, 1)
@@ -29,13 +31,11 @@ def comparison(value: float, low: float, high: float) -> Comparison:
         ),
         (
             (0.1, -0.01, 0.2),
-            "new and base on sums: the data cannot tell "
-            "(+10.0 points, 95 % interval -1.0 to +20.0, n = 200).",
+            f"{CANNOT_TELL} (+10.0 points, 95 % interval -1.0 to +20.0, n = 200).",
         ),
         (
             (0.1, 0.0, 0.2),  # an interval that touches zero does not exclude it
-            "new and base on sums: the data cannot tell "
-            "(+10.0 points, 95 % interval +0.0 to +20.0, n = 200).",
+            f"{CANNOT_TELL} (+10.0 points, 95 % interval +0.0 to +20.0, n = 200).",
         ),
     ],
 )

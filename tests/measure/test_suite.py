@@ -49,7 +49,7 @@ def test_the_suites_of_the_demo_are_sound(name: str) -> None:
 def test_the_hash_is_of_settings_and_items(tmp_path: Path) -> None:
     suite = load_suite(write(tmp_path, SETTINGS, ITEMS))
     assert load_suite(tmp_path).hash == suite.hash
-    variants = [
+    variants: list[tuple[dict[str, Any], list[Any]]] = [
         ({**SETTINGS, "max_tokens": 9}, ITEMS),
         (SETTINGS, ITEMS[:2]),
         (SETTINGS, ITEMS[::-1]),
@@ -119,9 +119,7 @@ def test_wrong_settings_are_refused_by_file(
         (b'{"id": "x", "question": "?", "answer": true}', "`answer` must be a string or a number"),
     ],
 )
-def test_a_wrong_item_is_refused_by_file_and_line(
-    tmp_path: Path, line: bytes, said: str
-) -> None:
+def test_a_wrong_item_is_refused_by_file_and_line(tmp_path: Path, line: bytes, said: str) -> None:
     first = msgspec.json.encode(ITEMS[0])
     message = refused(write(tmp_path, SETTINGS, first + b"\r\n\n" + line + b"\n"))
     assert message.startswith(f"{tmp_path / 'items.jsonl'}, line 3: ")

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +37,10 @@ def save_run(store: Workspace, model: str, subject: str, kind: RunKind = "eval")
     info = store.new_info(kind, model=model, subject=subject, key="0" * 16)
     store.save(info, replace(eval_run(model, subject, accurate(1, 2)), info=info))
     return info
+
+
+def on_disk(store: Workspace) -> list[str]:
+    return [path.name for path in (store.root / "runs").iterdir()]
 
 
 @pytest.fixture
@@ -108,7 +111,7 @@ def test_a_run_is_never_overwritten(store: Workspace) -> None:
     with pytest.raises(WorkspaceError, match="could not be saved"):
         store.save(info, eval_run("other", "s", [True]))
     assert store.load(info.id, EvalRun).info == info
-    assert os.listdir(store.root / "runs") == [info.id]
+    assert on_disk(store) == [info.id]
 
 
 def test_a_kill_before_the_rename_leaves_nothing_visible(
@@ -126,11 +129,11 @@ def test_a_kill_before_the_rename_leaves_nothing_visible(
         patch.setattr(shutil, "rmtree", lambda *_, **__: None)
         with pytest.raises(Killed):
             save_run(store, "m", "s")
-    assert len(os.listdir(store.root / "runs")) == 1  # the draft
+    assert len(on_disk(store)) == 1  # the draft
     for each in (store, open_workspace(store.root)):
         assert each.runs() == []
         with pytest.raises(UnknownRunError):
-            each.find(os.listdir(store.root / "runs")[0])
+            each.find(on_disk(store)[0])
 
 
 def test_a_kill_after_the_rename_loses_nothing(
@@ -152,7 +155,7 @@ def test_a_failure_to_save_leaves_no_draft(store: Workspace) -> None:
     unwritable = replace(eval_run("m", "s", [True]), url="\ud800")
     with pytest.raises(UnicodeEncodeError):
         store.save(info, unwritable)
-    assert os.listdir(store.root / "runs") == []
+    assert on_disk(store) == []
 
 
 # -- Damage ------------------------------------------------------------------------------------
@@ -212,12 +215,12 @@ def test_foreign_folders_are_left_alone(store: Workspace, content: bytes) -> Non
 
 
 def test_a_copy_under_another_name_is_no_second_run(store: Workspace) -> None:
-    info = save_run(store, "m", "s")
+    older, newer = save_run(store, "m", "s"), save_run(store, "m", "s")
     runs = store.root / "runs"
-    shutil.copytree(runs / info.id, runs / "eval-copy")
-    assert open_workspace(store.root).runs() == [info]
-    shutil.rmtree(runs / info.id)
-    assert open_workspace(store.root).runs() == []
+    shutil.copytree(runs / older.id, runs / "eval-copy")
+    assert open_workspace(store.root).runs() == [newer, older]
+    shutil.rmtree(runs / older.id)
+    assert open_workspace(store.root).runs() == [newer]
 
 
 def test_a_deleted_index_is_rebuilt_in_order(tmp_path: Path) -> None:
@@ -273,7 +276,9 @@ def test_an_ambiguous_beginning_names_the_choices(store: Workspace) -> None:
     assert all(info.id in str(caught.value) for info in infos)
 
 
-def test_a_run_is_found_by_how_its_id_begins_and_a_whole_id_is_no_ambiguity(store: Workspace) -> None:
+def test_a_run_is_found_by_how_its_id_begins_and_a_whole_id_is_no_ambiguity(
+    store: Workspace,
+) -> None:
     for run_id in ("eval-abc", "eval-abcdef"):
         run = eval_run("m", "s", [True], run_id=run_id)
         store.save(run.info, run)

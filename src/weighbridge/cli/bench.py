@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 @click.option(
     "--concurrency",
     type=Integers(),
-    default=(1, 4, 8),
-    show_default="1,4,8",
+    default="1,4,8",
+    show_default=True,
     help="Users that send at once; one level each.",
 )
 @click.option(

@@ -88,7 +88,7 @@ def show(run: VerdictRun) -> None:
     from weighbridge.cli.tables import percent, print_table  # noqa: PLC0415
 
     verdict = run.verdict
-    click.echo(verdict.sentence)
+    click.echo(" ".join([verdict.sentence, *verdict.caveats]))
     for task in verdict.tasks:
         print_table(
             task.task,

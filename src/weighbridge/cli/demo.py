@@ -92,6 +92,8 @@ def show(study: Study) -> None:
         click.echo(f"· {comparison.sentence}")
     click.echo(f"· {route.gain.sentence} Exact McNemar p = {route.gain.p_mcnemar:.2g}.")
     click.secho(f"\n{verdict.sentence}", bold=True)
+    for caveat in verdict.caveats:
+        click.echo(caveat)
     click.echo(
         f"Measured in {study.run.seconds:.0f} s on {study.run.info.machine}. Every run is kept: "
         "`weigh runs`."

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from weighbridge.cli.options import json_option, print_json
+from weighbridge.cli.tables import stdout_console
 from weighbridge.core.architecture import (
     Attention,
     Component,
@@ -85,7 +86,6 @@ def parse_contexts(text: str) -> tuple[int, ...]:
 def _show(
     files: Sequence[str], inspected: Sequence[Inspected], contexts: Sequence[int], kv_dtype: str
 ) -> None:
-    from rich.console import Console  # noqa: PLC0415 -- --json and --help must not pay for rich
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415 -- no markup: names come from files
 
@@ -104,7 +104,7 @@ def _show(
         )
     for label in columns[0]:
         table.add_row(label, *(Text(column[label]) for column in columns))
-    console = Console(highlight=False)
+    console = stdout_console()
     console.print(table)
     for architecture, _ in inspected:
         for sentence in architecture.assumptions:

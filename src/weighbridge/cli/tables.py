@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from weighbridge.core.provenance import Interval
 from weighbridge.core.runs import Distribution
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _FILE_WIDTH = 160
 
@@ -14,7 +18,7 @@ def print_table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str = ""
 ) -> None:
     """A table on standard output; columns whose name starts with ``<`` are left-aligned."""
-    from rich import box, console, table  # noqa: PLC0415 -- heavy, only for people
+    from rich import box, table  # noqa: PLC0415 -- heavy, only for people
     from rich.text import Text  # noqa: PLC0415
 
     drawn = table.Table(
@@ -37,9 +41,15 @@ def print_table(
     for row in rows:
         # Text, not markup: names and messages come from files and servers.
         drawn.add_row(*(Text(cell) for cell in row))
-    # Into a file or a pipe there is no width to fit: lines as long as they need to be.
-    out = console.Console()
-    (out if out.is_terminal else console.Console(width=_FILE_WIDTH)).print(drawn)
+    stdout_console().print(drawn)
+
+
+def stdout_console() -> Console:
+    """Where tables go. Into a file or a pipe there is no width to fit: lines may be long."""
+    from rich.console import Console  # noqa: PLC0415
+
+    out = Console()
+    return out if out.is_terminal else Console(width=_FILE_WIDTH)
 
 
 def percent(rate: Interval) -> str:

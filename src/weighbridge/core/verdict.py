@@ -136,3 +136,16 @@ class Verdict:
         return (
             f"It depends: {', '.join(parts)}. If you must run one model: {self.single.models[0]}."
         )
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What the decision rests on although the data cannot tell: one sentence per such task."""
+        assigned = dict(self.chosen.by_task)
+        return tuple(
+            f"On {task.task}, {task.winner.model}'s lead over {task.standings[1].model} could be "
+            "chance."
+            for task in self.tasks
+            if task.lead is not None
+            and not task.is_clear
+            and assigned.get(task.task) == task.winner.model
+        )

@@ -87,6 +87,7 @@ def to_json(run: VerdictRun) -> dict[str, Any]:
     return {
         "run": run.info.id,
         "sentence": verdict.sentence,
+        "caveats": list(verdict.caveats),
         "tasks": [_task(task) for task in verdict.tasks],
         "mix": dict(verdict.mix),
         "memory": [msgspec.to_builtins(entry) for entry in verdict.memory],
@@ -142,9 +143,9 @@ def _comment(run_id: str, date: str, verdict: Verdict) -> str:
         best = task.winner
         lines.append(
             f"{task.task}: {best.model} {100 * best.accuracy.value:.1f} % right of {best.n} "
-            f"({best.run})" + ("" if task.is_clear else "; its lead could be chance")
+            f"({best.run})"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *verdict.caveats])
 
 
 def _task(task: TaskVerdict) -> dict[str, Any]:

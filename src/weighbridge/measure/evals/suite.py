@@ -106,18 +106,19 @@ def _check_settings(settings: SuiteFile, path: Path) -> None:
         return
     if settings.scorer != "json":
         raise ConfigError(f"{path}: `schema` is only for the scorer `json`.")
-    resolver = Registry().with_resource("", DRAFT202012.create_resource(settings.schema)).resolver()
     try:
         jsonschema.Draft202012Validator.check_schema(settings.schema)
-        for reference in _references(settings.schema):
-            resolver.lookup(reference)
     except jsonschema.SchemaError as error:
         raise ConfigError(f"{path}: `schema` is no JSON Schema: {error.message}.") from None
-    except Unresolvable as error:
-        raise ConfigError(
-            f"{path}: `schema` refers to {error.ref}, which is not in it.",
-            fix="Schemas are never fetched: write all of it into the file.",
-        ) from None
+    resolver = Registry().with_resource("", DRAFT202012.create_resource(settings.schema)).resolver()
+    for reference in _references(settings.schema):
+        try:
+            resolver.lookup(reference)
+        except Unresolvable:
+            raise ConfigError(
+                f"{path}: `schema` refers to {reference}, which is not in it.",
+                fix="Schemas are never fetched: write all of it into the file.",
+            ) from None
 
 
 def _references(schema: Any) -> Iterator[str]:  # noqa: ANN401 -- any JSON value

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weighbridge.core.errors import ConfigError, InputError
+from weighbridge.core.routing import Condition, Route, RouterConfig
+from weighbridge.facts.documents import parse_yaml, read_yaml
+
+GOOD = """
+models:
+  tiny: {url: "http://127.0.0.1:9/v1", slots: 2}
+routes:
+  - use: [tiny]
+    when: {task: sums}
+  - use: [tiny]
+signals:
+  task:
+    sums: {keywords: [plus, "+"]}
+"""
+
+
+class Leaf(msgspec.Struct, forbid_unknown_fields=True):
+    colour: str = ""
+
+
+class Tree(msgspec.Struct, forbid_unknown_fields=True):
+    named: dict[str, Leaf] = {}
+    listed: list[Leaf] = []
+    maybe: Leaf | None = None
+    renamed: int = msgspec.field(name="other-name", default=0)
+
+
+def refused(text: str, struct: type[msgspec.Struct] = Tree) -> str:
+    with pytest.raises(ConfigError) as caught:
+        parse_yaml(text, struct, origin="file.yaml")
+    message = str(caught.value)
+    assert message.startswith("file.yaml")
+    assert "\n" not in message
+    return message
+
+
+def test_a_document_is_read_into_its_struct(tmp_path: Path) -> None:
+    path = tmp_path / "router.config.yaml"
+    path.write_text(GOOD, "utf-8")
+    config = read_yaml(path, RouterConfig)
+    assert config.routes == (
+        Route(use=("tiny",), when=Condition(task="sums")),
+        Route(use=("tiny",)),
+    )
+    assert config.models["tiny"].slots == 2
+    assert config.signals.task["sums"].keywords == ("plus", "+")
+
+
+@pytest.mark.parametrize(
+    ("text", "near"),
+    [
+        ("lited: []", "Did you mean `listed`?"),
+        ("listed: [{color: red}]", "Did you mean `colour`?"),
+        ("named: {a: {colr: red}}", "Did you mean `colour`?"),
+        ("maybe: {colours: red}", "Did you mean `colour`?"),
+        ("othername: 1", "Did you mean `other-name`?"),
+        ("zzz: 1", "Known keys: colour, listed, maybe, named, other-name."),
+    ],
+)
+def test_a_typo_names_the_nearest_key(text: str, near: str) -> None:
+    message = refused(text)
+    assert "unknown field" in message
+    assert message.endswith(near)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("listed: [{colour: 3}]", "$.listed[0].colour"),
+        ("named: {a: []}", "$.named[...]"),
+        ("other-name: x", "$.other-name"),
+        ("", "Expected `object`, got `null`"),
+        ("just words", "Expected `object`, got `str`"),
+        ("1: 2", "file.yaml"),
+    ],
+)
+def test_a_wrong_value_names_its_place(text: str, place: str) -> None:
+    assert place in refused(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: 1\nb: [", "line 2"),
+        ("a: b: c", "line 1: this is not YAML: mapping values are not allowed here."),
+        ("\ta: 1", "line 1"),
+        ("a: !!python/object/apply:os.system ['true']", "line 1"),
+        ("named: {}\nnamed: {}", "line 2: this is not YAML: the key `named` stands twice."),
+        (
+            "named:\n  x: {}\n  y: {}\n  x: {}",
+            "line 4: this is not YAML: the key `x` stands twice.",
+        ),
+        ("? [a]\n: 1", "unhashable key"),
+        ("a: \x00", "special characters are not allowed"),
+        ("a: 2024-13-45", "not readable"),
+        ("a: !!int x", "not readable"),
+        ("a: !!bool x", "not readable"),
+        ("a: !!int ''", "not readable"),
+        ("a: !!timestamp x", "not readable"),
+        ("a: " + "9" * 5000, "not readable"),
+        ("[" * 5000, "not readable"),
+    ],
+)
+def test_what_is_no_yaml_is_refused_with_its_line(text: str, said: str) -> None:
+    message = refused(text)
+    assert "this is not YAML" in message
+    assert said in message
+
+
+def test_merge_keys_and_anchors_still_work() -> None:
+    text = "maybe: &it {colour: red}\nnamed:\n  a: {<<: *it}\n  b: {<<: *it, colour: blue}"
+    tree = parse_yaml(text, Tree, origin="x")
+    assert {name: leaf.colour for name, leaf in tree.named.items()} == {"a": "red", "b": "blue"}
+
+
+def test_a_file_that_cannot_be_read_is_named_once(tmp_path: Path) -> None:
+    for path in (tmp_path / "missing.yaml", tmp_path):
+        with pytest.raises(InputError, match="Cannot read") as caught:
+            read_yaml(path, Tree)
+        assert str(caught.value).count(str(path)) == 1
+    binary = tmp_path / "binary.yaml"
+    binary.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="not a UTF-8 text file"):
+        read_yaml(binary, Tree)
+
+
+_YAMLISH = st.text(alphabet="ab019.-:!?&*#%@`'\"[]{},<>|~ \n\t", max_size=40)
+_TAGS = st.sampled_from(["int", "float", "bool", "timestamp", "binary", "set", "omap", "null"])
+
+
+@given(st.one_of(_YAMLISH, st.text(max_size=40)))
+def test_any_text_is_a_document_or_a_config_error(text: str) -> None:
+    with contextlib.suppress(ConfigError):
+        parse_yaml(text, Tree, origin="x")
+
+
+@given(_TAGS, _YAMLISH)
+def test_any_tag_on_any_text_is_a_document_or_a_config_error(tag: str, text: str) -> None:
+    with contextlib.suppress(ConfigError):
+        parse_yaml(f"a: !!{tag} {text}", Tree, origin="x")
