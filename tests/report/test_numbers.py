@@ -32,6 +32,7 @@ def test_shares_and_differences() -> None:
 
 def test_p_values_are_never_zero() -> None:
     assert numbers.p_value(1e-12).replace("\N{NO-BREAK SPACE}", " ") == "p < 0.001"
+    assert numbers.p_value(1.0).replace("\N{NO-BREAK SPACE}", " ") == "p = 1"
     assert numbers.p_value(0.0312).replace("\N{NO-BREAK SPACE}", " ") == "p = 0.031"
 
 

@@ -10,6 +10,7 @@ from tests.report.html_check import Page
 from tests.report.sample_study import HOSTILE, MACHINE, sample_study
 from weighbridge.core.runs import RunInfo
 from weighbridge.core.verdict import Verdict
+from weighbridge.report import charts, words
 from weighbridge.report.numbers import bounds, number, percent, point_bounds, points, size
 from weighbridge.report.study import all_infos, study_page, wrong_answers
 
@@ -164,11 +165,28 @@ def test_a_study_in_which_one_model_does_everything() -> None:
     assert "No other assignment needs less memory" in text
 
 
-def test_a_study_may_inspect_and_evaluate_models_that_the_verdict_leaves_out() -> None:
+def test_files_of_one_model_are_told_apart() -> None:
+    # As in the demo, which also evaluates the same model at lower precision.
     sheet = STUDY.sheets[2]
-    more = replace(sheet, info=replace(sheet.info, id="inspect-ffffff", model="porter-q4_0"))
-    page = Page(study_page(replace(STUDY, sheets=(*STUDY.sheets, more)), standalone=False))
-    assert "porter-q4_0" in page.text
+    weights = replace(sheet.weights, quantization="Q4_0")
+    more = replace(sheet, info=replace(sheet.info, id="inspect-ffffff"), weights=weights)
+    same = replace(sheet, info=replace(sheet.info, id="inspect-eeeeee"), weights=weights)
+    sheets = (*STUDY.sheets, more, same)
+    names = ["tally", "clerk", "porter Q8_0", "porter Q4_0 inspect-ffffff"]
+    names.append("porter Q4_0 inspect-eeeeee")
+    assert words.sheet_names(sheets) == names
+    text = Page(study_page(replace(STUDY, sheets=sheets), standalone=False)).text
+    assert all(name in text for name in names)
+    for trace in charts.parameters(sheets)["data"]:
+        assert trace["y"] == names
+
+
+def test_evaluations_beyond_the_verdict_are_shown_but_not_ranked(live: Page) -> None:
+    run = STUDY.evals[0]
+    more = replace(run, info=replace(run.info, id="eval-ffffff", model="porter-q4_0"))
+    page = Page(study_page(replace(STUDY, evals=(*STUDY.evals, more)), standalone=False))
+    assert page.text.index("porter-q4_0") > page.text.index("speed under load")
+    assert "porter-q4_0" not in live.text
 
 
 def folded(text: str) -> str:

@@ -6,6 +6,7 @@ import os
 import secrets
 import socket
 from pathlib import Path
+from urllib.parse import quote
 
 import click
 
@@ -61,7 +62,7 @@ def command(
         )
     )
     shown = f"[{host}]" if ":" in host else host
-    url = f"http://{shown}:{port}/" + (f"?token={token}" if token else "")
+    url = f"http://{shown}:{port}/" + (f"?token={quote(token)}" if token else "")
     say(f"Showing {workspace} at {url}. Stop with ctrl-C.")
     if open_browser:
         click.launch(url)

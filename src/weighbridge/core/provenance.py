@@ -15,7 +15,7 @@ class Provenance:
     Attributes:
         kind: measured here, predicted by us, from our catalogue, claimed by a vendor, or assumed.
         source: the run, file, formula or page it comes from, in words a reader can follow.
-        date: ISO date on which it was obtained.
+        date: when it was obtained, as an ISO 8601 date or time.
     """
 
     kind: Kind

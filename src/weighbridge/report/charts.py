@@ -7,7 +7,7 @@ its place in ``models`` decides. Shape and dash repeat what colour says.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from weighbridge.core.provenance import Interval
 from weighbridge.core.runs import Distribution, LoadLevel, LoadRun
 from weighbridge.core.study import ModelSheet, TrafficShare
 from weighbridge.core.verdict import Comparison, TaskVerdict
+from weighbridge.report import words
 
 Figure = dict[str, Any]
 Metric = Literal["ttft_ms", "tpot_ms"]
@@ -44,7 +45,7 @@ def routed(shares: Sequence[TrafficShare], models: Sequence[str]) -> Figure:
         who: [(share.task, share.accuracy) for share in shares if share.who == who]
         for who in (AUTO, *models)
     }
-    return _grouped_dots(points, models, _unique(share.task for share in shares))
+    return _grouped_dots(points, models, words.unique(share.task for share in shares))
 
 
 def differences(comparisons: Sequence[Comparison]) -> Figure:
@@ -99,16 +100,16 @@ def throughput(loads: Sequence[LoadRun], models: Sequence[str]) -> Figure:
 
 def parameters(sheets: Sequence[ModelSheet]) -> Figure:
     """Weights by component, one stacked bar per model."""
-    components = _unique(name for sheet in sheets for name, _ in sheet.architecture.by_component)
+    components = words.components(sheets)
     counts = [dict(sheet.architecture.by_component) for sheet in sheets]
-    names = [_text(sheet.info.model) for sheet in sheets]
+    names = [_text(name) for name in words.sheet_names(sheets)]
     traces = [
         {
             "type": "bar",
             "orientation": "h",
             "name": component.replace("_", " "),
             "y": names,
-            "x": [count.get(component, 0) for count in counts],  # type: ignore[call-overload]
+            "x": [count.get(component, 0) for count in counts],
             "marker": {
                 "color": _series(index),
                 "line": {"color": "var(--paper)", "width": 1},
@@ -153,7 +154,7 @@ def _grouped_dots(
         **_layout(rows=len(groups) * max(1, len(series)) * 0.8),
         "scattermode": "group",
         "scattergap": 0.35,
-        "xaxis": {"title": {"text": "accuracy, %"}, "range": [-1, 101]},
+        "xaxis": {"title": {"text": "accuracy, %"}, "range": [-2, 102]},
         "yaxis": _rows(len(groups)),
         "shapes": [_rule_below(row) for row in range(len(groups) - 1)],
     }
@@ -254,7 +255,3 @@ def _series(index: int) -> str:
 def _text(name: str) -> str:
     """A name from outside, so that Plotly takes none of it for its own markup."""
     return escape(name, quote=False)
-
-
-def _unique(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(names))

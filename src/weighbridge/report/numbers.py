@@ -45,8 +45,8 @@ def number(value: float | None) -> str:
 
 
 def p_value(p: float) -> str:
-    """A p-value as papers print it: ``p = 0.031``, ``p < 0.001``."""
-    text = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    """A p-value in two digits, down to a thousandth: ``p = 0.031``, ``p < 0.001``."""
+    text = "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
     return text.replace(" ", _SPACE)
 
 
@@ -58,6 +58,11 @@ def size(count: float) -> str:
 def day(created: str) -> str:
     """The date in an ISO 8601 time."""
     return created[:10]
+
+
+def moment(created: str) -> str:
+    """An ISO 8601 time in UTC as people read it: ``2026-01-05 09:16:07``."""
+    return created.replace("T", " ").removesuffix("Z")
 
 
 def plain(value: Any) -> str:  # noqa: ANN401 -- whatever a suite's author wrote as the answer

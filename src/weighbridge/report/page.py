@@ -80,6 +80,7 @@ def _environment() -> Environment:
         "chart_json": htmlsafe_json_dumps,
         "count": format_count,
         "day": numbers.day,
+        "moment": numbers.moment,
         "number": numbers.number,
         "p_value": numbers.p_value,
         "percent": numbers.percent,
@@ -91,6 +92,8 @@ def _environment() -> Environment:
         "lead": words.lead,
         "marked": _marked,
         "measured": words.measured,
+        "components": words.components,
+        "sheet_names": words.sheet_names,
     }
     environment.globals |= {
         "computed": words.computed,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import get_args
 
-from weighbridge.core.architecture import Attention, LayerRun, Mlp, ModelArchitecture
+from weighbridge.core.architecture import Attention, Component, LayerRun, Mlp, ModelArchitecture
 from weighbridge.core.provenance import Interval, Provenance
 from weighbridge.core.runs import RunInfo
+from weighbridge.core.study import ModelSheet
 from weighbridge.core.verdict import Assignment, TaskVerdict, Verdict
 
 _TIMES = "\N{MULTIPLICATION SIGN}"
@@ -54,6 +56,25 @@ def expected_accuracy(assignment: Assignment, verdict: Verdict) -> Interval | No
     low = sum(share * accuracy.low for share, accuracy in parts)
     high = sum(share * accuracy.high for share, accuracy in parts)
     return Interval(assignment.accuracy, low, high)
+
+
+def sheet_names(sheets: Sequence[ModelSheet]) -> list[str]:
+    """A name for each sheet that no other has: files of one model differ in quantization, or id."""
+    models = [sheet.info.model for sheet in sheets]
+    precise = [f"{sheet.info.model} {sheet.weights.quantization}" for sheet in sheets]
+    names = []
+    for sheet, model, name in zip(sheets, models, precise, strict=True):
+        if models.count(model) == 1:
+            names.append(model)
+        else:
+            names.append(name if precise.count(name) == 1 else f"{name} {sheet.info.id}")
+    return names
+
+
+def components(sheets: Sequence[ModelSheet]) -> list[Component]:
+    """The components that any of the models has, in the order in which a token meets them."""
+    present = {name for sheet in sheets for name, _ in sheet.architecture.by_component}
+    return [name for name in get_args(Component) if name in present]
 
 
 def unique(names: Iterable[str]) -> list[str]:

@@ -97,10 +97,8 @@ def _listen(listen: str) -> list[str]:
         return [str(error).rstrip(".")]
     if host in _LOOPBACK:
         return []
-    return [
-        f"`listen: {listen}` is not a loopback address, and there are no keys yet: "
-        "put a proxy that checks who asks in front of 127.0.0.1"
-    ]
+    fault = f"`listen: {listen}` is not a loopback address, and there are no keys yet"
+    return [f"{fault}: put a proxy that checks who asks in front of 127.0.0.1"]
 
 
 def _near(name: str, config: RouterConfig) -> str:

@@ -149,8 +149,8 @@ def _digest(path: Path) -> str:
 def _inspect(effects: Effects, files: Mapping[str, Path]) -> list[ModelSheet]:
     effects.progress.stage("inspect", len(files))
     sheets = []
-    for path in files.values():
-        sheets.append(inspect_verb.sheet(effects.store, path))
+    for name, path in files.items():
+        sheets.append(inspect_verb.sheet(effects.store, path, name))
         effects.progress.advance()
     return sheets
 

@@ -42,8 +42,10 @@ def inspect_files(paths: Iterable[Path]) -> list[tuple[ModelArchitecture, Weight
     return [inspect_file(path) for path in paths]
 
 
-def sheet(store: Store, path: Path) -> ModelSheet:
+def sheet(store: Store, path: Path, model: str | None = None) -> ModelSheet:
     """Inspect a file and keep the result as a run of kind ``inspect``.
+
+    ``model`` is the name it goes by in other runs; by default what the file calls itself.
 
     Raises:
         InputError: there is no such file, or it is no model.
@@ -52,7 +54,7 @@ def sheet(store: Store, path: Path) -> ModelSheet:
     architecture, weights = inspect_file(path)
     info = store.new_info(
         "inspect",
-        model=architecture.name,
+        model=model or architecture.name,
         subject=path.name,
         key=content_hash(architecture, weights),
     )
