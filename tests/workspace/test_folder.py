@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -328,3 +330,13 @@ def test_a_journal_lives_in_the_workspace_and_is_no_run(store: Workspace) -> Non
     journal.close()
     assert (store.root / "journals" / "abc.jsonl").read_bytes() == b"1\n"
     assert open_workspace(store.root).runs() == []
+
+
+def test_old_drafts_of_killed_processes_are_swept_and_fresh_ones_spared(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    for name, age_s in ((".draft-old", 7200), (".draft-fresh", 10)):
+        (runs / name).mkdir(parents=True)
+        then = time.time() - age_s
+        os.utime(runs / name, (then, then))
+    open_workspace(tmp_path)
+    assert [path.name for path in runs.iterdir()] == [".draft-fresh"]

@@ -40,7 +40,8 @@ def format_bytes(count: float) -> str:
     '512 B'
     """
     for unit, size in _BINARY:
-        if abs(count) >= size:
+        # Half a hundredth less would be printed as 1.00 of this unit or as 1024.00 of the next.
+        if abs(count) >= 0.999995 * size:
             return f"{count / size:.2f} {unit}"
     return f"{count:.0f} B"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,5 +129,10 @@ def _journal(store: Store, key: str) -> Iterator[Journal]:
 
 
 def _answered(journal: Journal) -> dict[str, ItemResult]:
-    results = (msgspec.json.decode(line, type=ItemResult) for line in journal.lines())
-    return {result.id: result for result in results}
+    """Results by item id; lines of another version's shape are asked anew."""
+    results: dict[str, ItemResult] = {}
+    for line in journal.lines():
+        with suppress(msgspec.DecodeError):
+            result = msgspec.json.decode(line, type=ItemResult)
+            results[result.id] = result
+    return results

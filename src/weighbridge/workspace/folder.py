@@ -5,10 +5,12 @@ A run appears whole or not at all: it is written beside its place and renamed in
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import secrets
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +28,7 @@ RecordT = TypeVar("RecordT")
 
 # Fields that are kept as one JSON object a line, so that other tools can read them as a table.
 TABLES = ("items", "requests")
+_STALE_S = 3600.0
 
 
 class Workspace:
@@ -44,6 +47,7 @@ class Workspace:
                 fix="Choose another folder with --workspace.",
             ) from error
         self._index = Index(root / "index.sqlite")
+        self._sweep()
         self._reconcile()
 
     def new_info(self, kind: RunKind, *, model: str, subject: str, key: str) -> RunInfo:
@@ -173,6 +177,13 @@ class Workspace:
                 continue  # not a run of ours: leave it alone, show only what can be read
             if info.id == found:  # else a copy under another name
                 self._index.add(info)
+
+    def _sweep(self) -> None:
+        """Delete what killed processes were about to save; an hour spares those still at it."""
+        for draft in self._runs.glob(".draft-*"):
+            with contextlib.suppress(OSError):
+                if time.time() - draft.stat().st_mtime > _STALE_S:
+                    shutil.rmtree(draft, ignore_errors=True)
 
     def _saved_ns(self, run_id: str) -> int:
         try:
