@@ -51,7 +51,7 @@ def test_written_sizes_are_read_back_within_their_rounding(count: int) -> None:
     assert parse_bytes(format_bytes(count)) == pytest.approx(count, rel=0.006)
 
 
-@given(st.integers(0, 10**15), st.sampled_from(["MiB", "GB", "b", "t"]))
+@given(st.integers(0, 10**15 - 1), st.sampled_from(["MiB", "GB", "b", "t"]))
 def test_units_ignore_case_and_spaces(count: int, unit: str) -> None:
     assert parse_bytes(f"{count}{unit}") == parse_bytes(f" {count}  {unit.upper()} ")
 
