@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from tests.cli.runner import WEIGH, runs, weigh
+from tests.processes import gone_within
 
 
 @pytest.fixture(scope="module")
@@ -132,8 +133,7 @@ def test_kill_leaves_no_engine(running: subprocess.Popen[str], stage: str) -> No
     engines = wait_for(running, stage)
     assert len(engines) >= 5
     running.kill()
-    _, alive = psutil.wait_procs(engines, timeout=2)
-    assert alive == []
+    assert gone_within([engine.pid for engine in engines], 2)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -146,8 +146,7 @@ def test_interruption_stops_cleanly_and_leaves_only_whole_runs(
     assert running.returncode == 130
     assert "Interrupted" in said
     assert "Traceback" not in said
-    _, alive = psutil.wait_procs(engines, timeout=0.5)
-    assert alive == []
+    assert gone_within([engine.pid for engine in engines], 0.5)
     assert runs(tmp_path)
     assert not [name for name in runs(tmp_path) if name.startswith(".")]
 

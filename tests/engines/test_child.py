@@ -4,11 +4,11 @@ import asyncio
 import signal
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
 
+from tests.processes import gone_within
 from weighbridge.core.errors import EngineError
 from weighbridge.engines.child import Child
 
@@ -35,18 +35,6 @@ asyncio.run(main())
 """
 
 
-def gone_within(pid: int, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-                return True
-        except psutil.NoSuchProcess:
-            return True
-        time.sleep(0.02)
-    return False
-
-
 @pytest.mark.parametrize("program", [PATIENT, STUCK], ids=["patient", "stuck in native code"])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_child_dies_with_its_parent(program: str, number: signal.Signals) -> None:
@@ -59,7 +47,7 @@ def test_a_child_dies_with_its_parent(program: str, number: signal.Signals) -> N
         assert psutil.pid_exists(pid)
         parent.send_signal(number)
         parent.wait()
-        assert gone_within(pid, 2.0)
+        assert gone_within([pid], 2.0)
 
 
 def test_stop_ends_a_child_that_ignores_everything_gentle() -> None:
@@ -78,7 +66,7 @@ def test_stop_ends_a_child_that_ignores_everything_gentle() -> None:
         assert child.memory_bytes() == 0
         return child.pid
 
-    assert gone_within(asyncio.run(scenario()), 0.1)
+    assert gone_within([asyncio.run(scenario())], 0.1)
 
 
 def test_stop_takes_grandchildren_along() -> None:
@@ -94,7 +82,7 @@ def test_stop_takes_grandchildren_along() -> None:
         await child.stop()
         return grandchild
 
-    assert gone_within(asyncio.run(scenario()), 2.0)
+    assert gone_within([asyncio.run(scenario())], 2.0)
 
 
 def test_a_program_that_is_not_there_is_a_sentence() -> None:
