@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 Component = Literal[
     "embedding",
+    "per_layer_embedding",
     "attention",
+    "indexer",
     "linear_mixer",
     "mlp",
     "experts",
@@ -21,65 +23,144 @@ Component = Literal[
     "mtp",
     "other",
 ]
+COMPONENTS: tuple[Component, ...] = get_args(Component)
+
+MixerKind = Literal[
+    "full",  # every earlier token: MHA, GQA, MQA
+    "sliding",  # the last `window` tokens
+    "chunked",  # the tokens of the current chunk
+    "latent",  # MLA: one compressed vector per token
+    "compressed",  # blocks of tokens pooled into one entry, beside a window
+    "linear",  # a matrix-valued state: gated DeltaNet, KDA, lightning
+    "ssm",  # state-space: Mamba, Mamba-2
+    "conv",  # a short convolution
+    "cross",  # attends to another modality only
+    "parallel",  # several mixers side by side in one layer
+    "none",  # the layer has no mixer
+    "unknown",  # not modelled: its cache is not known
+]
+MlpKind = Literal["dense", "experts", "dense + experts", "none", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
-class Attention:
-    """Softmax attention of one layer.
+class Part:
+    """Some weights of one layer, or of the model outside its layers.
 
     Attributes:
-        heads: query heads.
-        kv_heads: key/value heads; fewer than ``heads`` is GQA, one is MQA.
-        key_dim: width of one key head (and of a query head).
-        value_dim: width of one value head.
-        window: tokens that a query can look back on, or None for all of them.
+        component: what it counts as.
+        name: the field's name for it: ``query``, ``experts``, ``final norm``.
+        parameters: number of weights.
+        formula: the count with its numbers put in, e.g. ``hidden 4096 × heads 32 × 128``.
+        idle: weights that take no part in one token: the experts it is not routed to.
     """
 
-    heads: int
-    kv_heads: int
-    key_dim: int
-    value_dim: int
-    window: int | None = None
+    component: Component
+    name: str
+    parameters: int
+    formula: str = ""
+    idle: int = 0
 
-    @property
-    def kind(self) -> str:
-        """The field's name for this ratio of query to key/value heads."""
-        if self.kv_heads == self.heads:
-            return "MHA"
-        return "MQA" if self.kv_heads == 1 else "GQA"
 
-    def kv_values(self, tokens: int) -> int:
-        """Numbers cached for a sequence of ``tokens``: keys and values of each KV head."""
-        kept = tokens if self.window is None else min(tokens, self.window)
-        return kept * self.kv_heads * (self.key_dim + self.value_dim)
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """What one layer keeps of one sequence, in numbers (not bytes).
+
+    Attributes:
+        per_token: numbers that each further token adds, without limit.
+        windows: pairs of numbers per token and the most tokens for which they are kept.
+        state: numbers of fixed size in the cache's own format (convolution inputs).
+        state_float32: numbers of fixed size kept in 4 bytes (recurrent states).
+    """
+
+    per_token: float = 0.0
+    windows: tuple[tuple[float, int], ...] = ()
+    state: int = 0
+    state_float32: int = 0
+
+    def bytes(self, tokens: int, bytes_per_value: float) -> float:
+        """Bytes kept after ``tokens`` tokens; the least that the architecture allows."""
+        windowed = sum(values * min(tokens, most) for values, most in self.windows)
+        return (self.per_token * tokens + windowed) * bytes_per_value + self.state_bytes(
+            bytes_per_value
+        )
+
+    def full_length_bytes(self, tokens: int, bytes_per_value: float) -> float:
+        """The same by an engine that keeps windowed layers at full length."""
+        per_token = self.per_token + sum(values for values, _ in self.windows)
+        return per_token * tokens * bytes_per_value + self.state_bytes(bytes_per_value)
+
+    def state_bytes(self, bytes_per_value: float) -> float:
+        """Bytes of the part that does not depend on the length."""
+        return self.state * bytes_per_value + self.state_float32 * 4
+
+
+@dataclass(frozen=True, slots=True)
+class Mixer:
+    """How one layer mixes tokens.
+
+    Attributes:
+        kind: which family.
+        name: the field's name: ``GQA``, ``MLA``, ``gated DeltaNet``, ``Mamba-2``.
+        numbers: its dimensions by name (``heads``, ``kv_heads``, ``key_dim``, ``window`` …).
+        cache: what it keeps of a sequence; None when that is not known.
+    """
+
+    kind: MixerKind
+    name: str
+    numbers: tuple[tuple[str, int], ...] = ()
+    cache: Cache | None = Cache()
+
+    def number(self, name: str) -> int | None:
+        """One of its dimensions, or None."""
+        return dict(self.numbers).get(name)
 
 
 @dataclass(frozen=True, slots=True)
 class Mlp:
-    """The feed-forward part of one layer: dense, or experts of which ``active`` see each token."""
+    """The feed-forward part of one layer.
 
-    width: int
+    Attributes:
+        kind: dense, experts, both in parallel, or none.
+        width: of the dense part, 0 without one.
+        experts: how many there are.
+        active: how many of them see each token.
+        expert_width: of one routed expert.
+        shared: how many experts see every token.
+    """
+
+    kind: MlpKind
+    width: int = 0
     experts: int = 0
     active: int = 0
+    expert_width: int = 0
+    shared: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One kind of layer: its mixer, its feed-forward part, and the weights of one such layer."""
+
+    mixer: Mixer
+    mlp: Mlp
+    parts: tuple[Part, ...] = ()
 
     @property
-    def kind(self) -> str:
-        """Dense or mixture of experts."""
-        return "experts" if self.experts else "dense"
+    def parameters(self) -> int:
+        """Weights of one such layer."""
+        return sum(part.parameters for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
 class LayerRun:
-    """``count`` consecutive layers that are alike.
-
-    Attributes:
-        mixer: the attention of each, or None where the header describes a mixer we cannot read.
-        mlp: the feed-forward part of each.
-    """
+    """``count`` repetitions of a sequence of layers, e.g. 12 × [3 linear, 1 full]."""
 
     count: int
-    mixer: Attention | None
-    mlp: Mlp
+    layers: tuple[Layer, ...]
+
+    @property
+    def depth(self) -> int:
+        """Number of layers in the run."""
+        return self.count * len(self.layers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,80 +183,132 @@ class TensorInfo:
 
 @dataclass(frozen=True, slots=True)
 class ModelArchitecture:
-    """A model as far as its header tells.
+    """A model as far as its configuration or header tells.
 
     Attributes:
-        name: what the file calls itself.
-        model_type: the family, as the file spells it (``llama``, ``qwen2`` …).
+        name: what it goes by.
+        model_type: the family, as the source spells it (``llama``, ``qwen3_moe`` …).
         hidden: width of the residual stream.
         vocabulary: number of tokens.
-        layers: runs of identical layers, first to last.
-        context: tokens it was trained for, or None when the header is silent.
+        runs: the layers, first to last, folded.
+        outside: weights outside the layers: embedding, final norm, head, towers.
+        context: tokens it was trained for, or None when the source is silent.
+        context_extended: tokens it reaches by rope scaling or a vendor's word, or None.
         tied_embeddings: whether the output head reuses the embedding.
-        by_component: number of weights per component, exact, from the tensor table.
-        active: weights that take part in one token, experts at their active share, embedding
-            look-up excluded unless it doubles as the output head.
-        license: SPDX id or name, as the file states it.
-        assumptions: sentences about what the header did not say and was assumed or left out.
+        mtp_parameters: weights of multi-token prediction that checkpoints store in addition; not
+            part of :attr:`parameters`.
+        license: SPDX id or name, as the source states it.
+        assumptions: sentences about what the source did not say and was assumed or left out.
     """
 
     name: str
     model_type: str
     hidden: int
     vocabulary: int
-    layers: tuple[LayerRun, ...]
+    runs: tuple[LayerRun, ...]
+    outside: tuple[Part, ...]
     context: int | None
     tied_embeddings: bool
-    by_component: tuple[tuple[Component, int], ...]
-    active: int
+    context_extended: int | None = None
+    mtp_parameters: int = 0
     license: str | None = None
     assumptions: tuple[str, ...] = ()
 
     @property
-    def parameters(self) -> int:
-        """All weights, each counted once."""
-        return sum(count for _, count in self.by_component)
+    def layers(self) -> tuple[Layer, ...]:
+        """Every layer, first to last, unfolded."""
+        return tuple(layer for run in self.runs for layer in run.layers * run.count)
 
     @property
     def depth(self) -> int:
         """Number of layers."""
-        return sum(run.count for run in self.layers)
+        return sum(run.depth for run in self.runs)
+
+    @property
+    def by_component(self) -> dict[Component, int]:
+        """Number of weights per component, zeros included."""
+        totals: dict[Component, int] = dict.fromkeys(COMPONENTS, 0)
+        for part, times in self._parts():
+            totals[part.component] += part.parameters * times
+        return totals
+
+    @property
+    def parameters(self) -> int:
+        """All weights, each counted once."""
+        return sum(self.by_component.values())
+
+    @property
+    def active(self) -> int:
+        """Weights that take part in one token: all but the experts it is not routed to.
+
+        Embedding, output head and towers are included; vendors differ in leaving them out.
+        """
+        return self.parameters - sum(part.idle * times for part, times in self._parts())
 
     @property
     def kv_known(self) -> bool:
-        """Whether every layer's cache follows from the header."""
-        return all(run.mixer is not None for run in self.layers)
+        """Whether every layer's cache is known."""
+        return all(
+            layer.mixer.cache is not None for run in self.runs for layer in run.layers
+        )
 
     def kv_bytes(self, tokens: int, bytes_per_value: float = 2.0) -> int | None:
-        """Bytes of KV cache for one sequence of ``tokens``; None when a mixer could not be read."""
-        if not self.kv_known:
+        """Bytes of cache and states of one sequence; the least that the architecture allows."""
+        caches = self._caches()
+        if caches is None:
             return None
-        values = sum(
-            run.count * run.mixer.kv_values(tokens) for run in self.layers if run.mixer is not None
+        return round(sum(n * cache.bytes(tokens, bytes_per_value) for cache, n in caches))
+
+    def kv_full_length_bytes(self, tokens: int, bytes_per_value: float = 2.0) -> int | None:
+        """The same by an engine that keeps windowed layers at full length."""
+        caches = self._caches()
+        if caches is None:
+            return None
+        return round(
+            sum(n * cache.full_length_bytes(tokens, bytes_per_value) for cache, n in caches)
         )
-        return round(values * bytes_per_value)
 
     def kv_bytes_per_token(self, bytes_per_value: float = 2.0) -> int | None:
         """Bytes that each further token of a long sequence adds (windows do not grow)."""
-        if not self.kv_known:
+        caches = self._caches()
+        if caches is None:
             return None
-        growing = (
-            run.count * run.mixer.kv_values(1)
-            for run in self.layers
-            if run.mixer is not None and run.mixer.window is None
-        )
-        return round(sum(growing) * bytes_per_value)
+        return round(sum(n * cache.per_token for cache, n in caches) * bytes_per_value)
+
+    def state_bytes(self, bytes_per_value: float = 2.0) -> int | None:
+        """Bytes of one sequence that do not depend on its length."""
+        caches = self._caches()
+        if caches is None:
+            return None
+        return round(sum(n * cache.state_bytes(bytes_per_value) for cache, n in caches))
+
+    def _parts(self) -> Iterable[tuple[Part, int]]:
+        for part in self.outside:
+            yield part, 1
+        for run in self.runs:
+            for layer in run.layers:
+                for part in layer.parts:
+                    yield part, run.count
+
+    def _caches(self) -> list[tuple[Cache, int]] | None:
+        caches: list[tuple[Cache, int]] = []
+        for run in self.runs:
+            for layer in run.layers:
+                if layer.mixer.cache is None:
+                    return None
+                caches.append((layer.mixer.cache, run.count))
+        return caches
 
 
 @dataclass(frozen=True, slots=True)
 class WeightFile:
-    """The weights of a model as they lie in one file.
+    """The weights of a model as they lie in its files.
 
     Attributes:
-        format: ``gguf``.
-        quantization: the file's own name for its precision, e.g. ``Q8_0``.
-        tensors: every tensor of the header.
-        file_bytes: size of the file on disk.
+        format: ``gguf`` or ``safetensors``.
+        quantization: the files' own name for their precision, e.g. ``Q8_0``.
+        tensors: every tensor of the headers.
+        file_bytes: size of the files.
     """
 
     format: str
@@ -197,12 +330,46 @@ class WeightFile:
         return dict(sorted(totals.items(), key=lambda pair: -pair[1]))
 
 
-def runs_of(layers: Iterable[tuple[Attention | None, Mlp]]) -> tuple[LayerRun, ...]:
-    """Fold equal neighbours: ``[a, a, b]`` becomes two runs, of 2 and of 1."""
+def attention(
+    heads: int, kv_heads: int, key_dim: int, value_dim: int, window: int | None = None
+) -> Mixer:
+    """Softmax attention: full, or over the last ``window`` tokens."""
+    name = "MHA" if kv_heads == heads else "MQA" if kv_heads == 1 else "GQA"
+    values = kv_heads * (key_dim + value_dim)
+    numbers = [("heads", heads), ("kv_heads", kv_heads), ("key_dim", key_dim)]
+    numbers.append(("value_dim", value_dim))
+    if window is None:
+        return Mixer("full", name, tuple(numbers), Cache(per_token=values))
+    numbers.append(("window", window))
+    return Mixer("sliding", name, tuple(numbers), Cache(windows=((values, window),)))
+
+
+def fold(layers: Iterable[Layer]) -> tuple[LayerRun, ...]:
+    """Fold equal neighbours, and equal short sequences of neighbours, into runs.
+
+    ``[a, a, b]`` becomes 2 × [a], 1 × [b]; ``[a, b, a, b]`` becomes 2 × [a, b]. The shortest period
+    that repeats at least twice wins, at each position the one that covers most layers.
+    """
+    left = list(layers)
     runs: list[LayerRun] = []
-    for mixer, mlp in layers:
-        if runs and (runs[-1].mixer, runs[-1].mlp) == (mixer, mlp):
-            runs[-1] = LayerRun(runs[-1].count + 1, mixer, mlp)
-        else:
-            runs.append(LayerRun(1, mixer, mlp))
+    while left:
+        period, count = _best_period(left)
+        runs.append(LayerRun(count, tuple(left[:period])))
+        del left[: period * count]
     return tuple(runs)
+
+
+_LONGEST_PERIOD = 16
+
+
+def _best_period(layers: list[Layer]) -> tuple[int, int]:
+    """Length and repetitions of the unit at the front that covers most layers."""
+    best = (1, 1)
+    for period in range(1, min(_LONGEST_PERIOD, len(layers) // 2) + 1):
+        unit, count = layers[:period], 1
+        while layers[period * count : period * (count + 1)] == unit:
+            count += 1
+        # A longer unit must cover more layers, not just count the same ones in bigger steps.
+        if count > 1 and period * count > best[0] * best[1]:
+            best = (period, count)
+    return best
