@@ -9,10 +9,11 @@ import weighbridge
 from tests.facts import gguf_models
 from tests.facts.gguf_models import HIDDEN, VOCABULARY, Model
 from tests.facts.gguf_writer import Array, gguf_bytes
-from weighbridge.core.architecture import Attention, LayerRun, Mlp, ModelArchitecture, WeightFile
+from weighbridge.core.architecture import Mlp, ModelArchitecture, WeightFile, attention
 from weighbridge.core.errors import FormatError
 from weighbridge.facts.gguf import parse_gguf, read_gguf
 from weighbridge.facts.gguf_architecture import describe
+from weighbridge.facts.gguf_attention import UNKNOWN
 
 DEMO_MODELS = sorted((Path(weighbridge.__file__).parent / "demo" / "models").glob("*.gguf"))
 
@@ -35,36 +36,41 @@ def test_dense_model_with_grouped_queries() -> None:
     assert (architecture.model_type, architecture.license) == ("llama", "apache-2.0")
     assert (architecture.hidden, architecture.vocabulary) == (HIDDEN, VOCABULARY)
     assert architecture.context == 512
-    assert architecture.layers == (LayerRun(2, Attention(4, 2, 16, 16), Mlp(128)),)
+    (run,) = architecture.runs
+    (layer,) = run.layers
+    assert (run.count, layer.mixer) == (2, attention(4, 2, 16, 16))
+    assert layer.mlp == Mlp("dense", 128)
+    assert layer.parameters == 2 * 64 * 64 + 2 * 64 * 32 + 3 * 64 * 128 + 2 * 64
     assert architecture.assumptions == ()
     assert architecture.tied_embeddings
-    assert dict(architecture.by_component) == {
+    counts = {name: count for name, count in architecture.by_component.items() if count}
+    assert counts == {
         "embedding": 64 * 96,
         "norm": 64 + 2 * 2 * 64,
         "attention": 2 * (2 * 64 * 64 + 2 * 64 * 32),
         "mlp": 2 * 3 * 64 * 128,
     }
-    assert architecture.active == architecture.parameters  # tied: the table is the output head
+    assert architecture.active == architecture.parameters
     assert architecture.kv_bytes(100) == 2 * 100 * 2 * (16 + 16) * 2
     assert (weights.format, weights.quantization) == ("gguf", "Q8_0")
     assert weights.weight_bytes == (architecture.parameters - 320) // 32 * 34 + 320 * 4
 
 
-def test_biases_belong_to_their_component_and_an_untied_embedding_is_not_active() -> None:
+def test_biases_belong_to_their_component() -> None:
     architecture, _ = inspected(gguf_models.qwen2())
     counts = dict(architecture.by_component)
     assert counts["attention"] == 2 * 64 * 64 + 2 * 64 * 32 + 64 + 32
     assert counts["lm_head"] == counts["embedding"] == 64 * 96
     assert not architecture.tied_embeddings
-    assert architecture.active == architecture.parameters - 64 * 96
+    assert architecture.active == architecture.parameters
 
 
 def test_kv_heads_may_differ_by_layer_and_a_layer_without_them_is_not_guessed() -> None:
     architecture, _ = inspected(gguf_models.per_layer_heads())
-    assert [run.mixer for run in architecture.layers] == [
-        Attention(4, 2, 16, 16),
-        Attention(4, 1, 16, 16),
-        None,
+    assert [layer.mixer for layer in architecture.layers] == [
+        attention(4, 2, 16, 16),
+        attention(4, 1, 16, 16),
+        UNKNOWN,
     ]
     assert architecture.kv_bytes(10) is None
     assert architecture.assumptions == ("Layers 2 have no attention that the header describes.",)
@@ -77,8 +83,9 @@ def test_experts_count_at_their_active_share() -> None:
     assert counts["shared_expert"] == 64 * 32
     assert counts["router"] == 64 * 8
     assert counts["mlp"] == 3 * 64 * 128
-    assert [run.mlp for run in architecture.layers] == [Mlp(128), Mlp(32, 8, 2)]
-    idle = counts["experts"] * 6 // 8 + counts["embedding"]
+    experts = Mlp("experts", experts=8, active=2, expert_width=32)
+    assert [layer.mlp for layer in architecture.layers] == [Mlp("dense", 128), experts]
+    idle = counts["experts"] * 6 // 8
     assert architecture.active == architecture.parameters - idle
 
 
@@ -86,8 +93,8 @@ def test_unstated_expert_use_is_an_upper_bound_and_says_so() -> None:
     metadata, tensors = gguf_models.mixture()
     del metadata["qwen3moe.expert_used_count"]
     architecture, _ = inspected((metadata, tensors))
-    assert architecture.active == architecture.parameters - 64 * 96
-    assert architecture.layers[1].mlp == Mlp(32, 8, 8)
+    assert architecture.active == architecture.parameters
+    assert architecture.layers[1].mlp == Mlp("experts", experts=8, active=8, expert_width=32)
     assert "all are counted as active" in architecture.assumptions[0]
 
 
@@ -102,11 +109,11 @@ def test_unstacked_experts_of_old_files_are_recognised() -> None:
     }
     architecture, _ = inspected((metadata, tensors))
     assert dict(architecture.by_component)["experts"] == 6 * 64 * 32
-    assert architecture.layers[0].mlp == Mlp(32, 2, 1)
+    assert architecture.layers[0].mlp == Mlp("experts", experts=2, active=1, expert_width=32)
     assert architecture.active == architecture.parameters - 3 * 64 * 32
 
 
-def test_prediction_layers_are_parameters_but_not_layers() -> None:
+def test_prediction_layers_are_counted_apart() -> None:
     metadata = gguf_models.keys("glm4moe", 2, nextn_predict_layers=1)
     tensors = gguf_models.ends() | gguf_models.attention(0) | gguf_models.mlp(0)
     extra = gguf_models.attention(1) | gguf_models.mlp(1)
@@ -115,7 +122,8 @@ def test_prediction_layers_are_parameters_but_not_layers() -> None:
     architecture, _ = inspected((metadata, tensors | extra))
     assert architecture.depth == 1
     assert architecture.active == plain.active
-    assert dict(architecture.by_component)["mtp"] == architecture.parameters - plain.parameters
+    assert architecture.parameters == plain.parameters
+    assert architecture.mtp_parameters == 4 * 64 * 128 + 2 * 64 * 64 + 2 * 64 * 32 + 2 * 64
     assert architecture.kv_bytes(10) == plain.kv_bytes(10)
     assert "MTP" in architecture.assumptions[0]
 

@@ -7,12 +7,13 @@ import pytest
 from tests.facts import gguf_models
 from tests.facts.gguf_models import Model
 from tests.facts.gguf_writer import Array, gguf_bytes
-from weighbridge.core.architecture import Attention, ModelArchitecture
+from weighbridge.core.architecture import Mixer, ModelArchitecture, attention
 from weighbridge.facts.gguf import parse_gguf
 from weighbridge.facts.gguf_architecture import describe
+from weighbridge.facts.gguf_attention import UNKNOWN
 
-FULL = Attention(4, 2, 16, 16)
-WINDOWED = Attention(4, 2, 16, 16, window=32)
+FULL = attention(4, 2, 16, 16)
+WINDOWED = attention(4, 2, 16, 16, window=32)
 
 
 def inspected(model: Model) -> ModelArchitecture:
@@ -20,8 +21,8 @@ def inspected(model: Model) -> ModelArchitecture:
     return describe(parse_gguf(io.BytesIO(raw), len(raw), "m"), name="m", stem="m")[0]
 
 
-def mixers(architecture: ModelArchitecture) -> list[Attention | None]:
-    return [run.mixer for run in architecture.layers for _ in range(run.count)]
+def mixers(architecture: ModelArchitecture) -> list[Mixer]:
+    return [layer.mixer for layer in architecture.layers]
 
 
 def llama_with(arch: str = "llama", /, **own: object) -> Model:
@@ -53,7 +54,7 @@ def test_sliding_layers_may_have_their_own_widths() -> None:
         attention__value_length_swa=8,
     )
     tensors |= gguf_models.attention(0, head=8)
-    assert mixers(inspected((metadata, tensors))) == [Attention(4, 2, 8, 8, 32), FULL]
+    assert mixers(inspected((metadata, tensors))) == [attention(4, 2, 8, 8, 32), FULL]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_an_unknown_sliding_pattern_is_an_upper_bound_that_says_so(model: Model)
 
 def test_recurrent_layers_are_not_modelled_and_the_attention_between_is() -> None:
     architecture = inspected(gguf_models.hybrid())
-    assert mixers(architecture) == [None, FULL, None]
+    assert mixers(architecture) == [UNKNOWN, FULL, UNKNOWN]
     assert architecture.kv_bytes(10) is None
     assert architecture.assumptions == (
         (
@@ -90,7 +91,7 @@ def test_projections_of_linear_layers_count_as_linear_mixer() -> None:
     tensors |= gguf_models.recurrent(0) | gguf_models.mlp(0)
     tensors["blk.0.attn_qkv.weight"] = ((64, 128), "Q8_0")
     counts = dict(inspected((metadata, tensors)).by_component)
-    assert "attention" not in counts
+    assert counts["attention"] == 0
     assert counts["linear_mixer"] == 64 * 128 + 4 + 64 * 64 + 64 * 128
 
 
@@ -116,7 +117,7 @@ def test_what_breaks_the_formula_is_named_and_not_computed(
     own: dict[str, object], says: str
 ) -> None:
     architecture = inspected(llama_with(**own))
-    assert mixers(architecture) == [None, None]
+    assert mixers(architecture) == [UNKNOWN, UNKNOWN]
     assert architecture.kv_bytes(10) is None
     assert says in architecture.assumptions[0]
 
@@ -133,4 +134,4 @@ def test_fused_projections_prove_the_heads_too() -> None:
     tensors["blk.0.attn_qkv.weight"] = ((64, (4 + 2 + 2) * 16), "Q8_0")
     assert mixers(inspected((metadata, tensors))) == [FULL]
     tensors["blk.0.attn_qkv.weight"] = ((64, 160), "Q8_0")
-    assert mixers(inspected((metadata, tensors))) == [None]
+    assert mixers(inspected((metadata, tensors))) == [UNKNOWN]

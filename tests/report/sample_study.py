@@ -7,15 +7,18 @@ from math import comb, sqrt
 from typing import Any
 
 from weighbridge.core.architecture import (
-    Attention,
-    Component,
+    Layer,
     LayerRun,
     Mlp,
     ModelArchitecture,
+    Part,
     TensorInfo,
     WeightFile,
+    attention,
 )
+from weighbridge.core.inspection import Inspection
 from weighbridge.core.provenance import Interval, Provenance
+from weighbridge.core.quantization import Quantization
 from weighbridge.core.runs import (
     Distribution,
     EvalRun,
@@ -135,34 +138,41 @@ def _info(kind: RunKind, tail: str, model: str, subject: str) -> RunInfo:
 
 
 def _sheet(index: int, model: str) -> ModelSheet:
-    layers = (
-        LayerRun(2, Attention(4, 2, 32, 32, window=128), Mlp(384)),
-        LayerRun(1 + index, Attention(4, 4, 32, 32), Mlp(384)),
+    mlp = Mlp("dense", 384)
+    runs = (
+        LayerRun(2, (Layer(attention(4, 2, 32, 32, window=128), mlp),)),
+        LayerRun(1 + index, (Layer(attention(4, 4, 32, 32), mlp),)),
     )
-    components: tuple[tuple[Component, int], ...] = (
-        ("embedding", 65_536),
-        ("attention", 147_456 + 65_536 * index),
-        ("mlp", 442_368 + 147_456 * index),
-        ("norm", 896 + 256 * index),
+    outside = (
+        Part("embedding", "embedding", 65_536),
+        Part("attention", "all attention", 147_456 + 65_536 * index),
+        Part("mlp", "all MLPs", 442_368 + 147_456 * index),
+        Part("norm", "all norms", 896 + 256 * index),
     )
-    total = sum(count for _, count in components)
     architecture = ModelArchitecture(
         name=model,
         model_type="llama",
         hidden=128,
         vocabulary=512,
-        layers=layers,
+        runs=runs,
+        outside=outside,
         context=512,
         tied_embeddings=True,
-        by_component=components,
-        active=total,
         license="Apache-2.0" if index < 2 else None,
         assumptions=() if index < 2 else ("The header names no licence.",),
     )
     tensors = (TensorInfo("blk.0.attn_q.weight", (128, 128), "Q8_0", 17_408),)
-    weights = WeightFile("gguf", "Q8_0", tensors, round(total * 1.0625) + 14_336)
+    size = round(architecture.parameters * 1.0625) + 14_336
+    weights = WeightFile("gguf", "Q8_0", tensors, size)
     info = _info("inspect", f"{index:06x}", model, f"{model}.gguf")
-    return ModelSheet(info, f"models/{model}.gguf", architecture, weights)
+    inspection = Inspection(
+        f"models/{model}.gguf",
+        architecture,
+        Quantization("Q8_0", otherwise=8.5, kind="measured"),
+        weights,
+        Provenance("measured", f"models/{model}.gguf", info.created),
+    )
+    return ModelSheet(info, inspection.name, inspection)
 
 
 def _load(index: int, model: str) -> LoadRun:

@@ -87,7 +87,7 @@ def test_figures_are_those_of_the_records(live: Page) -> None:
         assert f"{run.correct} of {len(run.items)}" in text
     for sheet in STUDY.sheets:
         assert f"{sheet.architecture.parameters:,}" in text
-        assert folded(size(sheet.weights.file_bytes)) in text
+        assert folded(size(sheet.inspection.weight_bytes)) in text
 
 
 def test_load_table_has_every_percentile(live: Page) -> None:
@@ -168,9 +168,10 @@ def test_a_study_in_which_one_model_does_everything() -> None:
 def test_files_of_one_model_are_told_apart() -> None:
     # As in the demo, which also evaluates the same model at lower precision.
     sheet = STUDY.sheets[2]
-    weights = replace(sheet.weights, quantization="Q4_0")
-    more = replace(sheet, info=replace(sheet.info, id="inspect-ffffff"), weights=weights)
-    same = replace(sheet, info=replace(sheet.info, id="inspect-eeeeee"), weights=weights)
+    coarse = replace(sheet.inspection.quantization, name="Q4_0")
+    other = replace(sheet.inspection, quantization=coarse)
+    more = replace(sheet, info=replace(sheet.info, id="inspect-ffffff"), inspection=other)
+    same = replace(sheet, info=replace(sheet.info, id="inspect-eeeeee"), inspection=other)
     sheets = (*STUDY.sheets, more, same)
     names = ["tally", "clerk", "porter Q8_0", "porter Q4_0 inspect-ffffff"]
     names.append("porter Q4_0 inspect-eeeeee")

@@ -3,16 +3,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, cast
 
-import pytest
 from inline_snapshot import snapshot
 
 from tests.facts import gguf_models
 from tests.facts.gguf_writer import write_gguf
+from tests.fakes.clock import FakeClock
 from weighbridge.core.effects import Store
-from weighbridge.core.errors import InputError
 from weighbridge.core.runs import RunInfo, RunKind
 from weighbridge.core.study import ModelSheet
-from weighbridge.verbs.inspect import KV_DTYPES, inspect_file, inspect_files, sheet, to_json
+from weighbridge.verbs.inspect import KV_DTYPES, inspect, keep, to_json
 
 
 class Shelf:
@@ -29,7 +28,9 @@ class Shelf:
 
 
 def as_json(path: Path, **options: Any) -> dict[str, Any]:
-    return to_json(*inspect_file(path), date="2026-01-02", source=path.name, **options)
+    record = to_json(inspect(str(path), FakeClock()), **options)
+    record["provenance"]["source"] = Path(record["provenance"]["source"]).name
+    return record
 
 
 def test_json_keys_are_stable(tmp_path: Path) -> None:
@@ -40,10 +41,13 @@ def test_json_keys_are_stable(tmp_path: Path) -> None:
             "model_type": "qwen3moe",
             "parameters": {
                 "total": 113472,
-                "active": 70464,
+                "active": 76608,
+                "mtp": 0,
                 "by_component": {
                     "embedding": 6144,
+                    "per_layer_embedding": 0,
                     "attention": 24576,
+                    "indexer": 0,
                     "linear_mixer": 0,
                     "mlp": 24576,
                     "experts": 49152,
@@ -62,51 +66,83 @@ def test_json_keys_are_stable(tmp_path: Path) -> None:
                     "first": 0,
                     "count": 1,
                     "text": "1 × GQA 4 heads on 2 KV heads of 16, MLP 128",
-                    "mixer": {
-                        "kind": "GQA",
-                        "heads": 4,
-                        "kv_heads": 2,
-                        "key_dim": 16,
-                        "value_dim": 16,
-                        "window": None,
-                    },
-                    "mlp": {"kind": "dense", "width": 128, "experts": 0, "active": 0},
+                    "unit": [
+                        {
+                            "text": "GQA 4 heads on 2 KV heads of 16, MLP 128",
+                            "parameters": 36992,
+                            "mixer": {
+                                "kind": "full",
+                                "name": "GQA",
+                                "heads": 4,
+                                "kv_heads": 2,
+                                "key_dim": 16,
+                                "value_dim": 16,
+                            },
+                            "mlp": {
+                                "kind": "dense",
+                                "width": 128,
+                                "experts": 0,
+                                "active": 0,
+                                "expert_width": 0,
+                                "shared": 0,
+                            },
+                        }
+                    ],
                 },
                 {
                     "first": 1,
                     "count": 1,
                     "text": "1 × GQA 4 heads on 2 KV heads of 16, 2 of 8 experts of 32",
-                    "mixer": {
-                        "kind": "GQA",
-                        "heads": 4,
-                        "kv_heads": 2,
-                        "key_dim": 16,
-                        "value_dim": 16,
-                        "window": None,
-                    },
-                    "mlp": {"kind": "experts", "width": 32, "experts": 8, "active": 2},
+                    "unit": [
+                        {
+                            "text": "GQA 4 heads on 2 KV heads of 16, 2 of 8 experts of 32",
+                            "parameters": 64128,
+                            "mixer": {
+                                "kind": "full",
+                                "name": "GQA",
+                                "heads": 4,
+                                "kv_heads": 2,
+                                "key_dim": 16,
+                                "value_dim": 16,
+                            },
+                            "mlp": {
+                                "kind": "experts",
+                                "width": 0,
+                                "experts": 8,
+                                "active": 2,
+                                "expert_width": 32,
+                                "shared": 0,
+                            },
+                        }
+                    ],
                 },
             ],
             "kv_cache": {
                 "dtype": "f16",
                 "bytes_per_token": 256,
                 "bytes_at": {"512": 131072, "8192": 2097152},
+                "full_length_bytes_at": {"512": 131072, "8192": 2097152},
                 "state_bytes": 0,
             },
             "weights": {
                 "format": "gguf",
                 "quantization": "Q8_0",
+                "kind": "measured",
                 "bytes": 123008,
                 "file_bytes": 126080,
                 "bytes_by_dtype": {"Q8_0": 119680, "F32": 3328},
             },
-            "context": {"native": 512},
+            "context": {"native": 512, "extended": None},
             "vocabulary": 96,
             "hidden": 64,
             "tied_embeddings": False,
             "license": "apache-2.0",
             "assumptions": [],
-            "provenance": {"kind": "measured", "source": "mixture.gguf", "date": "2026-01-02"},
+            "provenance": {
+                "kind": "measured",
+                "source": "mixture.gguf",
+                "date": "2026-01-05T12:00:00Z",
+            },
         }
     )
 
@@ -120,11 +156,12 @@ def test_unknown_is_null(tmp_path: Path) -> None:
         "dtype": "f16",
         "bytes_per_token": None,
         "bytes_at": {"8192": None, "32768": None, "131072": None},
+        "full_length_bytes_at": {"8192": None, "32768": None, "131072": None},
         "state_bytes": None,
     }
-    assert result["context"] == {"native": None}
+    assert result["context"] == {"native": None, "extended": None}
     assert result["license"] is None
-    assert result["layers"][0]["mixer"] is None
+    assert result["layers"][0]["unit"][0]["mixer"] == {"kind": "unknown", "name": ""}
     assert result["layers"][0]["text"] == "1 × mixer not modelled, MLP 128"
     assert [run["first"] for run in result["layers"]] == [0, 1, 2]
 
@@ -137,10 +174,11 @@ def test_kv_dtype_scales_the_cache(tmp_path: Path) -> None:
     assert {name: cache["bytes_per_token"] for name, cache in per_value.items()} == {
         "f16": 256,
         "f32": 512,
+        "fp8": 128,
         "q8_0": 136,
     }
     assert all(cache["dtype"] == name for name, cache in per_value.items())
-    assert as_json(path, kv_bytes_per_value=1.0)["kv_cache"]["dtype"] == "1 bytes per value"
+    assert as_json(path, kv_bytes_per_value=0.5)["kv_cache"]["dtype"] == "0.5 bytes per value"
 
 
 def test_windows_and_single_kv_heads_are_said_in_words(tmp_path: Path) -> None:
@@ -154,30 +192,22 @@ def test_windows_and_single_kv_heads_are_said_in_words(tmp_path: Path) -> None:
     assert as_json(path)["layers"][1]["text"] == "1 × MQA 4 heads on 1 KV head of 16, MLP 128"
 
 
-def test_source_and_date_have_defaults(tmp_path: Path) -> None:
+def test_the_provenance_is_the_file_read_now(tmp_path: Path) -> None:
     path = write_gguf(tmp_path / "l.gguf", *gguf_models.llama())
-    provenance = to_json(*inspect_file(path))["provenance"]
-    assert (provenance["kind"], provenance["source"]) == ("measured", "tiny llama")
-    assert len(provenance["date"]) == len("2026-01-02")
-
-
-def test_several_files_keep_their_order(tmp_path: Path) -> None:
-    paths = [
-        write_gguf(tmp_path / "b.gguf", *gguf_models.qwen2()),
-        write_gguf(tmp_path / "a.gguf", *gguf_models.llama()),
-    ]
-    assert [pair[0].name for pair in inspect_files(paths)] == ["tiny qwen2", "tiny llama"]
-    with pytest.raises(InputError):
-        inspect_files([*paths, tmp_path / "absent.gguf"])
+    provenance = as_json(path)["provenance"]
+    date = FakeClock().now_iso()
+    assert provenance == {"kind": "measured", "source": path.name, "date": date}
 
 
 def test_a_sheet_is_saved_as_a_run(tmp_path: Path) -> None:
     path = write_gguf(tmp_path / "l.gguf", *gguf_models.llama())
     shelf = Shelf()
-    result = sheet(cast(Store, shelf), path)
+    result = keep(cast(Store, shelf), inspect(str(path), FakeClock()))
     assert shelf.saved == [(result.info, result)]
     assert isinstance(result, ModelSheet)
     assert (result.info.kind, result.info.model) == ("inspect", "tiny llama")
     assert (result.info.subject, result.path) == ("l.gguf", str(path))
-    other = sheet(cast(Store, shelf), write_gguf(tmp_path / "q.gguf", *gguf_models.qwen2()))
+    path = write_gguf(tmp_path / "q.gguf", *gguf_models.qwen2())
+    other = keep(cast(Store, shelf), inspect(str(path), FakeClock()), "mine")
     assert other.info.key != result.info.key
+    assert other.info.model == "mine"

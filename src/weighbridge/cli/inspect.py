@@ -1,41 +1,33 @@
-"""``weigh inspect``: what a model file holds."""
+"""``weigh inspect``."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from weighbridge.cli.options import json_option, print_json
-from weighbridge.cli.tables import stdout_console
-from weighbridge.core.architecture import (
-    Attention,
-    Component,
-    Mlp,
-    ModelArchitecture,
-    WeightFile,
-)
 from weighbridge.core.errors import InputError
-from weighbridge.core.units import format_bytes, format_count
-from weighbridge.verbs.inspect import KV_DTYPES, inspect_file, layer_text, to_json
+from weighbridge.core.units import GIB, format_bytes, format_count
 
-Inspected = tuple[ModelArchitecture, WeightFile]
+if TYPE_CHECKING:
+    from weighbridge.core.architecture import Component, ModelArchitecture
+    from weighbridge.core.inspection import Inspection
 
 _TOKENS = re.compile(r"([1-9]\d{0,8})\s*([kKmM]?)")
 _TOKEN_UNITS = {"": 1, "k": 1024, "m": 1024**2}
+_KV_DTYPES = ("f16", "f32", "fp8", "q8_0")
 
 
-@click.command(
-    epilog="Example: weigh inspect qwen3-8b-q4_k_m.gguf llama-3.1-8b-q4_k_m.gguf --context 8k,128k"
-)
-@click.argument("files", nargs=-1, required=True, metavar="FILE.gguf...", type=click.Path())
+@click.command()
+@click.argument("models", nargs=-1, required=True, metavar="MODEL…")
 @json_option
 @click.option(
     "--kv-dtype",
-    type=click.Choice(sorted(KV_DTYPES)),
+    type=click.Choice(_KV_DTYPES),
     default="f16",
     show_default=True,
     help="Number format of the KV cache.",
@@ -46,23 +38,29 @@ _TOKEN_UNITS = {"": 1, "k": 1024, "m": 1024**2}
     show_default=True,
     help="Tokens at which to show the KV cache; k is 1024.",
 )
-def command(files: tuple[str, ...], *, as_json: bool, kv_dtype: str, context: str) -> None:
-    """Say what a model is made of: parameters by component, layers, KV cache, weights.
+def command(*, models: tuple[str, ...], as_json: bool, kv_dtype: str, context: str) -> None:
+    """Say what a model is made of, before it runs or is downloaded.
 
-    Reads the header of GGUF files, never the weights. Several files are shown side by side,
-    and as a list in JSON.
-    """
+    MODEL is a GGUF file. Reads headers and configuration, never weights. Several models are set
+    side by side, with what follows from their differences.
+
+    \b
+    Example:
+      weigh inspect qwen3-8b-q4_k_m.gguf llama-3.1-8b-q4_k_m.gguf --context 8k,128k
+    """  # noqa: D301 -- \b is click's mark, not an escape
+    from weighbridge.verbs import inspect  # noqa: PLC0415 -- not needed for --help
+    from weighbridge.verbs.effects import SystemClock  # noqa: PLC0415
+
     contexts = parse_contexts(context)
-    bytes_per_value = KV_DTYPES[kv_dtype]
-    inspected = [inspect_file(Path(file)) for file in files]
+    size = inspect.KV_DTYPES[kv_dtype]
+    inspected = [inspect.inspect(model, SystemClock()) for model in models]
     if as_json:
         records = [
-            to_json(*pair, contexts=contexts, kv_bytes_per_value=bytes_per_value, source=str(file))
-            for file, pair in zip(files, inspected, strict=True)
+            inspect.to_json(one, contexts=contexts, kv_bytes_per_value=size) for one in inspected
         ]
         print_json(records if len(records) > 1 else records[0])
     else:
-        _show([Path(file).name for file in files], inspected, contexts, kv_dtype)
+        _show(inspected, contexts, kv_dtype, size)
 
 
 def parse_contexts(text: str) -> tuple[int, ...]:
@@ -84,102 +82,123 @@ def parse_contexts(text: str) -> tuple[int, ...]:
 
 
 def _show(
-    files: Sequence[str], inspected: Sequence[Inspected], contexts: Sequence[int], kv_dtype: str
+    inspected: Sequence[Inspection], contexts: Sequence[int], kv_dtype: str, size: float
 ) -> None:
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415 -- only for people
     from rich.text import Text  # noqa: PLC0415 -- no markup: names come from files
+
+    from weighbridge.cli.tables import stdout_console  # noqa: PLC0415
+    from weighbridge.predict.consequences import differences  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("", style="dim", no_wrap=True)
-    columns = []
     components = _components(inspected)
-    for file, (architecture, weights) in zip(files, inspected, strict=True):
-        table.add_column(Text(architecture.name), overflow="fold")
+    columns = []
+    for one in inspected:
+        table.add_column(Text(one.architecture.name), overflow="fold")
         columns.append(
             {
-                "file": file,
-                **_model_cells(architecture, components),
-                **_memory_cells(architecture, weights, contexts, kv_dtype),
+                **_model_cells(one, components),
+                **_memory_cells(one, contexts, kv_dtype, size),
+                **_consequence_cells(one, size),
             }
         )
     for label in columns[0]:
         table.add_row(label, *(Text(column[label]) for column in columns))
     console = stdout_console()
     console.print(table)
-    for architecture, _ in inspected:
-        for sentence in architecture.assumptions:
-            console.print(Text(f"{architecture.name}: {sentence}"), style="dim")
+    for one in inspected:
+        for sentence in one.architecture.assumptions:
+            console.print(Text(f"{one.architecture.name}: {sentence}"), style="dim")
+    for other in inspected[1:]:
+        for sentence in differences(inspected[0], other, size):
+            console.print(Text(f"· {sentence}"))
 
 
-def _components(inspected: Sequence[Inspected]) -> list[Component]:
+def _components(inspected: Sequence[Inspection]) -> list[Component]:
     """The components that any of the models has, the largest first."""
     totals: Counter[Component] = Counter()
-    for architecture, _ in inspected:
-        totals.update(dict(architecture.by_component))
+    for one in inspected:
+        totals.update(one.architecture.by_component)
     return [component for component, count in totals.most_common() if count]
 
 
-def _model_cells(
-    architecture: ModelArchitecture, components: Sequence[Component]
-) -> dict[str, str]:
-    tied = "tied to the embedding" if architecture.tied_embeddings else "own weights"
-    context = f"{architecture.context} tokens" if architecture.context else "not stated"
-    return {
-        "family": architecture.model_type,
-        "license": architecture.license or "not stated",
-        "parameters": format_count(architecture.parameters),
-        "active per token": format_count(architecture.active),
-        **_component_cells(architecture, components),
-        "layers": _layers_cell(architecture),
-        "hidden": str(architecture.hidden),
-        "vocabulary": str(architecture.vocabulary or "not stated"),
-        "output head": tied,
-        "trained context": context,
-    }
-
-
-def _component_cells(
-    architecture: ModelArchitecture, components: Sequence[Component]
-) -> dict[str, str]:
-    counts = dict(architecture.by_component)
-    total = architecture.parameters or 1
-    return {
+def _model_cells(one: Inspection, components: Sequence[Component]) -> dict[str, str]:
+    architecture = one.architecture
+    counts, total = architecture.by_component, architecture.parameters or 1
+    shares = {
         f"  {component.replace('_', ' ')}": (
             f"{format_count(counts[component])} ({100 * counts[component] / total:.1f} %)"
-            if counts.get(component)
+            if counts[component]
             else "–"
         )
         for component in components
     }
+    return {
+        "model": one.name,
+        "family": architecture.model_type,
+        "license": architecture.license or "not stated",
+        "parameters": format_count(architecture.parameters),
+        "active per token": format_count(architecture.active),
+        **shares,
+        "layers": _layers(architecture),
+        "hidden": str(architecture.hidden),
+        "vocabulary": str(architecture.vocabulary or "not stated"),
+        "output head": "tied to the embedding" if architecture.tied_embeddings else "own weights",
+        "context": _context(architecture),
+    }
 
 
-def _layers_cell(architecture: ModelArchitecture) -> str:
-    """Kinds of layers with their number, in order of appearance: interleaving is not shown."""
-    kinds: Counter[tuple[Attention | None, Mlp]] = Counter()
-    for run in architecture.layers:
-        kinds[run.mixer, run.mlp] += run.count
-    lines = [f"{count} × {layer_text(mixer, mlp)}" for (mixer, mlp), count in kinds.items()]
+def _layers(architecture: ModelArchitecture) -> str:
+    from weighbridge.core.wording import run_text  # noqa: PLC0415
+
+    lines = [run_text(run) for run in architecture.runs]
     return "\n".join([str(architecture.depth), *lines]) if len(lines) > 1 else lines[0]
 
 
+def _context(architecture: ModelArchitecture) -> str:
+    native, extended = architecture.context, architecture.context_extended
+    text = f"{native} tokens" if native else "not stated"
+    return f"{text}, extended {extended}" if extended and extended != native else text
+
+
 def _memory_cells(
-    architecture: ModelArchitecture,
-    weights: WeightFile,
-    contexts: Sequence[int],
-    kv_dtype: str,
+    one: Inspection, contexts: Sequence[int], kv_dtype: str, size: float
 ) -> dict[str, str]:
-    size = KV_DTYPES[kv_dtype]
-    cache = {f"KV cache ({kv_dtype}) per token": architecture.kv_bytes_per_token(size)}
-    for tokens in contexts:
-        cache[f"  at {_tokens(tokens)}"] = architecture.kv_bytes(tokens, size)
-    return {
-        "quantization": weights.quantization,
-        "weights": format_bytes(weights.weight_bytes),
-        **{
-            label: "not modelled" if count is None else format_bytes(count)
-            for label, count in cache.items()
-        },
+    architecture = one.architecture
+    cells = {
+        "quantization": one.quantization.name,
+        "weights": format_bytes(one.weight_bytes),
+        f"KV cache ({kv_dtype}) per token": _bytes(architecture.kv_bytes_per_token(size)),
     }
+    for tokens in contexts:
+        least = architecture.kv_bytes(tokens, size)
+        full = architecture.kv_full_length_bytes(tokens, size)
+        cells[f"  at {_tokens(tokens)}"] = (
+            _bytes(least) if full == least else f"{_bytes(least)} (full length: {_bytes(full)})"
+        )
+    if architecture.state_bytes(size):
+        cells["state per sequence"] = _bytes(architecture.state_bytes(size))
+    return cells
+
+
+def _consequence_cells(one: Inspection, size: float) -> dict[str, str]:
+    from weighbridge.predict import consequences as predict  # noqa: PLC0415
+
+    follows = predict.consequences(one, size)
+    memory = predict.REFERENCE_MEMORY_BYTES // GIB
+    context = _tokens(predict.REFERENCE_CONTEXT)
+    return {
+        "decode ceiling": f"{follows.decode_per_gb_s:.3g} tokens/s per GB/s",
+        "prefill": f"{format_count(follows.prefill_flops)}FLOP per token",
+        f"users at {context} in {memory} GiB": (
+            "not modelled" if follows.users is None else str(follows.users)
+        ),
+    }
+
+
+def _bytes(count: int | None) -> str:
+    return "not modelled" if count is None else format_bytes(count)
 
 
 def _tokens(count: int) -> str:

@@ -248,9 +248,7 @@ class ModelArchitecture:
     @property
     def kv_known(self) -> bool:
         """Whether every layer's cache is known."""
-        return all(
-            layer.mixer.cache is not None for run in self.runs for layer in run.layers
-        )
+        return all(layer.mixer.cache is not None for run in self.runs for layer in run.layers)
 
     def kv_bytes(self, tokens: int, bytes_per_value: float = 2.0) -> int | None:
         """Bytes of cache and states of one sequence; the least that the architecture allows."""

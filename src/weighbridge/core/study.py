@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from weighbridge.core.architecture import ModelArchitecture, WeightFile
+from weighbridge.core.inspection import Inspection
 from weighbridge.core.provenance import Interval
 from weighbridge.core.runs import EvalRun, LoadRun, RunInfo
 from weighbridge.core.verdict import Comparison, Verdict
@@ -12,12 +13,21 @@ from weighbridge.core.verdict import Comparison, Verdict
 
 @dataclass(frozen=True, slots=True)
 class ModelSheet:
-    """A model file as inspected."""
+    """A model as inspected and kept."""
 
     info: RunInfo
     path: str
-    architecture: ModelArchitecture
-    weights: WeightFile
+    inspection: Inspection
+
+    @property
+    def architecture(self) -> ModelArchitecture:
+        """Its structure."""
+        return self.inspection.architecture
+
+    @property
+    def weights(self) -> WeightFile | None:
+        """Its tensors, where a header was read."""
+        return self.inspection.weights
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ _SIZE_UNITS = {
     "gb": 10**9,
     "tb": 10**12,
 }
+_COUNT = re.compile(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*([kKmMbBtT]?)\s*")
 _SIZE = re.compile(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*([a-zA-Z]*)\s*")
 
 
@@ -58,6 +59,23 @@ def format_count(count: float) -> str:
         if abs(count) >= size:
             return f"{count / size:.2f}{unit}"
     return f"{count:.0f}"
+
+
+def parse_count(text: str) -> int:
+    """The number of things that ``text`` names in decimal units, capital or not.
+
+    >>> parse_count("32B")
+    32000000000
+    >>> parse_count("128k")
+    128000
+
+    Raises:
+        InputError: the text is no number.
+    """
+    match = _COUNT.fullmatch(text)
+    if match is None:
+        raise InputError(f"{text!r} is not a number.", fix="Write for example 32B, 700M or 128k.")
+    return round(float(match[1]) * dict(_DECIMAL).get(match[2].upper(), 1))
 
 
 def parse_bytes(text: str) -> int:

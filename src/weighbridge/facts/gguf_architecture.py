@@ -9,11 +9,13 @@ from typing import Final
 
 from weighbridge.core.architecture import (
     Component,
+    Layer,
     Mlp,
     ModelArchitecture,
+    Part,
     TensorInfo,
     WeightFile,
-    runs_of,
+    fold,
 )
 from weighbridge.core.errors import FormatError
 from weighbridge.facts.ggml_types import FILE_TYPES
@@ -28,7 +30,6 @@ _OTHER_CONTENTS: Final = {
     "mmproj": "the vision or audio part of a model, without the language model",
 }
 _DOWN: Final = ("ffn_down_exps", "ffn_down.0", "ffn_down")
-_NOT_PER_TOKEN: Final[frozenset[Component]] = frozenset({"vision", "audio", "mtp"})
 
 
 def describe(header: GgufHeader, *, name: str, stem: str) -> tuple[ModelArchitecture, WeightFile]:
@@ -51,19 +52,23 @@ def describe(header: GgufHeader, *, name: str, stem: str) -> tuple[ModelArchitec
     mixers = mixers_of(keys, blocks, depth, hidden)
     widths = keys.per_layer("feed_forward_length", depth) or (0,) * depth
     mlps = [_mlp(keys, blocks.get(layer, Block({})), widths[layer]) for layer in range(depth)]
-    count = _Count.of(header, keys, linear_layers(keys, blocks, depth), ahead)
+    table = _Parts.of(header, keys, linear_layers(keys, blocks, depth), ahead)
+    layers = [
+        Layer(mixer, mlp, table.inside.get(number, ()))
+        for number, (mixer, mlp) in enumerate(zip(mixers.layers, mlps, strict=True))
+    ]
     quantization, quantization_note = _quantization(header)
-    notes = (*mixers.assumptions, *count.notes, quantization_note)
+    notes = (*mixers.assumptions, *table.notes(keys), quantization_note)
     architecture = ModelArchitecture(
         name=text(header.metadata.get("general.name")) or stem,
         model_type=keys.arch,
         hidden=hidden,
         vocabulary=_vocabulary(header, keys),
-        layers=runs_of(zip(mixers.layers, mlps, strict=True)),
+        runs=fold(layers),
+        outside=table.outside,
         context=keys.integer("context_length") or None,
-        tied_embeddings=count.tied,
-        by_component=count.by_component,
-        active=count.active,
+        tied_embeddings=not any(tensor.name == "output.weight" for tensor in header.tensors),
+        mtp_parameters=table.mtp,
         license=_license(header),
         assumptions=tuple(note for note in notes if note),
     )
@@ -118,10 +123,11 @@ def _mlp(keys: Keys, block: Block, stated_width: int) -> Mlp:
         stated = keys.integer("expert_count") or 0
         experts = stacked.shape[2] if stacked and len(stacked.shape) == 3 else stated
         width = down.shape[0] if down else keys.integer("expert_feed_forward_length") or 0
-        return Mlp(width, experts, min(_used_experts(keys) or experts, experts))
+        used = min(_used_experts(keys) or experts, experts)
+        return Mlp("experts", experts=experts, active=used, expert_width=width)
     if down is not None:
-        return Mlp(down.shape[0])
-    return Mlp(stated_width if block.has("ffn_up") else 0)
+        return Mlp("dense", down.shape[0])
+    return Mlp("dense", stated_width) if block.has("ffn_up") else Mlp("none")
 
 
 def _used_experts(keys: Keys) -> int | None:
@@ -129,54 +135,61 @@ def _used_experts(keys: Keys) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Count:
-    """The tensor table added up."""
+class _Parts:
+    """The tensor table as parts: of each layer, outside the layers, and of MTP layers the sum."""
 
-    by_component: tuple[tuple[Component, int], ...]
-    active: int
-    tied: bool
-    notes: tuple[str, ...]
+    inside: dict[int, tuple[Part, ...]]
+    outside: tuple[Part, ...]
+    mtp: int
 
     @classmethod
     def of(
         cls, header: GgufHeader, keys: Keys, linear: frozenset[int], ahead: frozenset[int]
-    ) -> _Count:
-        tied = not any(tensor.name == "output.weight" for tensor in header.tensors)
-        totals: Counter[Component] = Counter()
-        active = 0
+    ) -> _Parts:
+        inside: dict[int, tuple[Part, ...]] = {}
+        outside: list[Part] = []
+        mtp = 0
         for tensor in header.tensors:
             component = component_of(tensor, linear=linear, ahead=ahead)
-            totals[component] += tensor.parameters
-            active += _active(tensor, component, keys, tied=tied)
-        notes = _count_notes(totals, keys)
-        return cls(tuple(totals.items()), active, tied, notes)
+            place = place_of(tensor)
+            if component == "mtp":
+                mtp += tensor.parameters
+            elif place.layer is None:
+                outside.append(_part(tensor, component, place.local, keys))
+            else:
+                part = _part(tensor, component, place.local, keys)
+                inside[place.layer] = (*inside.get(place.layer, ()), part)
+        return cls(inside, tuple(outside), mtp)
 
-
-def _active(tensor: TensorInfo, component: Component, keys: Keys, *, tied: bool) -> int:
-    """How many weights of a tensor take part in one token of text."""
-    if component in _NOT_PER_TOKEN:
-        return 0
-    if component == "embedding":  # a look-up, unless the table doubles as the output head
-        return tensor.parameters if tied and place_of(tensor).local == "token_embd" else 0
-    if component == "experts":
-        experts, used = keys.integer("expert_count"), _used_experts(keys)
-        if experts and used and used < experts:
-            return tensor.parameters * used // experts
-    return tensor.parameters
-
-
-def _count_notes(totals: Counter[Component], keys: Keys) -> tuple[str, ...]:
-    notes = []
-    if totals["experts"] and not (keys.integer("expert_count") and _used_experts(keys)):
-        notes.append("How many experts see each token is not stated; all are counted as active.")
-    if totals["mtp"]:
-        notes.append(
-            "Layers that predict further tokens (MTP) count as parameters,"
-            " but not as layers, active parameters or KV cache."
+    def notes(self, keys: Keys) -> tuple[str, ...]:
+        """What a reader should know about the counts."""
+        notes = []
+        experts = any(
+            part.component == "experts" for parts in self.inside.values() for part in parts
         )
-    if totals["vision"] or totals["audio"]:
-        notes.append("Active parameters are those of a text token: without vision and audio.")
-    return tuple(notes)
+        if experts and not (keys.integer("expert_count") and _used_experts(keys)):
+            notes.append(
+                "How many experts see each token is not stated; all are counted as active."
+            )
+        if self.mtp:
+            notes.append(
+                "Layers that predict further tokens (MTP) are counted apart: not as layers,"
+                " parameters or KV cache."
+            )
+        return tuple(notes)
+
+
+def _part(tensor: TensorInfo, component: Component, local: str, keys: Keys) -> Part:
+    formula = " × ".join(map(str, tensor.shape))
+    return Part(component, local, tensor.parameters, formula, _idle(tensor, component, keys))
+
+
+def _idle(tensor: TensorInfo, component: Component, keys: Keys) -> int:
+    """How many weights of a tensor take no part in one token."""
+    experts, used = keys.integer("expert_count"), _used_experts(keys)
+    if component != "experts" or not experts or not used or used >= experts:
+        return 0
+    return tensor.parameters - tensor.parameters * used // experts
 
 
 def _vocabulary(header: GgufHeader, keys: Keys) -> int:

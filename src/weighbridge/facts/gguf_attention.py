@@ -1,8 +1,8 @@
-"""What each layer keeps of the past: attention where the header proves it, None where it does not.
+"""What each layer keeps of the past: attention where the header proves it, else unknown.
 
 A number of KV cache is only worth showing when it is right. So a layer counts as attention only if
 its metadata describe plain softmax attention and its tensors have the shapes that follow from that.
-Everything else is None, with a sentence that says why.
+Everything else is unknown, with a sentence that says why.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from weighbridge.core.architecture import Attention
+from weighbridge.core.architecture import Mixer, attention
 from weighbridge.facts.gguf_blocks import Block
 from weighbridge.facts.gguf_keys import Keys
 
@@ -61,6 +61,8 @@ _BEYOND: Final = (
 # the window but seldom the pattern: it is in llama.cpp's src/models/<name>.cpp, `set_swa_pattern`.
 _SLIDING_PERIOD: Final = {"cohere2": 4, "gemma2": 2, "gemma3": 6, "gpt-oss": 2}
 
+UNKNOWN: Final = Mixer("unknown", "", cache=None)
+
 _NOT_COMPUTED: Final = "so its KV cache is not computed."
 
 
@@ -68,7 +70,7 @@ _NOT_COMPUTED: Final = "so its KV cache is not computed."
 class Mixers:
     """The mixer of every layer, and what had to be assumed or left out."""
 
-    layers: tuple[Attention | None, ...]
+    layers: tuple[Mixer, ...]
     assumptions: tuple[str, ...]
 
 
@@ -76,15 +78,15 @@ def mixers_of(keys: Keys, blocks: dict[int, Block], depth: int, hidden: int) -> 
     """The mixers of the first ``depth`` layers, in a residual stream ``hidden`` wide."""
     beyond = _beyond_formula(keys)
     if beyond is not None:
-        return Mixers((None,) * depth, (beyond,))
+        return Mixers((UNKNOWN,) * depth, (beyond,))
     heads = keys.per_layer("attention.head_count", depth)
     kv_heads = keys.per_layer("attention.head_count_kv", depth)
     if heads is None or (kv_heads is None and keys.value("attention.head_count_kv") is not None):
         return Mixers(
-            (None,) * depth, (f"The header does not say how many heads, {_NOT_COMPUTED}",)
+            (UNKNOWN,) * depth, (f"The header does not say how many heads, {_NOT_COMPUTED}",)
         )
     windows, assumption = _windows(keys, depth)
-    layers: list[Attention | None] = []
+    layers: list[Mixer] = []
     reasons: dict[str, list[int]] = {}
     for layer in range(depth):
         claimed = _claimed(keys, hidden, heads[layer], (kv_heads or heads)[layer], windows[layer])
@@ -164,7 +166,7 @@ def _sliding_layers(keys: Keys, depth: int) -> list[bool] | None:
 
 def _claimed(
     keys: Keys, hidden: int, heads: int, kv_heads: int, window: int | None
-) -> Attention | None:
+) -> Mixer | None:
     """The attention that the metadata describe; without stated widths a head has hidden / heads."""
     if heads == 0 or kv_heads == 0:
         return None
@@ -174,24 +176,25 @@ def _claimed(
     if window is not None:
         key_dim = keys.integer("attention.key_length_swa") or key_dim
         value_dim = keys.integer("attention.value_length_swa") or value_dim
-    return Attention(heads, kv_heads, key_dim, value_dim, window)
+    return attention(heads, kv_heads, key_dim, value_dim, window)
 
 
-def _proven(claimed: Attention | None, block: Block) -> tuple[Attention | None, str]:
-    """The claimed attention if the layer's tensors have its shapes, else None and the reason."""
+def _proven(claimed: Mixer | None, block: Block) -> tuple[Mixer, str]:
+    """The claimed attention if the layer's tensors have its shapes, else unknown and the reason."""
     if block.recurrent:
         return (
-            None,
+            UNKNOWN,
             "keep a recurrent state (state-space or linear mixer), which is not modelled yet.",
         )
     if block.has("attn_kv_a_mqa", "attn_kv_b", "attn_k_b"):
-        return None, "cache compressed latents (MLA), which is not modelled yet."
+        return UNKNOWN, "cache compressed latents (MLA), which is not modelled yet."
     if claimed is None or not block.has("attn_k", "attn_qkv"):
-        return None, "have no attention that the header describes."
-    keys = claimed.kv_heads * claimed.key_dim
-    values = claimed.kv_heads * claimed.value_dim
+        return UNKNOWN, "have no attention that the header describes."
+    of = dict(claimed.numbers)
+    keys = of["kv_heads"] * of["key_dim"]
+    values = of["kv_heads"] * of["value_dim"]
     rows = {
-        "attn_qkv": claimed.heads * claimed.key_dim + keys + values,
+        "attn_qkv": of["heads"] * of["key_dim"] + keys + values,
         "attn_k": keys,
         "attn_v": values,
     }
@@ -199,7 +202,7 @@ def _proven(claimed: Attention | None, block: Block) -> tuple[Attention | None, 
         tensor = block.weights.get(name)
         if tensor is not None and (len(tensor.shape) != 2 or tensor.shape[1] != expected):
             found = "x".join(map(str, tensor.shape))
-            return None, (
+            return UNKNOWN, (
                 f"have {name} tensors of shape {found}, where the header's head counts imply"
                 f" {expected} rows; their KV cache is not computed."
             )

@@ -20,7 +20,8 @@ _OUTSIDE_LAYERS: Final[tuple[tuple[re.Pattern[str], Component], ...]] = (
     (re.compile(r"^(a|mm\.a)\."), "audio"),
     (re.compile(r"^(v|mm|resampler)\."), "vision"),
     (_NORM, "norm"),
-    (re.compile(r"^(token_embd|per_layer_token_embd|position_embd|token_types)$"), "embedding"),
+    (re.compile(r"^per_layer_token_embd$"), "per_layer_embedding"),
+    (re.compile(r"^(token_embd|position_embd|token_types)$"), "embedding"),
     (re.compile(r"^output$"), "lm_head"),
 )
 _INSIDE_LAYERS: Final[tuple[tuple[re.Pattern[str], Component], ...]] = (
@@ -32,7 +33,8 @@ _INSIDE_LAYERS: Final[tuple[tuple[re.Pattern[str], Component], ...]] = (
     (re.compile(r"^ffn_(gate|up|down)\.\d+$"), "experts"),  # Mixtral before experts were stacked
     (re.compile(r"^(ffn|channel_mix)(_|$)"), "mlp"),
     (re.compile(r"^(ssm_|shortconv\.|time_mix_)"), "linear_mixer"),
-    (re.compile(r"^(attn_|cross_attn_|indexer[._])"), "attention"),
+    (re.compile(r"^indexer[._]"), "indexer"),
+    (re.compile(r"^(attn_|cross_attn_)"), "attention"),
 )
 
 

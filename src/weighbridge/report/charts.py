@@ -101,7 +101,7 @@ def throughput(loads: Sequence[LoadRun], models: Sequence[str]) -> Figure:
 def parameters(sheets: Sequence[ModelSheet]) -> Figure:
     """Weights by component, one stacked bar per model."""
     components = words.components(sheets)
-    counts = [dict(sheet.architecture.by_component) for sheet in sheets]
+    counts = [sheet.architecture.by_component for sheet in sheets]
     names = [_text(name) for name in words.sheet_names(sheets)]
     traces = [
         {

@@ -16,6 +16,7 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup, escape
 
 from weighbridge import __version__
+from weighbridge.core import wording
 from weighbridge.core.units import format_count
 from weighbridge.decide.statistics import wilson
 from weighbridge.report import numbers, words
@@ -88,7 +89,7 @@ def _environment() -> Environment:
         "point_bounds": numbers.point_bounds,
         "points": numbers.points,
         "shortened": numbers.shortened,
-        "layers": words.layers,
+        "layers": wording.stack_text,
         "lead": words.lead,
         "marked": _marked,
         "measured": words.measured,

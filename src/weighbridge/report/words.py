@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import get_args
 
-from weighbridge.core.architecture import Attention, Component, LayerRun, Mlp, ModelArchitecture
+from weighbridge.core.architecture import COMPONENTS, Component
 from weighbridge.core.provenance import Interval, Provenance
 from weighbridge.core.runs import RunInfo
 from weighbridge.core.study import ModelSheet
 from weighbridge.core.verdict import Assignment, TaskVerdict, Verdict
-
-_TIMES = "\N{MULTIPLICATION SIGN}"
-
-
-def layers(architecture: ModelArchitecture) -> str:
-    """The stack of layers, first to last: ``3 x GQA 4/2 heads of 32, dense MLP 384``."""
-    return "; ".join(_run(run) for run in architecture.layers)
 
 
 def measured(info: RunInfo) -> Provenance:
@@ -61,7 +53,7 @@ def expected_accuracy(assignment: Assignment, verdict: Verdict) -> Interval | No
 def sheet_names(sheets: Sequence[ModelSheet]) -> list[str]:
     """A name for each sheet that no other has: files of one model differ in quantization, or id."""
     models = [sheet.info.model for sheet in sheets]
-    precise = [f"{sheet.info.model} {sheet.weights.quantization}" for sheet in sheets]
+    precise = [f"{sheet.info.model} {sheet.inspection.quantization.name}" for sheet in sheets]
     names = []
     for sheet, model, name in zip(sheets, models, precise, strict=True):
         if models.count(model) == 1:
@@ -73,30 +65,10 @@ def sheet_names(sheets: Sequence[ModelSheet]) -> list[str]:
 
 def components(sheets: Sequence[ModelSheet]) -> list[Component]:
     """The components that any of the models has, in the order in which a token meets them."""
-    present = {name for sheet in sheets for name, _ in sheet.architecture.by_component}
-    return [name for name in get_args(Component) if name in present]
+    totals = [sheet.architecture.by_component for sheet in sheets]
+    return [name for name in COMPONENTS if any(of[name] for of in totals)]
 
 
 def unique(names: Iterable[str]) -> list[str]:
     """The names in order of first appearance."""
     return list(dict.fromkeys(names))
-
-
-def _run(run: LayerRun) -> str:
-    return f"{run.count} {_TIMES} {_mixer(run.mixer)}, {_mlp(run.mlp)}"
-
-
-def _mixer(mixer: Attention | None) -> str:
-    if mixer is None:
-        return "a mixer that the header does not describe"
-    widths = f"{mixer.key_dim}"
-    if mixer.value_dim != mixer.key_dim:
-        widths = f"{mixer.key_dim} (values {mixer.value_dim})"
-    window = f", window {mixer.window:,} tokens" if mixer.window is not None else ""
-    return f"{mixer.kind} {mixer.heads}/{mixer.kv_heads} heads of {widths}{window}"
-
-
-def _mlp(mlp: Mlp) -> str:
-    if mlp.experts:
-        return f"{mlp.active} of {mlp.experts} experts of {mlp.width:,}"
-    return f"dense MLP of {mlp.width:,}"

@@ -124,9 +124,7 @@ async def demo(effects: Effects) -> Study:
 def to_json(study: Study) -> dict[str, Any]:
     """The figures of ``weigh demo --json``; keys are documented in docs/json.md."""
     return {
-        "inspect": [
-            inspect_verb.to_json(sheet.architecture, sheet.weights) for sheet in study.sheets
-        ],
+        "inspect": [inspect_verb.to_json(sheet.inspection) for sheet in study.sheets],
         "bench": [bench_verb.to_json(load) for load in study.loads],
         "eval": [eval_verb.to_json(run) for run in study.evals],
         "compare": compare_verb.to_json(study.run.comparisons),
@@ -150,7 +148,8 @@ def _inspect(effects: Effects, files: Mapping[str, Path]) -> list[ModelSheet]:
     effects.progress.stage("inspect", len(files))
     sheets = []
     for name, path in files.items():
-        sheets.append(inspect_verb.sheet(effects.store, path, name))
+        inspection = inspect_verb.inspect(str(path), effects.clock)
+        sheets.append(inspect_verb.keep(effects.store, inspection, name))
         effects.progress.advance()
     return sheets
 

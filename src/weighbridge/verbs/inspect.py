@@ -1,144 +1,109 @@
-"""Say what a model file holds, from its header alone."""
+"""``weigh inspect``: what a model is, before running it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final
 
-from weighbridge.core.architecture import (
-    Attention,
-    Component,
-    LayerRun,
-    Mlp,
-    ModelArchitecture,
-    WeightFile,
-)
-from weighbridge.core.effects import Store
+from weighbridge.core.architecture import Layer, LayerRun, Mixer, ModelArchitecture
+from weighbridge.core.effects import Clock, Store
+from weighbridge.core.inspection import Inspection
+from weighbridge.core.provenance import Provenance
+from weighbridge.core.quantization import Quantization
 from weighbridge.core.runs import content_hash
 from weighbridge.core.study import ModelSheet
+from weighbridge.core.wording import layer_text, run_text
 from weighbridge.facts.gguf import read_gguf
 from weighbridge.facts.gguf_architecture import describe
 
-# Bytes per cached value. Q8_0 stores 32 values in 34 bytes (facts/ggml_types.py).
-KV_DTYPES: Final[dict[str, float]] = {"f16": 2.0, "f32": 4.0, "q8_0": 34 / 32}
+# Bytes per cached value. q8_0: 32 values of one byte and a scale of two (ggml-common.h).
+KV_DTYPES: Final[dict[str, float]] = {"f16": 2.0, "f32": 4.0, "fp8": 1.0, "q8_0": 34 / 32}
 
 DEFAULT_CONTEXTS: Final = (8192, 32768, 131072)
 
 
-def inspect_file(path: Path) -> tuple[ModelArchitecture, WeightFile]:
-    """What the model file at ``path`` holds; reads the header only.
+def inspect(text: str, clock: Clock) -> Inspection:
+    """Read the model that ``text`` means; headers and configuration only, never weights.
 
     Raises:
-        InputError: there is no such file, or it cannot be read.
+        InputError: there is no such model, or it cannot be read.
         FormatError: it is no model, incomplete or damaged.
     """
-    return describe(read_gguf(path), name=str(path), stem=path.stem)
+    path = Path(text)
+    architecture, weights = describe(read_gguf(path), name=text, stem=path.stem)
+    bits = 8 * weights.weight_bytes / max(architecture.parameters, 1)
+    quantization = Quantization(weights.quantization, otherwise=bits, kind="measured")
+    provenance = Provenance("measured", text, clock.now_iso())
+    return Inspection(text, architecture, quantization, weights, provenance)
 
 
-def inspect_files(paths: Iterable[Path]) -> list[tuple[ModelArchitecture, WeightFile]]:
-    """:func:`inspect_file` for several files, in their order."""
-    return [inspect_file(path) for path in paths]
+def keep(store: Store, inspection: Inspection, model: str | None = None) -> ModelSheet:
+    """Keep an inspection as a run of kind ``inspect``.
 
-
-def sheet(store: Store, path: Path, model: str | None = None) -> ModelSheet:
-    """Inspect a file and keep the result as a run of kind ``inspect``.
-
-    ``model`` is the name it goes by in other runs; by default what the file calls itself.
+    ``model`` is the name it goes by in other runs; by default what it calls itself.
 
     Raises:
-        InputError: there is no such file, or it is no model.
         WorkspaceError: the run cannot be saved.
     """
-    architecture, weights = inspect_file(path)
     info = store.new_info(
         "inspect",
-        model=model or architecture.name,
-        subject=path.name,
-        key=content_hash(architecture, weights),
+        model=model or inspection.architecture.name,
+        subject=Path(inspection.name).name,
+        key=content_hash(inspection.architecture, inspection.weights),
     )
-    result = ModelSheet(info, str(path), architecture, weights)
-    store.save(info, result)
-    return result
+    sheet = ModelSheet(info, inspection.name, inspection)
+    store.save(info, sheet)
+    return sheet
 
 
 def to_json(
-    architecture: ModelArchitecture,
-    weights: WeightFile,
+    inspection: Inspection,
     *,
     contexts: Iterable[int] = DEFAULT_CONTEXTS,
     kv_bytes_per_value: float = 2.0,
-    source: str | None = None,
-    date: str | None = None,
 ) -> dict[str, Any]:
     """The figures of ``weigh inspect --json``; keys are documented in docs/json.md.
 
     Null stands for unknown.
-
-    Args:
-        architecture: of the model.
-        weights: of the model.
-        contexts: lengths in tokens at which to state the KV cache.
-        kv_bytes_per_value: see :data:`KV_DTYPES`.
-        source: file that was read; by default the model's name.
-        date: ISO date on which it was read; by default today (UTC).
     """
-    counts = dict(architecture.by_component)
+    architecture = inspection.architecture
     return {
         "name": architecture.name,
         "model_type": architecture.model_type,
         "parameters": {
             "total": architecture.parameters,
             "active": architecture.active,
-            "by_component": {which: counts.get(which, 0) for which in get_args(Component)},
+            "mtp": architecture.mtp_parameters,
+            "by_component": architecture.by_component,
         },
-        "layers": _layers_json(architecture.layers),
+        "layers": _layers_json(architecture.runs),
         "kv_cache": _kv_json(architecture, contexts, kv_bytes_per_value),
-        "weights": {
-            "format": weights.format,
-            "quantization": weights.quantization,
-            "bytes": weights.weight_bytes,
-            "file_bytes": weights.file_bytes,
-            "bytes_by_dtype": weights.bytes_by_dtype,
-        },
-        "context": {"native": architecture.context},
+        "weights": _weights_json(inspection),
+        "context": {"native": architecture.context, "extended": architecture.context_extended},
         "vocabulary": architecture.vocabulary or None,
         "hidden": architecture.hidden,
         "tied_embeddings": architecture.tied_embeddings,
         "license": architecture.license,
         "assumptions": list(architecture.assumptions),
         "provenance": {
-            "kind": "measured",
-            "source": source or architecture.name,
-            "date": date or datetime.now(UTC).date().isoformat(),
+            "kind": inspection.provenance.kind,
+            "source": inspection.provenance.source,
+            "date": inspection.provenance.date,
         },
     }
 
 
-def layer_text(mixer: Attention | None, mlp: Mlp) -> str:
-    """One kind of layer in words, e.g. ``GQA 32 heads on 8 KV heads of 128, MLP 14336``."""
-    return f"{_mixer_text(mixer)}, {_mlp_text(mlp)}"
-
-
-def _mixer_text(mixer: Attention | None) -> str:
-    if mixer is None:
-        return "mixer not modelled"
-    widths = f"{mixer.key_dim}"
-    if mixer.value_dim != mixer.key_dim:
-        widths = f"{mixer.key_dim}/{mixer.value_dim}"
-    heads = f"{mixer.heads} heads"
-    if mixer.kv_heads != mixer.heads:
-        plural = "head" if mixer.kv_heads == 1 else "heads"
-        heads += f" on {mixer.kv_heads} KV {plural}"
-    window = f", window {mixer.window}" if mixer.window is not None else ""
-    return f"{mixer.kind} {heads} of {widths}{window}"
-
-
-def _mlp_text(mlp: Mlp) -> str:
-    if mlp.experts:
-        return f"{mlp.active} of {mlp.experts} experts of {mlp.width}"
-    return f"MLP {mlp.width}" if mlp.width else "no MLP"
+def _weights_json(inspection: Inspection) -> dict[str, Any]:
+    weights = inspection.weights
+    return {
+        "bytes": inspection.weight_bytes,
+        "quantization": inspection.quantization.name,
+        "kind": inspection.quantization.kind,
+        "format": weights.format if weights else None,
+        "file_bytes": weights.file_bytes if weights else None,
+        "bytes_by_dtype": weights.bytes_by_dtype if weights else None,
+    }
 
 
 def _layers_json(runs: Iterable[LayerRun]) -> list[dict[str, Any]]:
@@ -148,43 +113,46 @@ def _layers_json(runs: Iterable[LayerRun]) -> list[dict[str, Any]]:
             {
                 "first": first,
                 "count": run.count,
-                "text": f"{run.count} × {layer_text(run.mixer, run.mlp)}",
-                "mixer": _mixer_json(run.mixer),
-                "mlp": {
-                    "kind": run.mlp.kind,
-                    "width": run.mlp.width,
-                    "experts": run.mlp.experts,
-                    "active": run.mlp.active,
-                },
+                "text": run_text(run),
+                "unit": [_layer_json(layer) for layer in run.layers],
             }
         )
-        first += run.count
+        first += run.depth
     return described
 
 
-def _mixer_json(mixer: Attention | None) -> dict[str, Any] | None:
-    if mixer is None:
-        return None
+def _layer_json(layer: Layer) -> dict[str, Any]:
+    mlp = layer.mlp
     return {
-        "kind": mixer.kind,
-        "heads": mixer.heads,
-        "kv_heads": mixer.kv_heads,
-        "key_dim": mixer.key_dim,
-        "value_dim": mixer.value_dim,
-        "window": mixer.window,
+        "text": layer_text(layer),
+        "parameters": layer.parameters,
+        "mixer": _mixer_json(layer.mixer),
+        "mlp": {
+            "kind": mlp.kind,
+            "width": mlp.width,
+            "experts": mlp.experts,
+            "active": mlp.active,
+            "expert_width": mlp.expert_width,
+            "shared": mlp.shared,
+        },
     }
+
+
+def _mixer_json(mixer: Mixer) -> dict[str, Any]:
+    return {"kind": mixer.kind, "name": mixer.name, **dict(mixer.numbers)}
 
 
 def _kv_json(
     architecture: ModelArchitecture, contexts: Iterable[int], bytes_per_value: float
 ) -> dict[str, Any]:
     named = (name for name, size in KV_DTYPES.items() if size == bytes_per_value)
+    lengths = tuple(contexts)
     return {
         "dtype": next(named, f"{bytes_per_value:g} bytes per value"),
         "bytes_per_token": architecture.kv_bytes_per_token(bytes_per_value),
-        "bytes_at": {
-            str(tokens): architecture.kv_bytes(tokens, bytes_per_value) for tokens in contexts
+        "bytes_at": {str(n): architecture.kv_bytes(n, bytes_per_value) for n in lengths},
+        "full_length_bytes_at": {
+            str(n): architecture.kv_full_length_bytes(n, bytes_per_value) for n in lengths
         },
-        # Softmax attention keeps no state; other mixers' states are not modelled yet.
-        "state_bytes": 0 if architecture.kv_known else None,
+        "state_bytes": architecture.state_bytes(bytes_per_value),
     }

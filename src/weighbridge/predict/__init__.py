@@ -1,0 +1,1 @@
+"""What ought to happen: pure arithmetic on what is known."""

@@ -1,0 +1,178 @@
+"""What an architecture implies for speed and memory: ceilings, before any engine is involved.
+
+Formulas: one decoded token reads every active weight once and its sequence's cache once, so memory
+bandwidth bounds the speed of a single stream (Pope et al. 2022, arXiv:2211.05102, section 2); a
+forward pass costs about two operations per active weight and token (Kaplan et al. 2020,
+arXiv:2001.08361, section 2.1), attention over the context not included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from weighbridge.core.architecture import Component, ModelArchitecture
+from weighbridge.core.inspection import Inspection
+from weighbridge.core.units import GIB, format_bytes, format_count
+from weighbridge.core.wording import layer_text
+
+REFERENCE_CONTEXT = 32768
+REFERENCE_MEMORY_BYTES = 24 * GIB
+# Of a token of text: towers are not run, and of an untied embedding one row is read.
+_NOT_PER_TOKEN: tuple[Component, ...] = ("vision", "audio", "mtp", "per_layer_embedding")
+# Differences smaller than this are not worth a sentence.
+_NOTABLE = 1.05
+
+
+@dataclass(frozen=True, slots=True)
+class Consequences:
+    """What follows from one model's structure and number format.
+
+    Attributes:
+        read_bytes: weights read for one decoded token, in bytes.
+        decode_per_gb_s: upper bound of tokens/s of a single stream, per GB/s of bandwidth.
+        kv_bytes: cache and states of one sequence of :data:`REFERENCE_CONTEXT`; None if unknown.
+        users: such sequences that fit beside the weights into :data:`REFERENCE_MEMORY_BYTES`;
+            None if unknown, 0 also where the weights alone do not fit.
+        prefill_flops: operations per token of prompt.
+    """
+
+    read_bytes: int
+    decode_per_gb_s: float
+    kv_bytes: int | None
+    users: int | None
+    prefill_flops: int
+
+
+def consequences(inspection: Inspection, kv_bytes_per_value: float = 2.0) -> Consequences:
+    """What follows from one model."""
+    used = active_by_component(inspection.architecture)
+    read = inspection.quantization.bytes_of(used)
+    kv = inspection.architecture.kv_bytes(REFERENCE_CONTEXT, kv_bytes_per_value)
+    room = REFERENCE_MEMORY_BYTES - inspection.weight_bytes
+    return Consequences(
+        read_bytes=read,
+        decode_per_gb_s=1e9 / read if read else 0.0,
+        kv_bytes=kv,
+        users=None if kv is None else max(0, int(room // kv)) if kv else None,
+        prefill_flops=2 * sum(used.values()),
+    )
+
+
+def active_by_component(architecture: ModelArchitecture) -> dict[Component, int]:
+    """Weights that one token of text multiplies with, by component."""
+    idle: dict[Component, int] = {}
+    for run in architecture.runs:
+        for layer in run.layers:
+            for part in layer.parts:
+                idle[part.component] = idle.get(part.component, 0) + part.idle * run.count
+    used = {
+        component: count - idle.get(component, 0)
+        for component, count in architecture.by_component.items()
+        if component not in _NOT_PER_TOKEN
+    }
+    if not architecture.tied_embeddings:
+        used["embedding"] = 0
+    return used
+
+
+def differences(
+    first: Inspection, second: Inspection, kv_bytes_per_value: float = 2.0
+) -> tuple[str, ...]:
+    """What sets the second model apart from the first, and why, largest effect first."""
+    a, b = consequences(first, kv_bytes_per_value), consequences(second, kv_bytes_per_value)
+    names = _names(first, second)
+    found = [
+        _speed(names, a, b, first, second),
+        _cache(names, a, b, first, second),
+        _weights(names, first, second),
+    ]
+    told = sorted((entry for entry in found if entry), key=lambda entry: -entry[0])
+    return (*(sentence for _, sentence in told), *_users(names, a, b))
+
+
+def _names(first: Inspection, second: Inspection) -> tuple[str, str]:
+    names = (first.architecture.name, second.architecture.name)
+    return names if names[0] != names[1] else (first.name, second.name)
+
+
+def _ratio(a: float, b: float) -> float:
+    """How many times the larger is the smaller; 1 where one is nothing."""
+    return max(a, b) / min(a, b) if min(a, b) > 0 else 1.0
+
+
+def _speed(
+    names: tuple[str, str], a: Consequences, b: Consequences, first: Inspection, second: Inspection
+) -> tuple[float, str] | None:
+    ratio = _ratio(a.read_bytes, b.read_bytes)
+    if ratio < _NOTABLE:
+        return None
+    fast, slow = (0, 1) if a.read_bytes < b.read_bytes else (1, 0)
+    figures, models = (a, b), (first, second)
+    of = [
+        f"{format_count(sum(active_by_component(m.architecture).values()))} weights at "
+        f"{m.quantization.name}"
+        for m in models
+    ]
+    return ratio, (
+        f"{names[fast]} can decode up to {ratio:.1f} times as fast on the same memory: each token "
+        f"reads {format_bytes(figures[fast].read_bytes)} ({of[fast]}) against "
+        f"{format_bytes(figures[slow].read_bytes)} ({of[slow]}), a ceiling of "
+        f"{figures[fast].decode_per_gb_s:.2f} against {figures[slow].decode_per_gb_s:.2f} tokens/s "
+        "per GB/s of bandwidth."
+    )
+
+
+def _cache(
+    names: tuple[str, str], a: Consequences, b: Consequences, first: Inspection, second: Inspection
+) -> tuple[float, str] | None:
+    if a.kv_bytes is None or b.kv_bytes is None:
+        unknown = " and ".join(n for n, f in zip(names, (a, b), strict=True) if f.kv_bytes is None)
+        return 1.0, f"The cache of {unknown} is not modelled, so it cannot be compared."
+    ratio = _ratio(a.kv_bytes, b.kv_bytes)
+    if ratio < _NOTABLE:
+        return None
+    small, large = (0, 1) if a.kv_bytes < b.kv_bytes else (1, 0)
+    sizes, models = (a.kv_bytes, b.kv_bytes), (first, second)
+    return ratio, (
+        f"At {REFERENCE_CONTEXT // 1024}k tokens a user of {names[small]} takes "
+        f"{format_bytes(sizes[small])} of cache, one of {names[large]} "
+        f"{format_bytes(sizes[large])} ({ratio:.1f} times as much), because "
+        f"{_why(models[small].architecture)}, and {_why(models[large].architecture)}."
+    )
+
+
+def _why(architecture: ModelArchitecture) -> str:
+    """What of its layers keeps a cache, in words."""
+    kept: dict[str, int] = {}
+    for run in architecture.runs:
+        for layer in run.layers:
+            text = layer_text(layer).partition(", ")[0] or "nothing"
+            kept[text] = kept.get(text, 0) + run.count
+    parts = " and ".join(f"{count} {text}" for text, count in kept.items())
+    return f"the {architecture.depth} layers of {architecture.name} are {parts}"
+
+
+def _weights(
+    names: tuple[str, str], first: Inspection, second: Inspection
+) -> tuple[float, str] | None:
+    a, b = first.weight_bytes, second.weight_bytes
+    ratio = _ratio(a, b)
+    if ratio < _NOTABLE:
+        return None
+    small, large = (0, 1) if a < b else (1, 0)
+    sizes = (a, b)
+    return ratio, (
+        f"The weights of {names[large]} take {format_bytes(sizes[large])}, {ratio:.1f} times the "
+        f"{format_bytes(sizes[small])} of {names[small]}."
+    )
+
+
+def _users(names: tuple[str, str], a: Consequences, b: Consequences) -> Sequence[str]:
+    if a.users is None or b.users is None or a.users == b.users:
+        return ()
+    sentence = (
+        f"Beside its weights, {REFERENCE_MEMORY_BYTES // GIB} GiB hold {a.users} users of "
+        f"{names[0]} and {b.users} of {names[1]} at {REFERENCE_CONTEXT // 1024}k tokens each."
+    )
+    return (sentence,)

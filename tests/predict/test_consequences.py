@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+
+from weighbridge.core.architecture import (
+    Cache,
+    Layer,
+    LayerRun,
+    Mixer,
+    Mlp,
+    ModelArchitecture,
+    Part,
+    attention,
+)
+from weighbridge.core.inspection import Inspection
+from weighbridge.core.provenance import Provenance
+from weighbridge.core.quantization import Quantization
+from weighbridge.core.units import GIB
+from weighbridge.predict.consequences import consequences, differences
+
+FULL = attention(32, 8, 128, 128)
+LINEAR = Mixer("linear", "gated DeltaNet", cache=Cache(state=1000, state_float32=500_000))
+
+
+def inspection(
+    name: str, mixers: list[Mixer], *, weights: int = 10**9, idle: int = 0, bits: float = 16.0
+) -> Inspection:
+    """A model whose weights are all in its first part, beside an untied embedding and its head."""
+    parts = (Part("experts", "experts", weights // len(mixers), idle=idle // len(mixers)),)
+    layers = tuple(LayerRun(1, (Layer(mixer, Mlp("none"), parts),)) for mixer in mixers)
+    outside = (Part("embedding", "embedding", 10**8), Part("lm_head", "head", 10**8))
+    architecture = ModelArchitecture(
+        name, "made", 64, 100, layers, outside, None, tied_embeddings=False
+    )
+    source = Provenance("assumed", "made for this test", "2026-01-01")
+    quantization = Quantization("made", otherwise=bits)
+    return Inspection(name, architecture, quantization, None, source)
+
+
+def test_a_token_reads_every_active_weight_but_not_the_embedding() -> None:
+    dense = consequences(inspection("a", [FULL]))
+    assert dense.read_bytes == 2 * (10**9 + 10**8)
+    assert dense.decode_per_gb_s == pytest.approx(1e9 / dense.read_bytes)
+    assert dense.prefill_flops == 2 * (10**9 + 10**8)
+    sparse = consequences(inspection("b", [FULL], idle=9 * 10**8))
+    assert sparse.read_bytes == 2 * (10**8 + 10**8)
+    assert consequences(inspection("c", [FULL], bits=4)).read_bytes == (10**9 + 10**8) // 2
+
+
+def test_users_are_what_fits_beside_the_weights() -> None:
+    one = consequences(inspection("a", [FULL] * 32))
+    assert one.kv_bytes == 32 * 32768 * 2 * 8 * 128 * 2 == 4 * GIB
+    assert one.users == (24 * GIB - 2 * 12 * 10**8) // (4 * GIB) == 5
+    assert consequences(inspection("b", [FULL] * 32, weights=10**11)).users == 0
+    unknown = Mixer("unknown", "", cache=None)
+    assert consequences(inspection("c", [FULL, unknown])).users is None
+
+
+def test_differences_say_what_follows_and_why_largest_first() -> None:
+    a = inspection("dense", [FULL] * 4, weights=8 * 10**9)
+    b = inspection("hybrid", [LINEAR] * 3 + [FULL], weights=10 * 10**9, idle=9 * 10**9)
+    speed, cache, weights, users = differences(a, b)
+    assert speed.startswith("hybrid can decode up to 7.4 times as fast on the same memory")
+    assert cache.startswith(
+        "At 32k tokens a user of hybrid takes 133.73 MiB of cache, one of dense"
+    )
+    assert "3 gated DeltaNet and 1 GQA 32 heads on 8 KV heads of 128" in cache
+    assert weights.startswith("The weights of hybrid take 18.95 GiB, 1.2 times")
+    assert "24 GiB hold" in users
+
+
+def test_equal_models_have_nothing_to_tell_and_unknown_caches_are_named() -> None:
+    a = inspection("a", [FULL])
+    assert differences(a, inspection("b", [FULL])) == ()
+    unknown = Mixer("unknown", "", cache=None)
+    (sentence,) = differences(a, inspection("c", [unknown]))
+    assert sentence == "The cache of c is not modelled, so it cannot be compared."
