@@ -65,7 +65,7 @@ def test_differences_say_what_follows_and_why_largest_first() -> None:
         "At 32k tokens a user of hybrid takes 133.73 MiB of cache, one of dense"
     )
     assert "3 gated DeltaNet and 1 GQA 32 heads on 8 KV heads of 128" in cache
-    assert weights.startswith("The weights of hybrid take 18.95 GiB, 1.2 times")
+    assert weights.startswith("The weights of hybrid take 19.00 GiB, 1.2 times")
     assert "24 GiB hold" in users
 
 
