@@ -5,20 +5,24 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from weighbridge.cli.options import json_option, print_json
+from weighbridge.cli.diagnostics import say
+from weighbridge.cli.options import json_option, open_workspace, print_json, workspace_option
 from weighbridge.core.errors import InputError
 from weighbridge.core.units import GIB, format_bytes, format_count
 
 if TYPE_CHECKING:
     from weighbridge.core.architecture import Component, ModelArchitecture
     from weighbridge.core.inspection import Inspection
+    from weighbridge.facts.licenses.questions import Answer
 
 _TOKENS = re.compile(r"([1-9]\d{0,8})\s*([kKmM]?)")
 _TOKEN_UNITS = {"": 1, "k": 1024, "m": 1024**2}
+_MOST_ON_A_PAGE = 4
 _KV_DTYPES = ("f16", "f32", "fp8", "q8_0")
 
 
@@ -38,29 +42,73 @@ _KV_DTYPES = ("f16", "f32", "fp8", "q8_0")
     show_default=True,
     help="Tokens at which to show the KV cache; k is 1024.",
 )
-def command(*, models: tuple[str, ...], as_json: bool, kv_dtype: str, context: str) -> None:
+@click.option("--revision", help="Branch, tag or commit of a Hub id.")
+@click.option(
+    "--license-for",
+    metavar="INTENT,…",
+    help="May I? For example commercial,eu,maas,finetune,redistribute,users=1M.",
+)
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the interactive diagram as one self-contained page.",
+)
+@click.option("--keep", is_flag=True, help="Keep the result in the workspace, for `weigh ui`.")
+@workspace_option
+def command(
+    *,
+    models: tuple[str, ...],
+    as_json: bool,
+    kv_dtype: str,
+    context: str,
+    revision: str | None,
+    license_for: str | None,
+    html: Path | None,
+    keep: bool,
+    workspace: Path,
+) -> None:
     """Say what a model is made of, before it runs or is downloaded.
 
-    MODEL is a GGUF file. Reads headers and configuration, never weights. Several models are set
-    side by side, with what follows from their differences.
+    MODEL is a Hub id (org/name, org/name@revision, org/name:file.gguf), a folder, a config.json, a
+    .gguf or .safetensors file, a URL of one, or ollama:NAME. Reads headers and configuration, never
+    weights. Several models are set side by side, with what follows from their differences.
 
     \b
     Example:
-      weigh inspect qwen3-8b-q4_k_m.gguf llama-3.1-8b-q4_k_m.gguf --context 8k,128k
+      weigh inspect Qwen/Qwen3-8B meta-llama/Llama-3.1-8B --context 8k,128k
+      weigh inspect Qwen/Qwen3-8B --license-for commercial,eu --html qwen3.html
     """  # noqa: D301 -- \b is click's mark, not an escape
+    from weighbridge.facts.licenses.intents import parse_intents  # noqa: PLC0415
+    from weighbridge.facts.licenses.questions import (  # noqa: PLC0415
+        to_json as permission_json,
+    )
     from weighbridge.verbs import inspect  # noqa: PLC0415 -- not needed for --help
     from weighbridge.verbs.effects import SystemClock  # noqa: PLC0415
 
     contexts = parse_contexts(context)
     size = inspect.KV_DTYPES[kv_dtype]
-    inspected = [inspect.inspect(model, SystemClock()) for model in models]
+    intents = parse_intents(license_for) if license_for else None
+    clock = SystemClock()
+    inspected = [inspect.inspect(model, clock, revision=revision) for model in models]
+    if keep:
+        store = open_workspace(workspace)
+        for one in inspected:
+            inspect.keep(store, one)
+    if html is not None:
+        _write_page(inspected, html, kv_dtype, size)
     if as_json:
-        records = [
-            inspect.to_json(one, contexts=contexts, kv_bytes_per_value=size) for one in inspected
-        ]
+        records = []
+        for one in inspected:
+            record = inspect.to_json(one, contexts=contexts, kv_bytes_per_value=size)
+            if intents is not None:
+                record["license_for"] = permission_json(inspect.permitted(one, intents))
+            records.append(record)
         print_json(records if len(records) > 1 else records[0])
-    else:
-        _show(inspected, contexts, kv_dtype, size)
+        return
+    _show(inspected, contexts, kv_dtype, size)
+    if intents is not None:
+        for one in inspected:
+            _say_permission(one, inspect.permitted(one, intents))
 
 
 def parse_contexts(text: str) -> tuple[int, ...]:
@@ -108,11 +156,36 @@ def _show(
     console = stdout_console()
     console.print(table)
     for one in inspected:
-        for sentence in one.architecture.assumptions:
+        for sentence in one.notes:
             console.print(Text(f"{one.architecture.name}: {sentence}"), style="dim")
     for other in inspected[1:]:
         for sentence in differences(inspected[0], other, size):
             console.print(Text(f"· {sentence}"))
+
+
+def _write_page(inspected: Sequence[Inspection], path: Path, kv_dtype: str, size: float) -> None:
+    from weighbridge.predict.consequences import differences  # noqa: PLC0415
+    from weighbridge.report.inspect_page import inspect_page  # noqa: PLC0415
+    from weighbridge.verbs.effects import writing  # noqa: PLC0415
+
+    if len(inspected) > _MOST_ON_A_PAGE:
+        raise InputError(f"A page shows at most {_MOST_ON_A_PAGE} models.", fix="Name fewer.")
+    findings = [
+        sentence for other in inspected[1:] for sentence in differences(inspected[0], other, size)
+    ]
+    page = inspect_page(
+        inspected, standalone=True, findings=findings, kv_dtype=kv_dtype, kv_bytes_per_value=size
+    )
+    with writing(path) as draft:
+        draft.write_text(page, encoding="utf-8")
+    say(f"Wrote {path}.")
+
+
+def _say_permission(one: Inspection, permission: Answer) -> None:
+    click.echo(f"{one.architecture.name}, {permission.license.name}: {permission.verdict}")
+    for reason in permission.reasons:
+        click.echo(f"  {reason.intent}: {reason.verdict} – {reason.words}")
+    click.echo("  This is not legal advice.")
 
 
 def _components(inspected: Sequence[Inspection]) -> list[Component]:
@@ -137,7 +210,7 @@ def _model_cells(one: Inspection, components: Sequence[Component]) -> dict[str, 
     return {
         "model": one.name,
         "family": architecture.model_type,
-        "license": architecture.license or "not stated",
+        "license": _license(one),
         "parameters": format_count(architecture.parameters),
         "active per token": format_count(architecture.active),
         **shares,
@@ -147,6 +220,15 @@ def _model_cells(one: Inspection, components: Sequence[Component]) -> dict[str, 
         "output head": "tied to the embedding" if architecture.tied_embeddings else "own weights",
         "context": _context(architecture),
     }
+
+
+def _license(one: Inspection) -> str:
+    from weighbridge.facts.licenses.summary import summarise  # noqa: PLC0415
+    from weighbridge.verbs.inspect import terms  # noqa: PLC0415
+
+    if one.license is None:
+        return "not stated"
+    return f"{one.license}: {summarise(terms(one))}"
 
 
 def _layers(architecture: ModelArchitecture) -> str:
@@ -168,7 +250,7 @@ def _memory_cells(
     architecture = one.architecture
     cells = {
         "quantization": one.quantization.name,
-        "weights": format_bytes(one.weight_bytes),
+        "weights": "unknown" if one.weight_bytes is None else format_bytes(one.weight_bytes),
         f"KV cache ({kv_dtype}) per token": _bytes(architecture.kv_bytes_per_token(size)),
     }
     for tokens in contexts:
@@ -189,10 +271,14 @@ def _consequence_cells(one: Inspection, size: float) -> dict[str, str]:
     memory = predict.REFERENCE_MEMORY_BYTES // GIB
     context = _tokens(predict.REFERENCE_CONTEXT)
     return {
-        "decode ceiling": f"{follows.decode_per_gb_s:.3g} tokens/s per GB/s",
+        "decode ceiling": (
+            f"{follows.decode_per_gb_s:.3g} tokens/s per GB/s"
+            if follows.decode_per_gb_s
+            else "unknown"
+        ),
         "prefill": f"{format_count(follows.prefill_flops)}FLOP per token",
         f"users at {context} in {memory} GiB": (
-            "not modelled" if follows.users is None else str(follows.users)
+            "unknown" if follows.users is None else str(follows.users)
         ),
     }
 

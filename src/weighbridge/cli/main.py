@@ -15,6 +15,7 @@ from weighbridge.cli import diagnostics
 VERBS = {
     "demo": "Weigh three real tiny models end to end, offline, in about a minute.",
     "inspect": "Know: what a model file is, before running it.",
+    "models": "Know: current open-weight models, by size, context and licence.",
     "bench": "Measure: an endpoint's latency and throughput under load.",
     "eval": "Measure: a model's accuracy on a suite of your tasks.",
     "compare": "Decide: which differences between evaluations are real.",

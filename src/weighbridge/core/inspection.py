@@ -19,6 +19,8 @@ class Inspection:
         quantization: how many bits its weights take.
         weights: the tensors of its files, where their headers were read.
         provenance: where all this was read.
+        license: as its card or header states it, or None.
+        notes: sentences about what was not there or had to be assumed.
     """
 
     name: str
@@ -26,10 +28,14 @@ class Inspection:
     quantization: Quantization
     weights: WeightFile | None
     provenance: Provenance
+    license: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
-    def weight_bytes(self) -> int:
+    def weight_bytes(self) -> int | None:
         """Bytes of all weights: of the files where they are known, else of the number format."""
         if self.weights is not None:
             return self.weights.weight_bytes
+        if not self.quantization.known:
+            return None
         return self.quantization.weight_bytes(self.architecture)

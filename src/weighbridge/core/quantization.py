@@ -19,6 +19,7 @@ class Quantization:
         otherwise: bits per weight of every component not in ``bits``.
         kv_bytes_per_value: what the checkpoint asks of the cache, or None where it is silent.
         kind: ``measured`` when read off a file's tensors, ``predicted`` when from the format.
+        known: whether the bits are known at all; where not, no bytes are computed.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Quantization:
     otherwise: float = 16.0
     kv_bytes_per_value: float | None = None
     kind: Kind = "predicted"
+    known: bool = True
 
     def bits_of(self, component: Component) -> float:
         """Bits per weight of a component."""

@@ -29,7 +29,7 @@ class Consequences:
     """What follows from one model's structure and number format.
 
     Attributes:
-        read_bytes: weights read for one decoded token, in bytes.
+        read_bytes: weights read for one decoded token, in bytes; None if their format is unknown.
         decode_per_gb_s: upper bound of tokens/s of a single stream, per GB/s of bandwidth.
         kv_bytes: cache and states of one sequence of :data:`REFERENCE_CONTEXT`; None if unknown.
         users: such sequences that fit beside the weights into :data:`REFERENCE_MEMORY_BYTES`;
@@ -37,8 +37,8 @@ class Consequences:
         prefill_flops: operations per token of prompt.
     """
 
-    read_bytes: int
-    decode_per_gb_s: float
+    read_bytes: int | None
+    decode_per_gb_s: float | None
     kv_bytes: int | None
     users: int | None
     prefill_flops: int
@@ -47,14 +47,15 @@ class Consequences:
 def consequences(inspection: Inspection, kv_bytes_per_value: float = 2.0) -> Consequences:
     """What follows from one model."""
     used = active_by_component(inspection.architecture)
-    read = inspection.quantization.bytes_of(used)
+    known = inspection.quantization.known
+    read = inspection.quantization.bytes_of(used) if known else None
     kv = inspection.architecture.kv_bytes(REFERENCE_CONTEXT, kv_bytes_per_value)
-    room = REFERENCE_MEMORY_BYTES - inspection.weight_bytes
+    weights = inspection.weight_bytes
     return Consequences(
         read_bytes=read,
-        decode_per_gb_s=1e9 / read if read else 0.0,
+        decode_per_gb_s=1e9 / read if read else None,
         kv_bytes=kv,
-        users=None if kv is None else max(0, int(room // kv)) if kv else None,
+        users=max(0, (REFERENCE_MEMORY_BYTES - weights) // kv) if kv and weights else None,
         prefill_flops=2 * sum(used.values()),
     )
 
@@ -104,11 +105,13 @@ def _ratio(a: float, b: float) -> float:
 def _speed(
     names: tuple[str, str], a: Consequences, b: Consequences, first: Inspection, second: Inspection
 ) -> tuple[float, str] | None:
+    if a.read_bytes is None or b.read_bytes is None:
+        return None
     ratio = _ratio(a.read_bytes, b.read_bytes)
     if ratio < _NOTABLE:
         return None
     fast, slow = (0, 1) if a.read_bytes < b.read_bytes else (1, 0)
-    figures, models = (a, b), (first, second)
+    reads, models = (a.read_bytes, b.read_bytes), (first, second)
     of = [
         f"{format_count(sum(active_by_component(m.architecture).values()))} weights at "
         f"{m.quantization.name}"
@@ -116,10 +119,9 @@ def _speed(
     ]
     return ratio, (
         f"{names[fast]} can decode up to {ratio:.1f} times as fast on the same memory: each token "
-        f"reads {format_bytes(figures[fast].read_bytes)} ({of[fast]}) against "
-        f"{format_bytes(figures[slow].read_bytes)} ({of[slow]}), a ceiling of "
-        f"{figures[fast].decode_per_gb_s:.2f} against {figures[slow].decode_per_gb_s:.2f} tokens/s "
-        "per GB/s of bandwidth."
+        f"reads {format_bytes(reads[fast])} ({of[fast]}) against {format_bytes(reads[slow])} "
+        f"({of[slow]}), a ceiling of {1e9 / reads[fast]:.3g} against {1e9 / reads[slow]:.3g} "
+        "tokens/s per GB/s of bandwidth."
     )
 
 
@@ -157,6 +159,8 @@ def _weights(
     names: tuple[str, str], first: Inspection, second: Inspection
 ) -> tuple[float, str] | None:
     a, b = first.weight_bytes, second.weight_bytes
+    if a is None or b is None:
+        return None
     ratio = _ratio(a, b)
     if ratio < _NOTABLE:
         return None

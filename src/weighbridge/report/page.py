@@ -24,6 +24,7 @@ from weighbridge.report import numbers, words
 STATIC = {
     "style.css": "text/css; charset=utf-8",
     "page.js": "text/javascript; charset=utf-8",
+    "diagram.js": "text/javascript; charset=utf-8",
     "plotly.min.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
@@ -108,13 +109,13 @@ def _environment() -> Environment:
 @cache
 def _inlined() -> dict[str, Markup]:
     """Assets for a single file, and the policy that lets a browser load nothing else."""
-    style, module, plotly, icon = (asset(name) for name in STATIC)
-    if _ENDS_ELEMENT.search(style + module + plotly):
+    style, module, diagram, plotly, icon = (asset(name) for name in STATIC)
+    if _ENDS_ELEMENT.search(style + module + diagram + plotly):
         raise AssertionError("An asset would end the element that it is put into.")
     policy = "; ".join(
         [
             "default-src 'none'",
-            f"script-src {_hash(module)} {_hash(plotly)}",
+            f"script-src {_hash(module)} {_hash(diagram)} {_hash(plotly)}",
             f"style-src {_hash(style)} {' '.join(style_hashes())}",
             "img-src data: blob:",
             "base-uri 'none'",
@@ -126,6 +127,7 @@ def _inlined() -> dict[str, Markup]:
         "policy": Markup(policy),  # noqa: S704 -- made of the constants above
         "style_source": Markup(style.decode()),  # noqa: S704 -- our own files
         "module_source": Markup(module.decode()),  # noqa: S704
+        "diagram_source": Markup(diagram.decode()),  # noqa: S704
         "plotly_source": Markup(plotly.decode()),  # noqa: S704
     }
 

@@ -6,36 +6,92 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from weighbridge.core.architecture import Layer, LayerRun, Mixer, ModelArchitecture
+from weighbridge.core.architecture import (
+    Layer,
+    LayerRun,
+    Mixer,
+    ModelArchitecture,
+    WeightFile,
+)
 from weighbridge.core.effects import Clock, Store
+from weighbridge.core.errors import InputError
 from weighbridge.core.inspection import Inspection
-from weighbridge.core.provenance import Provenance
+from weighbridge.core.provenance import Kind, Provenance
 from weighbridge.core.quantization import Quantization
 from weighbridge.core.runs import content_hash
 from weighbridge.core.study import ModelSheet
 from weighbridge.core.wording import layer_text, run_text
-from weighbridge.facts.gguf import read_gguf
+from weighbridge.facts.architectures.read import read_config
 from weighbridge.facts.gguf_architecture import describe
+from weighbridge.facts.licenses.clauses import License
+from weighbridge.facts.licenses.intents import Intents
+from weighbridge.facts.licenses.questions import Answer, answer
+from weighbridge.facts.licenses.read import recognise
+from weighbridge.facts.licenses.summary import summarise
+from weighbridge.facts.quantizations.measured import measured
+from weighbridge.facts.quantizations.stated import Stated
+from weighbridge.facts.quantizations.table import from_config
+from weighbridge.facts.quantizations.what_if import WHAT_IF, what_if
+from weighbridge.facts.sources.material import Material
+from weighbridge.facts.sources.resolve import resolve
 
 # Bytes per cached value. q8_0: 32 values of one byte and a scale of two (ggml-common.h).
 KV_DTYPES: Final[dict[str, float]] = {"f16": 2.0, "f32": 4.0, "fp8": 1.0, "q8_0": 34 / 32}
 
 DEFAULT_CONTEXTS: Final = (8192, 32768, 131072)
+ACTIVE_CONVENTION: Final = (
+    "all weights but the experts that a token is not routed to; embedding, output head and towers "
+    "included"
+)
 
 
-def inspect(text: str, clock: Clock) -> Inspection:
-    """Read the model that ``text`` means; headers and configuration only, never weights.
+def inspect(text: str, clock: Clock, *, revision: str | None = None) -> Inspection:
+    """Read the model that ``text`` means: headers and configuration, never weights.
+
+    Args:
+        text: Hub id, folder, file, URL or ``ollama:NAME``.
+        clock: says when it was read.
+        revision: of a Hub id.
 
     Raises:
         InputError: there is no such model, or it cannot be read.
         FormatError: it is no model, incomplete or damaged.
+        EndpointError: the server that has it fails.
     """
-    path = Path(text)
-    architecture, weights = describe(read_gguf(path), name=text, stem=path.stem)
-    bits = 8 * weights.weight_bytes / max(architecture.parameters, 1)
-    quantization = Quantization(weights.quantization, otherwise=bits, kind="measured")
-    provenance = Provenance("measured", text, clock.now_iso())
-    return Inspection(text, architecture, quantization, weights, provenance)
+    material = resolve(text, revision=revision).read()
+    architecture, weights = _architecture(material)
+    stated = _quantization(material, architecture, weights)
+    quantization = stated.quantization or Quantization("unknown", otherwise=0.0, known=False)
+    kind: Kind = "measured" if weights else "vendor"
+    return Inspection(
+        name=material.name,
+        architecture=architecture,
+        quantization=quantization,
+        weights=weights,
+        provenance=Provenance(kind, material.origin, clock.now_iso()),
+        license=material.license or architecture.license,
+        notes=(*architecture.assumptions, *stated.notes, *material.notes),
+    )
+
+
+def _architecture(material: Material) -> tuple[ModelArchitecture, WeightFile | None]:
+    if material.gguf is not None:
+        return describe(material.gguf, name=material.origin, stem=material.name)
+    if material.config is None:
+        raise InputError(
+            f"{material.origin} has no config.json, so what its tensors form cannot be told.",
+            fix="Give the folder or Hub id that has it.",
+        )
+    return read_config(material.config, name=material.name), material.weights
+
+
+def _quantization(
+    material: Material, architecture: ModelArchitecture, weights: WeightFile | None
+) -> Stated:
+    """The number format: of the tensors where they were read, else as the configuration says."""
+    if weights is not None:
+        return Stated(measured(weights, architecture), ())
+    return from_config(material.config or {}, architecture, side=material.quantization)
 
 
 def keep(store: Store, inspection: Inspection, model: str | None = None) -> ModelSheet:
@@ -74,6 +130,7 @@ def to_json(
         "parameters": {
             "total": architecture.parameters,
             "active": architecture.active,
+            "active_convention": ACTIVE_CONVENTION,
             "mtp": architecture.mtp_parameters,
             "by_component": architecture.by_component,
         },
@@ -84,14 +141,32 @@ def to_json(
         "vocabulary": architecture.vocabulary or None,
         "hidden": architecture.hidden,
         "tied_embeddings": architecture.tied_embeddings,
-        "license": architecture.license,
-        "assumptions": list(architecture.assumptions),
+        "license": inspection.license,
+        "license_summary": summarise(terms(inspection)) if inspection.license else None,
+        "assumptions": list(inspection.notes),
         "provenance": {
             "kind": inspection.provenance.kind,
             "source": inspection.provenance.source,
             "date": inspection.provenance.date,
         },
     }
+
+
+def terms(inspection: Inspection) -> License:
+    """The clauses of the model's licence; one that blocks everything where nobody has read it."""
+    return recognise(inspection.license or "", model=inspection.name)
+
+
+def permitted(inspection: Inspection, intents: Intents) -> Answer:
+    """What the licence says to these intents. Not legal advice."""
+    counts = inspection.architecture.by_component
+    return answer(terms(inspection), intents, multimodal=bool(counts["vision"] + counts["audio"]))
+
+
+def in_other_formats(inspection: Inspection) -> dict[str, int]:
+    """Bytes of the weights in each of the formats in which models are commonly offered."""
+    architecture = inspection.architecture
+    return {name: what_if(name, architecture).weight_bytes(architecture) for name in WHAT_IF}
 
 
 def _weights_json(inspection: Inspection) -> dict[str, Any]:
@@ -103,6 +178,7 @@ def _weights_json(inspection: Inspection) -> dict[str, Any]:
         "format": weights.format if weights else None,
         "file_bytes": weights.file_bytes if weights else None,
         "bytes_by_dtype": weights.bytes_by_dtype if weights else None,
+        "bytes_in_other_formats": in_other_formats(inspection),
     }
 
 

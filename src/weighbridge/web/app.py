@@ -16,10 +16,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from weighbridge.core.errors import ConfigError, UnknownRunError, WeighbridgeError
+from weighbridge.core.errors import ConfigError, InputError, UnknownRunError, WeighbridgeError
 from weighbridge.core.runs import RunInfo
 from weighbridge.core.study import DemoRun, VerdictRun
 from weighbridge.core.verdict import Verdict
+from weighbridge.facts.catalog.catalogue import load as load_catalogue
+from weighbridge.facts.catalog.lines import own_path
 from weighbridge.report.index import home_page, message_page, runs_page
 from weighbridge.report.page import STATIC, asset, asset_tag, style_hashes
 from weighbridge.report.run_page import run_page
@@ -27,19 +29,24 @@ from weighbridge.report.study import study_page
 from weighbridge.verbs.effects import open_workspace
 from weighbridge.verbs.runs import load_any
 from weighbridge.verbs.study import load_study
+from weighbridge.web.inspect import InspectPages
 from weighbridge.web.security import Binding, Guard, content_policy
 from weighbridge.workspace.folder import Workspace
 
 
-def create_app(workspace: Path, *, token: str | None, binding: Binding) -> Starlette:
+def create_app(
+    workspace: Path, *, token: str | None, binding: Binding, catalogue: Path | None = None
+) -> Starlette:
     """The pages of one workspace, read anew for every request.
 
     Args:
         workspace: its folder.
+        catalogue: the user's own catalogue of models, or None for ours alone.
         token: what visitors must show, or None.
         binding: the address that the server listens on.
     """
     pages = _Pages(lambda: open_workspace(workspace))
+    inspect = InspectPages(lambda: open_workspace(workspace), lambda: load_catalogue(catalogue))
     guard = Middleware(
         Guard,
         binding=binding,
@@ -50,6 +57,8 @@ def create_app(workspace: Path, *, token: str | None, binding: Binding) -> Starl
     return Starlette(
         routes=[
             Route("/", pages.home),
+            Route("/inspect", inspect.index),
+            Route("/inspect/compare", inspect.compare),
             Route("/runs", pages.runs),
             Route("/runs/{id}.json", pages.record),
             Route("/runs/{id}", pages.run),
@@ -89,7 +98,7 @@ def app_from_environment() -> Starlette:
             f"The pages would be open to everybody who can reach {binding.host}.",
             fix="Set WEIGHBRIDGE_UI_TOKEN, or listen on 127.0.0.1.",
         )
-    return create_app(workspace, token=token, binding=binding)
+    return create_app(workspace, token=token, binding=binding, catalogue=own_path(os.environ))
 
 
 class _Pages:
@@ -169,8 +178,8 @@ def _not_found(request: Request, error: Exception) -> Response:
 
 
 def _failure(_request: Request, error: Exception) -> Response:
-    """What the error says, as a page: 404 for an unknown run, 500 for a damaged workspace."""
-    status = 404 if isinstance(error, UnknownRunError) else 500
+    """What the error says, as a page: 404 for what is not there, 500 for a damaged workspace."""
+    status = 404 if isinstance(error, UnknownRunError | InputError) else 500
     if not isinstance(error, WeighbridgeError):
         raise error
     return HTMLResponse(_refusal(status, error.message, error.fix), status_code=status)

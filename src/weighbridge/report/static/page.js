@@ -172,7 +172,7 @@ function setUpFilter(box) {
       row.hidden = !words.every((word) => text.includes(word));
     }
     const shown = rows.filter((row) => !row.hidden).length;
-    status.textContent = `${shown} of ${rows.length} runs`;
+    status.textContent = `${shown} of ${rows.length} ${box.dataset.noun ?? "runs"}`;
   };
   box.closest("[hidden]").hidden = false;
   box.addEventListener("input", apply);

@@ -1,0 +1,40 @@
+"""Weights outside the layers: embedding, learned positions, final norm and output head."""
+
+from __future__ import annotations
+
+from weighbridge.core.architecture import Part
+from weighbridge.facts.architectures.attention import setting
+from weighbridge.facts.architectures.keys import Keys
+from weighbridge.facts.architectures.parts import bias, kept, part
+from weighbridge.facts.architectures.traits import Traits
+
+
+def norm_weights(traits: Traits) -> int:
+    """Weights per channel of one norm."""
+    return {"rms": 1, "layer": 2, "none": 0}[traits.norm]
+
+
+def outside_parts(keys: Keys, traits: Traits, tied: bool) -> tuple[Part, ...]:
+    """What stands before the first layer and after the last."""
+    hidden, vocabulary = keys.size("hidden_size"), keys.size("vocab_size")
+    rows = keys.number(traits.positions) + traits.positions_offset if traits.positions else 0
+    norms = int(traits.final_norm) + int(traits.embedding_norm)
+    return kept(
+        part(
+            "embedding",
+            "token embedding",
+            (("vocabulary", vocabulary + traits.embedding_rows), ("hidden", hidden)),
+        ),
+        part("embedding", "position embedding", (("positions", rows), ("hidden", hidden))),
+        part(
+            "norm",
+            "final norm",
+            (("", norms), ("", norm_weights(traits)), ("hidden", hidden)),
+        ),
+        part(
+            "lm_head",
+            "output head",
+            (("hidden", hidden), ("vocabulary", 0 if tied else vocabulary)),
+            bias(vocabulary, setting(keys, traits.head_bias)),
+        ),
+    )

@@ -1,0 +1,136 @@
+"""From the raw keys of a config.json to a :class:`ModelArchitecture`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from weighbridge.core.architecture import Layer, Mixer, Mlp, ModelArchitecture, fold
+from weighbridge.core.errors import FormatError
+from weighbridge.facts.architectures import extras
+from weighbridge.facts.architectures.context import contexts_of
+from weighbridge.facts.architectures.dialects import translated
+from weighbridge.facts.architectures.families import FAMILIES
+from weighbridge.facts.architectures.infer import NOT_MODELLED, gaps, inferred
+from weighbridge.facts.architectures.keys import Keys, printable
+from weighbridge.facts.architectures.layers import layers_of, refused
+from weighbridge.facts.architectures.limits import DEEPEST
+from weighbridge.facts.architectures.mtp import mtp_parameters
+from weighbridge.facts.architectures.outside import outside_parts
+from weighbridge.facts.architectures.towers import tower_parts_of
+from weighbridge.facts.architectures.traits import Traits
+
+_TEXT_KEYS: Final = ("text_config", "llm_config", "language_config", "thinker_config")
+
+
+def read_config(raw: Mapping[str, Any], *, name: str) -> ModelArchitecture:
+    """The architecture that a config.json describes.
+
+    Raises:
+        FormatError: it is not a model's configuration, or its numbers cannot be.
+    """
+    if not isinstance(raw, Mapping):
+        raise FormatError(
+            f"{name} is not a model's configuration: its outermost value is not an object.",
+            fix="Point at the config.json of a model.",
+        )
+    model_type = _word(raw.get("model_type"))
+    top = Keys(translated(raw, model_type), model_type, name)
+    keys = text_keys(top)
+    if raw.get("is_encoder_decoder") is True:
+        raise FormatError(
+            f"{name} is an encoder with a decoder ({model_type}), which is not modelled.",
+            fix="Inspect a decoder-only model.",
+        )
+    traits = FAMILIES.get(keys.model_type) or inferred(keys)
+    depth = depth_of(keys)
+    tied = tied_of(top, keys, traits)
+    layers = known_layers(keys, traits, depth)
+    native, extended = contexts_of(keys)
+    outside = (
+        *outside_parts(keys, traits, tied),
+        *extras.hyper_head(keys),
+        *extras.altup_outside(keys),
+        *extras.per_layer_table(keys, depth),
+        *tower_parts_of(top, keys),
+    )
+    return ModelArchitecture(
+        name=name,
+        model_type=top.model_type or "unknown",
+        hidden=keys.size("hidden_size"),
+        vocabulary=keys.size("vocab_size"),
+        runs=fold(layers),
+        outside=outside,
+        context=native,
+        context_extended=extended,
+        tied_embeddings=tied,
+        mtp_parameters=mtp_parameters(keys, traits, layers),
+        assumptions=(*keys.assumptions, *keys.default_sentence()),
+    )
+
+
+def text_keys(top: Keys) -> Keys:
+    """The keys of the language model, wherever it is nested."""
+    keys = top
+    for _ in range(4):
+        for key in _TEXT_KEYS:
+            default = keys.value(key)
+            kind = default if isinstance(default, str) else ""
+            nested = keys.under(key, model_type=kind)
+            if nested is None and kind and not keys.stated("hidden_size"):
+                nested = Keys({}, kind, keys.name, keys.assumptions)
+            if nested is not None:
+                nested.raw = translated(nested.raw, nested.model_type)
+                keys = nested
+                break
+        else:
+            return keys
+    return keys
+
+
+def known_layers(keys: Keys, traits: Traits, depth: int) -> list[Layer]:
+    """The layers; where something in them is not known, their mixers are not claimed to be."""
+    if keys.model_type in NOT_MODELLED:
+        keys.assume(
+            f"The layers of {keys.model_type} hold what is not modelled: their weights and their"
+            " cache are left out."
+        )
+        layer = Layer(Mixer("unknown", keys.model_type, cache=None), Mlp("unknown"))
+        return [layer] * depth
+    layers = layers_of(keys, traits, depth)
+    unread = gaps(keys) if not traits.known else ()
+    if unread:
+        why = (
+            f"The configuration states {', '.join(printable(key) for key in unread)}, which no"
+            " reader knows: weights may be missing, and the KV cache is not computed."
+        )
+        return refused(keys, layers, why)
+    return layers
+
+
+def depth_of(keys: Keys) -> int:
+    """Number of layers: stated, or as many as a pattern names.
+
+    Raises:
+        FormatError: it is absent, or more than any model has.
+    """
+    for key in ("layers_block_type", "layer_types", "hybrid_override_pattern"):
+        value = keys.value(key)
+        if isinstance(value, list | str) and value and not keys.stated("num_hidden_layers"):
+            return min(len(value), DEEPEST)
+    depth = keys.size("num_hidden_layers")
+    if depth > DEEPEST:
+        raise keys.wrong("num_hidden_layers", depth, f"at most {DEEPEST}")
+    return depth
+
+
+def tied_of(top: Keys, keys: Keys, traits: Traits) -> bool:
+    """Whether the output head is the embedding."""
+    for source in (top, keys):
+        if source.stated("tie_word_embeddings"):
+            return source.flag("tie_word_embeddings")
+    return top.flag("tie_word_embeddings") or keys.flag("tie_word_embeddings", traits.tied)
+
+
+def _word(value: object) -> str:
+    return printable(value) if isinstance(value, str) else ""

@@ -1,0 +1,156 @@
+"""What is written on a block, broken into lines that fit, and how high that makes it."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+
+from weighbridge.core.units import format_bytes, format_count
+from weighbridge.report.diagram_block import Block
+from weighbridge.report.diagram_rows import Change, Row, changes
+from weighbridge.report.numbers import percent
+
+WIDTH = 348
+SIDE_WIDTH = 150
+INDENT = 10
+TEXT_X = 18
+RIGHT_X = 172  # the second half of a line
+LINE = 16.0
+TITLE_LINE = 18.0
+BAR = 4.0
+
+# Widths of an average letter, generous so that wide fonts fit too.
+_LETTER = 6.7
+_TITLE_LETTER = 7.9
+_CHEVRON = 22.0
+_SMALL_SHARE = 0.001
+_CHANGE_LINES = 3
+_SMALL = ("norm", "router")
+# What the title says already, or what follows from the weights.
+_FOLLOWING = ("kind", "size", "read per token")
+_LATER = ("weights", "cache")
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """What the shares of a model's blocks are shares of: all weights, all bytes read per token."""
+
+    parameters: int
+    read: float
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A labelled number on a block; ``right`` puts it into the second half of the line."""
+
+    label: str
+    value: str
+    line: int
+    right: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """The writing on a block, top to bottom.
+
+    Attributes:
+        title: lines of its name.
+        figures: numbers, placed on lines.
+        lines: how many lines of numbers there are.
+        bars: shares of the weights and of the bytes read per token, or None on small blocks.
+        changes: lines about the difference from the first model.
+    """
+
+    title: tuple[str, ...]
+    figures: tuple[Figure, ...]
+    lines: int
+    bars: tuple[float, float] | None
+    changes: tuple[str, ...]
+
+    @property
+    def height(self) -> float:
+        """Of the block while it is folded."""
+        bars = 2 * BAR + 8 if self.bars else 0
+        return 14 + TITLE_LINE * len(self.title) + LINE * (self.lines + len(self.changes)) + bars
+
+
+def face(block: Block, whole: Whole, width: float, differences: tuple[Change, ...]) -> Face:
+    """The writing on a block of this width."""
+    room = width - TEXT_X - _CHEVRON
+    title = tuple(textwrap.wrap(block.title, int(room / _TITLE_LETTER))) or ("",)
+    notes = _change_lines(differences, int((width - TEXT_X - 8) / _LETTER))
+    if block.role == "each":
+        return Face(title, (), 0, None, notes)
+    share = block.parameters / whole.parameters if whole.parameters else 0.0
+    weights = f"{brief_count(block.parameters)} · {percent(share)}"
+    if block.side:
+        beside = (Figure("", weights, 0), Figure("", block.size_words(brief_size), 1))
+        return Face(title, beside, 2, None, notes)
+    figures = [
+        Figure("weights", weights, 0),
+        Figure("size", block.size_words(brief_size), 0, right=True),
+    ]
+    if block.component in _SMALL and share < _SMALL_SHARE:
+        return Face(title, tuple(figures), 1, None, notes)
+    figures.append(Figure("read", block.read_words(brief_size), 1))
+    lines, growth = 2, block.growth.words(brief_size)
+    if growth:
+        fits = len(f"cache {growth}") <= (width - RIGHT_X - 6) / _LETTER
+        figures.append(Figure("cache", growth, 1 if fits else 2, right=fits))
+        lines = 2 if fits else 3
+    read = block.read / whole.read if whole.read else 0.0
+    return Face(title, tuple(figures), lines, (share, read), notes)
+
+
+def row_faces(row: Row, wholes: tuple[Whole, ...], depth: int) -> tuple[Face | None, ...]:
+    """The writing on each block of a row."""
+    width = row_width(row, depth)
+    first = row.cells[0]
+    return tuple(
+        None if cell is None else face(cell, whole, width, changes(first, cell) if index else ())
+        for index, (cell, whole) in enumerate(zip(row.cells, wholes, strict=True))
+    )
+
+
+def row_width(row: Row, depth: int) -> float:
+    """Width of the blocks of a row."""
+    return SIDE_WIDTH if row.side else WIDTH - 2 * INDENT * depth
+
+
+def row_height(row: Row, wholes: tuple[Whole, ...], depth: int = 0) -> float:
+    """Height of a row while it is folded: that of its highest block."""
+    return max(found.height for found in row_faces(row, wholes, depth) if found)
+
+
+def brief_size(count: float) -> str:
+    """Bytes in three digits: ``13.0 GiB``."""
+    number, _, unit = format_bytes(count).partition(" ")
+    return f"{_brief(float(number))}\N{NO-BREAK SPACE}{unit}"
+
+
+def brief_count(count: float) -> str:
+    """A count in three digits: ``525M``."""
+    text = format_count(count)
+    unit = text[-1] if text[-1:].isalpha() else ""
+    return _brief(float(text.removesuffix(unit) or 0)) + unit
+
+
+def _brief(number: float) -> str:
+    decimals = 0 if number >= 100 or number == int(number) else 1 if number >= 10 else 2
+    return f"{number:.{decimals}f}"
+
+
+def _change_lines(differences: tuple[Change, ...], letters: int) -> tuple[str, ...]:
+    """The differences in a few lines, dimensions first; the panel and the table tell all."""
+    if any(item.name == "block" for item in differences):
+        return ("not in the first model",)
+    arrow = "\N{RIGHTWARDS ARROW}"
+    shown = [item for item in differences if item.name not in _FOLLOWING]
+    shown.sort(key=lambda item: item.name in _LATER)
+    texts = [f"{item.name} {item.before} {arrow} {item.after}" for item in shown or differences]
+    lines = textwrap.wrap("; ".join(texts), letters)
+    if len(lines) <= _CHANGE_LINES:
+        return tuple(lines)
+    kept = lines[:_CHANGE_LINES]
+    kept[-1] = textwrap.shorten(" ".join(lines[_CHANGE_LINES - 1 :]), letters, placeholder=" …")
+    return tuple(kept)

@@ -1,0 +1,219 @@
+"""``weigh inspect`` as a page: one model, or several beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from weighbridge.core.inspection import Inspection
+from weighbridge.core.provenance import Kind, Provenance
+from weighbridge.core.units import format_count
+from weighbridge.core.wording import stack_text
+from weighbridge.facts.licenses.clauses import NOT_LEGAL_ADVICE
+from weighbridge.facts.licenses.read import recognise
+from weighbridge.facts.licenses.summary import summarise
+from weighbridge.report.diagram import MOST_MODELS, diagram, differing
+from weighbridge.report.kv_chart import kv_growth
+from weighbridge.report.numbers import number, size
+from weighbridge.report.page import render
+from weighbridge.report.picks import Pick, more_address
+
+CONTEXTS = (8192, 32768, 131072)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One model's figure in a line; ``ratio`` compares it with the first model's, or is empty."""
+
+    text: str
+    ratio: str = ""
+    differs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One figure of every model.
+
+    Attributes:
+        label: what it is.
+        cells: one per model.
+        kind: where it comes from.
+        note: how it was counted; may be empty.
+    """
+
+    label: str
+    cells: tuple[Cell, ...]
+    kind: Kind | None = None
+    note: str = ""
+
+
+def inspect_page(
+    inspections: Sequence[Inspection],
+    *,
+    standalone: bool,
+    findings: Sequence[str] = (),
+    kv_dtype: str = "bf16",
+    kv_bytes_per_value: float = 2.0,
+    picks: Sequence[Pick] = (),
+) -> str:
+    """The page of one to four models.
+
+    Args:
+        inspections: the models; the others are compared with the first.
+        standalone: as one file that is complete in itself, or for the live server.
+        findings: what follows from the figures, in sentences.
+        kv_dtype: name of the number format of the caches.
+        kv_bytes_per_value: bytes of one number in it.
+        picks: how the live server names these models, for links; may be empty.
+    """
+    names = names_of(inspections)
+    drawn = diagram(inspections, names, kv_bytes_per_value)
+    return render(
+        "inspect.html",
+        standalone=standalone,
+        charts=True,
+        here="inspect",
+        inspections=inspections,
+        names=names,
+        findings=findings,
+        kv_dtype=kv_dtype,
+        lines=overview(
+            inspections,
+            _reads(inspections, [whole.read for whole in drawn.wholes]),
+            kv_bytes_per_value,
+        ),
+        stacks=[stack_text(item.architecture) for item in inspections],
+        drawn=drawn,
+        notes=[notes_of(item) for item in inspections],
+        licenses=[(license_of(item), _license_words(item)) for item in inspections],
+        not_legal_advice=NOT_LEGAL_ADVICE,
+        differences=[differing(drawn.rows, index) for index in range(1, len(names))],
+        figure=kv_growth(inspections, names, kv_bytes_per_value),
+        computed=Provenance("predicted", "arithmetic on the architecture", _dates(inspections)),
+        more=more_address(picks) if 0 < len(picks) < MOST_MODELS else "",
+    )
+
+
+def names_of(inspections: Sequence[Inspection]) -> list[str]:
+    """A name for each model that no other has."""
+    short = [item.architecture.name for item in inspections]
+    names: list[str] = []
+    for item, name in zip(inspections, short, strict=True):
+        wanted = name if short.count(name) == 1 else f"{item.name} {item.quantization.name}"
+        same = sum(1 for taken in names if taken.partition(" (no. ")[0] == wanted)
+        names.append(f"{wanted} (no. {same + 1})" if same else wanted)
+    return names
+
+
+def license_of(inspection: Inspection) -> str | None:
+    """The licence as card, header or configuration state it."""
+    return inspection.license or inspection.architecture.license
+
+
+def notes_of(inspection: Inspection) -> list[str]:
+    """What was assumed or not there, each sentence once."""
+    return list(dict.fromkeys((*inspection.architecture.assumptions, *inspection.notes)))
+
+
+def _reads(inspections: Sequence[Inspection], reads: Sequence[float]) -> list[float | None]:
+    """Bytes read per token, None where the number format is not known."""
+    return [
+        read if item.quantization.known else None
+        for item, read in zip(inspections, reads, strict=True)
+    ]
+
+
+def _license_words(inspection: Inspection) -> str:
+    stated = license_of(inspection)
+    if stated is None:
+        return "The source states no licence: blocked until you have found and read one."
+    return summarise(recognise(stated, model=inspection.name))
+
+
+def overview(
+    inspections: Sequence[Inspection],
+    reads: Sequence[float | None],
+    kv_bytes_per_value: float = 2.0,
+) -> list[Line]:
+    """The figures that people compare models by.
+
+    Args:
+        inspections: the models.
+        reads: bytes of weights read per decoded token, of each.
+        kv_bytes_per_value: bytes of one number in their caches.
+    """
+    models = [item.architecture for item in inspections]
+    value = kv_bytes_per_value
+    lines = [
+        _numbers("Parameters", [m.parameters for m in models], format_count, "predicted"),
+        _numbers(
+            "Active per token",
+            [m.active for m in models],
+            format_count,
+            "predicted",
+            note="with embedding, output head and towers",
+        ),
+        _numbers("Weights", [item.weight_bytes for item in inspections], size, "predicted"),
+        _texts("Number format", [item.quantization.name for item in inspections]),
+        _numbers("Weights read per token", list(reads), size, note="decoding one sequence"),
+        _numbers("Cache per further token", [m.kv_bytes_per_token(value) for m in models], size),
+    ]
+    for tokens in CONTEXTS:
+        least = [m.kv_bytes(tokens, value) for m in models]
+        full = [m.kv_full_length_bytes(tokens, value) for m in models]
+        label = f"Cache at {tokens // 1024}k tokens"
+        lines.append(_numbers(label, least, size, note="the least the architecture allows"))
+        if full != least:
+            note = "an engine that keeps windows at full length, as vLLM by default"
+            lines.append(_numbers(label, full, size, note=note))
+    return [
+        *lines,
+        _numbers("State per sequence", [m.state_bytes(value) for m in models], size),
+        _contexts("Native context", [m.context for m in models]),
+        _contexts("Extended context", [m.context_extended for m in models]),
+        _numbers("Layers", [m.depth for m in models], _plain, None),
+        _numbers("Width", [m.hidden for m in models], _plain, None),
+        _numbers("Vocabulary", [m.vocabulary or None for m in models], _plain, None),
+        _texts("Output head", ["tied" if m.tied_embeddings else "of its own" for m in models]),
+        _texts("Family", [m.model_type for m in models]),
+        _texts("Licence", [license_of(item) or "not stated" for item in inspections]),
+    ]
+
+
+def _numbers(
+    label: str,
+    values: Sequence[float | None],
+    write: Callable[[float], str],
+    kind: Kind | None = "predicted",
+    *,
+    note: str = "",
+    missing: str = "not known",
+) -> Line:
+    cells = []
+    for value in values:
+        text = missing if value is None else write(value)
+        ratio = ""
+        if values[0] and value and value != values[0]:
+            ratio = f"{number(value / values[0])}\N{MULTIPLICATION SIGN}"
+        cells.append(Cell(text, ratio, differs=value != values[0]))
+    return Line(label, tuple(cells), kind, note)
+
+
+def _contexts(label: str, values: Sequence[int | None]) -> Line:
+    return _numbers(label, values, _tokens, None, missing="not stated")
+
+
+def _texts(label: str, values: Sequence[str]) -> Line:
+    return Line(label, tuple(Cell(value, differs=value != values[0]) for value in values))
+
+
+def _tokens(count: float) -> str:
+    return f"{count:,.0f} tokens"
+
+
+def _plain(count: float) -> str:
+    return f"{count:,.0f}"
+
+
+def _dates(inspections: Sequence[Inspection]) -> str:
+    return max((item.provenance.date for item in inspections), default="")

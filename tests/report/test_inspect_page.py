@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.report import sample_architectures as samples
+from tests.report.html_check import Page
+from weighbridge.core.inspection import Inspection
+from weighbridge.core.quantization import Quantization
+from weighbridge.core.units import format_bytes, format_count
+from weighbridge.report.inspect_index import inspect_index
+from weighbridge.report.inspect_page import inspect_page, names_of, overview
+
+FOUR = (samples.dense(), samples.hybrid(), samples.latent(), samples.windowed())
+
+
+def text_of(*inspections: Inspection, standalone: bool = True) -> str:
+    return Page(inspect_page(inspections, standalone=standalone)).text.replace("\xa0", " ")
+
+
+@pytest.mark.parametrize("standalone", [True, False])
+@pytest.mark.parametrize("inspection", samples.ALL, ids=lambda item: item.architecture.model_type)
+def test_every_shape_has_a_page(inspection: Inspection, standalone: bool) -> None:
+    text = text_of(inspection, standalone=standalone)
+    assert format_count(inspection.architecture.parameters) in text
+    assert format_bytes(inspection.weight_bytes or 0) in text
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_several_models_stand_side_by_side(count: int) -> None:
+    page = Page(inspect_page(FOUR[:count], standalone=False))
+    for inspection in FOUR[:count]:
+        assert inspection.name in page.text
+    drawings = [values for tag, values in page.elements if values.get("class", "") == "model"]
+    assert len(drawings) == count
+    assert "What differs" in page.text
+
+
+def test_ids_are_unique() -> None:
+    for inspections in (FOUR, FOUR[:1]):
+        ids = Page(inspect_page(inspections, standalone=True)).ids()
+        assert len(ids) == len(set(ids))
+
+
+def test_a_file_loads_nothing() -> None:
+    page = Page(inspect_page(FOUR[:2], standalone=True))
+    outside = [address for _, address in page.addresses if not address.startswith(("data:", "#"))]
+    assert outside == []
+
+
+def test_hostile_names_are_text() -> None:
+    page = Page(inspect_page([samples.hostile(), samples.hostile()], standalone=True))
+    assert not page.tags("img")
+    assert samples.HOSTILE in page.text
+    # Ours: the module of every page, the diagram's, the chart library; the others are data.
+    runnable = [
+        values for values in page.tags("script") if values.get("type") != "application/json"
+    ]
+    assert len(runnable) == 3
+
+
+def test_findings_and_assumptions_are_told() -> None:
+    html = inspect_page([samples.unknown()], standalone=True, findings=["It follows <nothing>."])
+    text = Page(html).text
+    assert "It follows <nothing>." in text
+    assert "fourier_mixer is not modelled" in text
+    assert "its cache is not known" in text
+
+
+def test_an_unknown_number_format_is_never_a_size() -> None:
+    unknown = Quantization("unknown", otherwise=0.0, known=False)
+    odd = replace(samples.dense(), quantization=unknown)
+    lines = {line.label: line for line in overview([odd], [None])}
+    assert lines["Weights"].cells[0].text == lines["Weights read per token"].cells[0].text
+    assert lines["Weights"].cells[0].text == "not known"
+    assert "not known" in text_of(odd)
+
+
+def test_licences_are_summed_up_and_no_advice() -> None:
+    text = text_of(replace(samples.dense(), license="apache-2.0"), samples.hybrid())
+    assert "apache-2.0" in text
+    assert "blocked until" in text
+    assert "not legal advice" in text
+
+
+def test_unknown_caches_are_never_a_number() -> None:
+    lines = {(line.label, line.note): line for line in overview([samples.unknown()], [1.0])}
+    assert lines["Cache per further token", ""].cells[0].text == "not known"
+    assert lines["State per sequence", ""].cells[0].text == "not known"
+
+
+def test_overview_compares_with_the_first() -> None:
+    lines = {line.label: line for line in overview(FOUR[:2], [4.0, 1.0])}
+    first, second = lines["Weights read per token"].cells
+    assert (first.ratio, first.differs) == ("", False)
+    assert (second.ratio, second.differs) == ("0.250×", True)
+    both = [line for line in overview([samples.windowed()], [1.0]) if "128k" in line.label]
+    assert len(both) == 2
+
+
+def test_names_differ_even_where_models_do_not() -> None:
+    one = samples.dense()
+    other = replace(one, name="other.gguf")
+    assert names_of([one]) == ["Dense-8B"]
+    names = names_of([one, other, one])
+    assert len(set(names)) == 3
+
+
+def test_the_live_page_offers_a_comparison() -> None:
+    page = Page(inspect_page([samples.dense()], standalone=False, picks=[("run", "inspect-1")]))
+    assert ("a", "/inspect?run=inspect-1") in page.addresses
+    alone = Page(inspect_page([samples.dense()], standalone=True, picks=[("run", "inspect-1")]))
+    assert ("a", "/inspect?run=inspect-1") not in alone.addresses
+
+
+def test_an_empty_list_says_so() -> None:
+    assert "None yet." in Page(inspect_index([], [])).text

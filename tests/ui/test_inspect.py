@@ -1,0 +1,486 @@
+"""The architecture diagram in a real browser: unfolding, keyboard, search, differences, saving."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import threading
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import uvicorn
+
+from tests.report import sample_architectures as samples
+from weighbridge.core.inspection import Inspection
+from weighbridge.report.inspect_page import inspect_page
+from weighbridge.verbs.effects import open_workspace
+from weighbridge.verbs.inspect import keep
+from weighbridge.web.app import create_app
+from weighbridge.web.security import Binding
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Locator, Page
+
+CHROMIUM = shutil.which("chromium") or ""
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+# Reports every violation of the content policy where the test can see it.
+LISTENER = """document.addEventListener("securitypolicyviolation",
+  (event) => console.error("CSP", event.effectiveDirective, event.blockedURI))"""
+SETS = {
+    "dense": [samples.dense()],
+    "deep": [samples.deep()],
+    "windowed": [samples.windowed()],
+    "hostile": [samples.hostile()],
+    "two": [samples.dense(), samples.hybrid()],
+    "four": [samples.dense(), samples.hybrid(), samples.latent(), samples.windowed()],
+}
+
+pytestmark = [
+    pytest.mark.ui,
+    pytest.mark.skipif(not CHROMIUM, reason="There is no chromium: apt-get install chromium."),
+]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Addresses of standalone files of every set."""
+    root = tmp_path_factory.mktemp("pages")
+    return {name: _written(root / f"{name}.html", models) for name, models in SETS.items()}
+
+
+def _written(path: Path, models: list[Inspection]) -> str:
+    path.write_text(inspect_page(models, standalone=True), encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list[str]]]:
+    """The live pages over a workspace with three inspections, and the ids of these."""
+    root = tmp_path_factory.mktemp("workspace")
+    store = open_workspace(root)
+    kept = [keep(store, item).info.id for item in (*SETS["two"], samples.hostile())]
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    app = create_app(root, token=None, binding=Binding("127.0.0.1", port))
+    running = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", lifespan="off"))
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
+    thread.start()
+    yield f"http://127.0.0.1:{port}", kept
+    running.should_exit = True
+    thread.join(timeout=10)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed.")
+    with api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    made = browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme="light")
+    made.add_init_script(LISTENER)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A page; whatever it complains of fails the test."""
+    errors: list[str] = []
+    opened = context.new_page()
+    opened.on("console", lambda message: errors.append(message.text))
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.on("dialog", lambda dialog: errors.append(dialog.message))
+    yield opened
+    assert errors == []
+
+
+def opened(page: Page, address: str) -> None:
+    page.goto(address)
+    page.locator(".tools").wait_for()
+
+
+def block(page: Page, title: str, column: int = 0) -> Locator:
+    drawing = page.locator("svg.diagram").nth(column)
+    # Counterparts may be hidden inside other blocks; only what is in sight can be used.
+    found = drawing.locator(".block", has=page.locator(":scope > .title", has_text=title))
+    return found.locator("visible=true").first
+
+
+def places(page: Page) -> list[str]:
+    return page.eval_on_selector_all(  # type: ignore[no-any-return]
+        ".blocks > .node", "all => all.map((one) => one.getAttribute('transform'))"
+    )
+
+
+def test_a_run_unfolds_and_folds_back_to_where_it_was(page: Page, files: dict[str, str]) -> None:
+    opened(page, files["dense"])
+    before = places(page)
+    run = block(page, "32 × full GQA + MLP")
+    assert run.get_attribute("aria-expanded") == "false"
+    assert not page.get_by_text("norms", exact=True).first.is_visible()
+    run.locator(".title").click()
+    assert run.get_attribute("aria-expanded") == "true"
+    assert block(page, "norms").is_visible()
+    after = places(page)
+    assert after[:2] == before[:2]
+    assert after[2:] != before[2:]
+    run.locator(".title").click()
+    assert places(page) == before
+    assert not page.locator(".inside").locator("visible=true").count()
+
+
+def test_blocks_in_sight_never_overlap(page: Page, files: dict[str, str]) -> None:
+    opened(page, files["two"])
+    for _ in range(3):
+        page.get_by_role("button", name="Unfold a level").click()
+    tangled = page.evaluate(
+        """() => [...document.querySelectorAll('.blocks, .inside')].flatMap((group) => {
+          const boxes = [...group.children].filter((one) => !one.closest('[hidden]'))
+            .map((one) => one.querySelector('.frame, .absent')?.getBoundingClientRect())
+            .filter((box) => box && box.width > 200)
+          return boxes.slice(1).filter((box, index) => box.top < boxes[index].bottom - 0.5)
+        }).length"""
+    )
+    assert tangled == 0
+    rows = page.eval_on_selector_all(
+        "svg.diagram",
+        """all => all.map((one) => Object.fromEntries(
+          [...one.querySelectorAll('.node')].filter((node) => !node.closest('[hidden]'))
+          .filter((node) => node.querySelector('.frame').getBBox().width > 200)
+          .map((node) => [node.dataset.row,
+            Math.round(node.querySelector('.frame').getBoundingClientRect().top)])))""",
+    )
+    shared = set(rows[0]) & set(rows[1])
+    assert len(shared) >= 8
+    assert {key: rows[0][key] for key in shared} == {key: rows[1][key] for key in shared}
+
+
+def test_the_keyboard_does_it_all(page: Page, files: dict[str, str]) -> None:
+    opened(page, files["dense"])
+
+    def focused() -> str:
+        name = page.evaluate("document.activeElement.getAttribute('aria-label')")
+        return str(name).partition(" weights")[0]
+
+    page.locator("svg.diagram [tabindex='0']").focus()
+    assert focused() == "embedding"
+    page.keyboard.press("ArrowDown")
+    assert focused() == "32 × full GQA + MLP"
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowRight")
+    assert focused() == "full GQA"
+    assert "hidden 4,096 × heads 32 × 128 = 16,777,216" in page.locator(".panel").inner_text()
+    page.keyboard.press("Escape")
+    assert focused() == "32 × full GQA + MLP"
+    assert block(page, "32 × full GQA").get_attribute("aria-expanded") == "false"
+    page.keyboard.press("Space")
+    assert block(page, "32 × full GQA").get_attribute("aria-expanded") == "true"
+    page.keyboard.press("ArrowLeft")
+    assert block(page, "32 × full GQA").get_attribute("aria-expanded") == "false"
+    page.keyboard.press("End")
+    assert focused() == "output head"
+    page.keyboard.press("Home")
+    assert focused() == "embedding"
+    page.keyboard.press("Tab")
+    assert not page.evaluate("document.activeElement.matches('.block')"), "one stop per tree"
+
+
+def test_126_layers_unfold_without_delay(page: Page, files: dict[str, str]) -> None:
+    opened(page, files["deep"])
+    block(page, "126 × full GQA").locator(".title").click()
+    took = page.evaluate(
+        """() => {
+          const list = [...document.querySelectorAll('.block')]
+            .find((one) => one.textContent.startsWith('every layer'))
+          const began = performance.now()
+          list.dispatchEvent(new MouseEvent('click', { bubbles: true }))
+          document.querySelector('svg.diagram').getBoundingClientRect()
+          return performance.now() - began
+        }"""
+    )
+    assert page.locator(".block.layer").count() == 126
+    # A tenth of a second feels instant; ten times that for a busy machine.
+    assert took < 1000
+    page.keyboard.press("End")
+    page.keyboard.press("Home")
+    block(page, "every layer").locator(".title").click()
+    assert not page.locator(".block.layer").first.is_visible()
+
+
+def test_search_counts_marks_and_leads_to_hits(page: Page, files: dict[str, str]) -> None:
+    opened(page, files["two"])
+    box = page.get_by_label("Find")
+    box.fill("deltanet")
+    hits = page.locator(".block.hit")
+    count = hits.count()
+    assert count >= 3
+    status = page.locator("#diagram-found")
+    assert status.inner_text().startswith(f"{count} blocks")
+    box.press("Enter")
+    box.focus()
+    box.press("Enter")
+    assert page.locator(".block.hit:focus").is_visible()
+    hidden = page.evaluate(
+        """() => document.querySelector('.block.hit:focus .title').getBoundingClientRect().bottom
+          > document.querySelector('.panel').getBoundingClientRect().top"""
+    )
+    assert not hidden, "the details never cover what has the focus"
+    box.fill("there is no such block")
+    assert status.inner_text() == "0 blocks"
+    box.press("Escape")
+    assert (box.input_value(), hits.count(), status.inner_text()) == ("", 0, "")
+
+
+def test_differences_are_marked_with_both_numbers(page: Page, files: dict[str, str]) -> None:
+    opened(page, files["two"])
+    changed = page.locator("svg.diagram").nth(1).locator(".block.changed")
+    assert changed.count() >= 3
+    assert page.locator("svg.diagram").nth(0).locator(".block.changed").count() == 0
+    run = block(page, "12 × [3 gated", column=1)
+    assert "layers 32 → 48" in run.inner_html()
+    run.locator(".title").first.hover()
+    panel = page.locator(".panel").inner_text()
+    assert "Against Dense-8B" in panel
+    assert "layers: 32 → 48" in panel
+    line = run.locator(".change").first
+    assert line.is_visible()
+    page.get_by_label("Mark differences").uncheck()
+    assert not line.is_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_saved_drawing_stands_alone(
+    page: Page, files: dict[str, str], tmp_path: Path, scheme: str
+) -> None:
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    opened(page, files["four"])
+    page.get_by_role("button", name="Unfold a level").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save SVG").click()
+    assert download.value.suggested_filename.endswith(".svg")
+    file = tmp_path / "saved.svg"
+    download.value.save_as(file)
+    text = file.read_text(encoding="utf-8")
+    assert "var(" not in text
+    assert "light-dark(" not in text
+    assert "class=" not in text
+    root = ET.fromstring(text)  # noqa: S314 -- our own drawing
+    words = " ".join(root.itertext())
+    for inspection in SETS["four"]:
+        assert inspection.name in words
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert root.find("{http://www.w3.org/2000/svg}rect").get("fill") == paper  # type: ignore[union-attr]
+    page.goto(file.as_uri())
+    assert page.locator("text").count() > 50
+
+
+def test_colours_follow_the_theme(page: Page, files: dict[str, str]) -> None:
+    def colours() -> list[str]:
+        return page.evaluate(  # type: ignore[no-any-return]
+            """() => ['.frame', '.hue.h1', '.diagram .title', '.link']
+              .map((one) => getComputedStyle(document.querySelector(one)))
+              .map((style) => style.fill + style.stroke)"""
+        )
+
+    opened(page, files["dense"])
+    light = colours()
+    page.locator("#theme").click()
+    page.locator("#theme").click()
+    assert page.locator("#theme").inner_text() == "Theme: dark"
+    assert not set(light) & set(colours())
+
+
+@pytest.mark.parametrize("name", ["windowed", "two", "four", "hostile"])
+def test_no_page_scrolls_sideways(page: Page, files: dict[str, str], name: str) -> None:
+    opened(page, files[name])
+    page.get_by_role("button", name="Unfold a level").click()
+    for width in (360, 933, 1400, 2560):  # 933: 1400 at a zoom of 150 %
+        page.set_viewport_size({"width": width, "height": 800})
+        page.locator(".block .title").first.hover()
+        for _ in range(40):  # charts follow the window a moment later
+            if page.evaluate("document.documentElement.scrollWidth <= innerWidth"):
+                break
+            page.wait_for_timeout(50)
+        else:
+            pytest.fail(f"The page is wider than {width}.")
+
+
+def test_writing_stays_inside_its_block(page: Page, files: dict[str, str]) -> None:
+    for name in ("four", "windowed", "hostile"):
+        opened(page, files[name])
+        for _ in range(3):
+            page.get_by_role("button", name="Unfold a level").click()
+        outside = page.evaluate(
+            """() => [...document.querySelectorAll('.block > text')]
+              .filter((one) => !one.closest('[hidden]'))
+              .filter((one) => {
+                const frame = one.parentElement.querySelector('.frame').getBoundingClientRect()
+                const box = one.getBoundingClientRect()
+                return box.right > frame.right + 1 || box.bottom > frame.bottom + 1
+              }).map((one) => one.textContent)"""
+        )
+        assert outside == []
+
+
+def accessibility(page: Page) -> list[str]:
+    """Breaches of the rules that matter here: names, roles, states, focus, contrast."""
+    found: list[str] = page.evaluate(
+        """() => {
+          const wrong = []
+          const seen = (one) => one.checkVisibility() && !one.closest('[hidden]')
+          const all = (selector) => [...document.querySelectorAll(selector)].filter(seen)
+          const name = (one) => one.getAttribute('aria-label') || one.textContent.trim()
+            || (one.labels?.[0]?.textContent ?? '').trim()
+          const roles = ['treeitem', 'tree', 'img', 'region'].map((role) => `[role=${role}]`)
+          const named = ['a[href]', 'button', 'input', ...roles].join()
+          for (const one of all(named))
+            if (!name(one)) wrong.push('no name: ' + one.outerHTML.slice(0, 80))
+          for (const tree of all('[role=tree]')) {
+            const stops = tree.querySelectorAll('[tabindex="0"]').length
+            if (stops !== 1) wrong.push('a tree has ' + stops + ' stops')
+            for (const item of tree.querySelectorAll('[role=treeitem]')) {
+              const level = Number(item.getAttribute('aria-level'))
+              const depth = item.parentElement.dataset.row.split('.').length
+              if (level !== depth) wrong.push('level ' + level + ' at depth ' + depth)
+              const beside = item.parentElement.querySelector(':scope > [role=group]')
+              if (Boolean(beside) !== item.hasAttribute('aria-expanded')) wrong.push('expanded')
+              const open = item.getAttribute('aria-expanded') === 'true'
+              if (beside && open === beside.hasAttribute('hidden'))
+                wrong.push('state of ' + name(item))
+            }
+          }
+          for (const one of all('[tabindex]'))
+            if (Number(one.getAttribute('tabindex')) > 0) wrong.push('focus out of order')
+          const numbers = (color) => color.match(/[\\d.]+/g).map(Number)
+          const light = (color) => {
+            const [r, g, b] = numbers(color).slice(0, 3).map((part) => part / 255)
+              .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4))
+            return 0.2126 * r + 0.7152 * g + 0.0722 * b
+          }
+          const contrast = (a, b) => {
+            const [low, high] = [light(a), light(b)].sort((x, y) => x - y)
+            return (high + 0.05) / (low + 0.05)
+          }
+          for (const text of all('.block > text, .block > text tspan, .ghost text')) {
+            const frame = text.closest('.block, .ghost').querySelector('.frame')
+            const behind = frame ? getComputedStyle(frame).fill
+              : getComputedStyle(document.body).backgroundColor
+            if (contrast(getComputedStyle(text).fill, behind) < 4.5)
+              wrong.push('contrast: ' + text.textContent)
+          }
+          for (const one of all('.hue')) {
+            const paper = getComputedStyle(document.body).backgroundColor
+            if (contrast(getComputedStyle(one).fill, paper) < 3)
+              wrong.push('colour ' + one.getAttribute('class'))
+          }
+          return [...new Set(wrong)]
+        }"""
+    )
+    return found
+
+
+@pytest.mark.parametrize("name", ["four", "windowed", "hostile"])
+def test_names_roles_states_focus_and_contrast(
+    page: Page, files: dict[str, str], name: str
+) -> None:
+    opened(page, files[name])
+    assert accessibility(page) == []
+    page.get_by_role("button", name="Unfold a level").click()
+    page.get_by_label("Find").fill("gqa")
+    assert accessibility(page) == []
+    page.emulate_media(color_scheme="dark")
+    assert accessibility(page) == []
+
+
+def test_the_accessibility_check_can_fail(page: Page, files: dict[str, str]) -> None:
+    opened(page, files["dense"])
+    page.evaluate(
+        """() => {
+          const item = document.querySelector('[role=treeitem][aria-expanded]')
+          item.setAttribute('aria-expanded', 'true')
+          document.querySelector('.block .title').style.fill = 'rgb(200, 200, 200)'
+        }"""
+    )
+    assert {line.partition(" ")[0] for line in accessibility(page)} == {"state", "contrast:"}
+
+
+def test_without_scripts_the_folded_drawing_and_the_numbers_remain(
+    browser: Browser, files: dict[str, str]
+) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(files["two"])
+    drawing = page.get_by_role("img", name="Architecture of Hybrid-42B-A3B")
+    assert drawing.is_visible()
+    assert not page.locator(".tools").is_visible()
+    assert not page.locator(".inside").locator("visible=true").count()
+    table = page.get_by_role("region", name="Every block of the diagram")
+    shown = table.inner_text()
+    for inspection in SETS["two"]:
+        assert f"{inspection.architecture.by_component['embedding']:,}" in shown
+    context.close()
+
+
+def test_paper_has_the_drawing_without_the_tools(page: Page, files: dict[str, str]) -> None:
+    opened(page, files["four"])
+    page.locator(".block .title").first.hover()
+    page.emulate_media(media="print")
+    assert page.locator("svg.diagram").first.is_visible()
+    assert not page.locator(".tools").is_visible()
+    assert not page.locator(".panel").is_visible()
+
+
+def test_a_file_asks_for_nothing(page: Page, files: dict[str, str]) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    opened(page, files["two"])
+    assert [one for one in asked if not one.startswith(("data:", "blob:"))] == [files["two"]]
+
+
+class TestLive:
+    def test_from_the_list_to_a_comparison(self, page: Page, server: tuple[str, list[str]]) -> None:
+        url, _ = server
+        page.goto(f"{url}/inspect")
+        page.get_by_role("link", name="show Dense-8B").click()
+        page.get_by_role("link", name="Compare with another model").click()
+        page.get_by_role("link", name="compare Hybrid-42B-A3B").click()
+        assert page.locator("h1").inner_text() == "Dense-8B against Hybrid-42B-A3B"
+        assert "What follows" in page.locator("main").inner_text()
+        page.locator(".tools").wait_for()
+        block(page, "32 × full GQA").locator(".title").click()
+        assert block(page, "full GQA + MoE", column=1).is_visible()
+        chart: int = page.evaluate("document.querySelector('.plot').data.length")
+        assert chart == 2
+
+    def test_the_catalogue_is_a_click_away(self, page: Page, server: tuple[str, list[str]]) -> None:
+        url, _ = server
+        page.goto(f"{url}/inspect")
+        page.get_by_label("Filter").fill("Qwen3-8B")
+        page.get_by_role("link", name="show Qwen/Qwen3-8B", exact=True).click()
+        assert "Qwen3-8B" in page.locator("h1").inner_text()
+        page.locator(".tools").wait_for()
+
+    def test_hostile_names_do_nothing_but_show(
+        self, page: Page, server: tuple[str, list[str]]
+    ) -> None:
+        url, kept = server
+        page.goto(f"{url}/inspect")
+        opened(page, f"{url}/inspect/compare?run={kept[2]}&run={kept[0]}")
+        page.get_by_role("button", name="Unfold a level").click()
+        page.locator(".block .title").nth(2).hover()
+        assert page.locator("main img").count() == 0

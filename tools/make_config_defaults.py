@@ -1,0 +1,90 @@
+"""Write the table of class defaults: python tools/make_config_defaults.py (needs transformers).
+
+Only plain values are kept: numbers, flags and short words. Lists per layer are left out (the
+readers derive them), and so is every key that would give a checkpoint a feature it does not name.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import MISSING, Field
+from pathlib import Path
+from typing import Any
+
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING, CONFIG_MAPPING_NAMES
+
+ROOT = Path(__file__).parents[1] / "src/weighbridge/facts/architectures"
+TARGET = ROOT / "defaults.json"
+
+NESTED = ("text_config", "llm_config", "language_config", "thinker_config", "vision_config",
+          "audio_config", "decoder")  # fmt: skip
+
+# A class default that checkpoints of the same type do not share.
+INVENTED = {
+    "nemotron_h": {"n_routed_experts", "n_shared_experts", "num_experts_per_tok",
+                   "moe_intermediate_size", "moe_shared_expert_intermediate_size",
+                   "hybrid_override_pattern", "layers_block_type"},
+    "deepseek_v2": {"q_lora_rank"},
+}  # fmt: skip
+FRACTIONS = ("mlp_ratio", "downsample_ratio", "block_ffn_dim_multiplier")
+NOISE = re.compile(
+    r"token_id|token_index|dropout|drop$|_pdrop|initializer|_std$|_eps|epsilon|loss|output_|return_"
+    r"|chunk_size_feed|problem_type|theta|scaling|softcap|multiplier|factor|torch|dtype|_act$"
+    r"|activation|use_cache|mean|temperature|noise|rescale|prefix|summary_|gradient|aux|mup|jitter"
+    r"|seed|begin_|decay|positions_?embedding_?type|label|mask_|time_step|limit|std|scale$"
+)
+
+
+def kept(config: dict[str, Any]) -> dict[str, Any]:
+    """The plain values of a configuration that can matter to a count."""
+    chosen: dict[str, Any] = {}
+    for key, value in config.items():
+        if key.startswith("_") or NOISE.search(key):
+            continue
+        if key in ("model_type", "architectures", "transformers_version", "is_encoder_decoder"):
+            continue
+        if key in ("image_size", "patch_size") and isinstance(value, list | tuple) and value:
+            chosen[key] = value[0]
+        if key in FRACTIONS and isinstance(value, float):
+            chosen[key] = value
+        if isinstance(value, bool | int) or (isinstance(value, str) and len(value) < 40):
+            chosen[key] = value
+    return chosen
+
+
+def default_of(field: Field[Any]) -> object:
+    """The default of one field, made where the class makes it anew each time."""
+    return field.default if field.default_factory is MISSING else field.default_factory()
+
+
+def entry(model_type: str) -> dict[str, Any] | None:
+    """One line of the table: defaults of fields, not what the class derives from other keys."""
+    kind = CONFIG_MAPPING[model_type]
+    fields = getattr(kind, "__dataclass_fields__", {})
+    row = kept({name: default_of(field) for name, field in fields.items()})
+    try:
+        config = kind().to_dict()
+    except Exception:  # noqa: BLE001 - some classes cannot be made without arguments
+        config = {}
+    for key in NESTED:
+        nested = config.get(key)
+        if isinstance(nested, dict) and isinstance(nested.get("model_type"), str):
+            row[key] = nested["model_type"]
+    for key in INVENTED.get(model_type, ()):
+        row.pop(key, None)
+    return {key: value for key, value in sorted(row.items()) if value not in (False, "", None)}
+
+
+def main() -> None:
+    """Write the table."""
+    lines = []
+    for model_type in sorted(CONFIG_MAPPING_NAMES):
+        row = entry(model_type)
+        if row:
+            lines.append(f"{json.dumps(model_type)}: {json.dumps(row)}")
+    TARGET.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
