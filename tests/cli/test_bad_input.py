@@ -35,8 +35,21 @@ def assert_one_sentence(outcome: Outcome, code: int, *words: str) -> None:
         (["bench", NOBODY, "--model", "m", "--requests", "0"], 2, "--requests"),
         (["bench", "ftp://x", "--model", "m"], 2, "not an http or https address"),
         (["bench", NOBODY, "--model", "m", "--prompts", "none.txt"], 2, "none.txt"),
+        (["bench", NOBODY, "--model", "m", "--timeout", "nan"], 2, "above 0"),
+        (["bench", NOBODY, "--model", "m", "--timeout", "inf"], 2, "above 0"),
+        (["eval", NOBODY, "--model", "m", "--suite", "x", "--timeout", "0"], 2, "above 0"),
+        (
+            ["bench", NOBODY, "--model", "m", "--concurrency", "1,50", "--requests", "20"],
+            2,
+            "20 requests do not occupy 50 users",
+        ),
         (["inspect", "none.gguf"], 2, "none.gguf"),
         (["eval", NOBODY, "--model", "m", "--suite", "none"], 2, "no suite folder none"),
+        (
+            ["eval", NOBODY, "--model", "m", "--suite", "none"],
+            2,
+            "Built in: arithmetic, arithmetic-1500, extraction.",
+        ),
         (["compare", "a"], 2, "two runs"),
         (["compare", "a", "b"], 2, "run 'a' in .weighbridge"),
         (["decide"], 2, "no evaluations to decide on"),
@@ -76,7 +89,7 @@ def test_a_truncated_model_file(models: Path, tmp_path: Path) -> None:
 def test_endpoints_that_fail(
     verb: str, behaviour: Choose, said: str, suites: Path, tmp_path: Path
 ) -> None:
-    more = ["--suite", str(suites / "arithmetic")] if verb == "eval" else ["--requests", "3"]
+    more = ["--suite", str(suites / "arithmetic")] if verb == "eval" else ["--requests", "8"]
     with fake_llm_thread(behaviour) as url:
         outcome = weigh(verb, url, "--model", "fake", "--timeout", "0.3", *more, cwd=tmp_path)
     assert_one_sentence(outcome, 3, said)
@@ -112,7 +125,7 @@ def test_a_workspace_that_cannot_be(tmp_path: Path) -> None:
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     outcome = weigh("--debug", "inspect", "none.gguf", cwd=tmp_path)
     assert "Traceback" in outcome.err
-    assert outcome.code == 1
+    assert outcome.code == 2
 
 
 def test_a_reader_that_leaves_early_is_no_fault(models: Path, tmp_path: Path) -> None:

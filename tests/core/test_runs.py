@@ -30,7 +30,7 @@ def test_tpot_spreads_the_time_after_the_first_token_over_all_further_tokens() -
     [
         replace(RECORD, output_tokens=1),
         replace(RECORD, gaps_ms=()),
-        replace(RECORD, ttft_ms=None),
+        replace(RECORD, gaps_ms=(0.0, 0.0)),
         replace(RECORD, error="timeout"),
     ],
 )

@@ -82,12 +82,12 @@ def test_figures_are_those_of_the_records(live: Page) -> None:
     for comparison in STUDY.run.comparisons:
         assert folded(point_bounds(comparison.difference)) in text
     for memory in STUDY.verdict.verdict.memory:
-        assert folded(size(memory.bytes)) in text
+        assert folded(size(memory.bytes or 0)) in text
     for run in STUDY.evals:
         assert f"{run.correct} of {len(run.items)}" in text
     for sheet in STUDY.sheets:
         assert f"{sheet.architecture.parameters:,}" in text
-        assert folded(size(sheet.inspection.weight_bytes)) in text
+        assert folded(size(sheet.inspection.weight_bytes or 0)) in text
 
 
 def test_load_table_has_every_percentile(live: Page) -> None:

@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 
 from weighbridge.core.errors import ConfigError, InputError
-from weighbridge.serve.config import listen_address, parse_config, read_config, write_config
+from weighbridge.serve.config import (
+    listen_address,
+    parse_config,
+    read_config,
+    warnings,
+    write_config,
+)
 
 GOOD = """
 listen: 127.0.0.1:8080
@@ -52,6 +58,13 @@ def test_a_right_file_is_read_relative_to_itself_and_survives_writing(folder: Pa
         ("[far]", "[]", r"routes\[1\] uses no model"),
         ("tally: {", "auto: {", "no model may be called 'auto'"),
         ("source: tally.gguf", "source: tally.gguf, url: http://x", "needs either `url` or"),
+        ("10.0.0.7:8000", "127.0.0.1:8080", "models.far: http://127.0.0.1:8080/v1 is where the"),
+        ("10.0.0.7:8000", "localhost:8080", "where the gateway itself listens"),
+        ("10.0.0.7:8000", "[::1]:8080", "where the gateway itself listens"),
+        ("10.0.0.7:8000", "[::ffff:127.0.0.1]:8080", "where the gateway itself listens"),
+        ("10.0.0.7:8000", "0.0.0.0:8080", "where the gateway itself listens"),
+        ("model: big", "key_env: sk-123", "models.far: `key_env` is the name of an environment"),
+        ("tally.gguf}", "tally.gguf, key_env: KEY}", "models.tally: `key_env` belongs to `url`"),
         ("models:", "models: [", r"line \d+: this is not YAML"),
     ],
 )
@@ -67,6 +80,42 @@ def test_all_faults_are_told_at_once(folder: Path) -> None:
     text = GOOD.replace("[tally, far]", "[a]").replace("[far]", "[b]")
     with pytest.raises(ConfigError, match=r"'a'.*; .*'b'"):
         parse_config(text, folder, origin="text")
+
+
+def test_all_wrong_addresses_are_told_with_their_models(folder: Path) -> None:
+    text = GOOD.replace("http://10.0.0.7:8000/v1", "ftp://x").replace("[far]", "[b]")
+    text = text.replace("  far:", '  near: {url: "http://y?z"}\n  far:')
+    faults = r"models\.near: .*http://y\?z.*; models\.far: .*ftp://x.*; routes\[1\] uses 'b'"
+    with pytest.raises(ConfigError, match=faults):
+        parse_config(text, folder, origin="text")
+
+
+def test_a_port_from_the_command_line_moves_the_loop(folder: Path) -> None:
+    path = folder / "router.config.yaml"
+    path.write_text(GOOD.replace("10.0.0.7:8000", "127.0.0.1:9000"))
+    read_config(path)
+    with pytest.raises(ConfigError, match="itself listens"):
+        read_config(path, port=9000)
+    path.write_text(GOOD.replace("10.0.0.7:8000", "127.0.0.1:8080"))
+    read_config(path, port=9000)
+
+
+def test_a_key_in_place_of_its_variable_is_not_printed(folder: Path) -> None:
+    with pytest.raises(ConfigError) as raised:
+        parse_config(GOOD.replace("model: big", "key_env: sk-123"), folder, origin="text")
+    assert "sk-123" not in str(raised.value)
+
+
+def test_without_routes_nothing_answers_auto(folder: Path) -> None:
+    text = GOOD.partition("routes:")[0] + "routes: []\n"
+    with pytest.raises(ConfigError, match="`routes` is empty"):
+        parse_config(text, folder, origin="text")
+
+
+def test_a_missing_last_resort_is_worth_a_warning(folder: Path) -> None:
+    assert warnings(parse_config(GOOD, folder, origin="text")) == ()
+    (warning,) = warnings(parse_config(GOOD.replace("  - {use: [far]}\n", ""), folder, origin="t"))
+    assert "no route is without a condition" in warning
 
 
 def test_a_missing_file_is_an_input_error(tmp_path: Path) -> None:

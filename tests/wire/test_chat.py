@@ -191,6 +191,27 @@ def test_one_line(text: str) -> None:
     assert line.isprintable()
 
 
+DEEP = b"[" * 100_000 + b"]" * 100_000
+
+
+def test_nesting_without_end_is_no_completion() -> None:
+    body = b'{"choices":[{"message":{"content":[{"x":' + DEEP + b"}]}}]}"
+    with pytest.raises(ProtocolError, match="other JSON"):
+        decode_completion(response(body), ENDPOINT)
+
+
+def test_nesting_without_end_in_an_error_is_told_as_it_stands() -> None:
+    said = error_message(b'{"detail":' + DEEP + b"}")
+    assert said.startswith('{"detail":[[[')
+    assert len(said) == 200
+
+
+def test_nesting_without_end_in_a_chunk_is_an_error_like_others() -> None:
+    body = b'{"choices":[{"delta":{"content":[{"x":' + DEEP + b"}]}}]}"
+    with pytest.raises(msgspec.DecodeError, match="nested"):
+        decode_chunk(body)
+
+
 def test_a_long_message_is_shortened() -> None:
     assert error_message(msgspec.json.encode({"error": "x" * 500})) == "x" * 199 + "…"
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
 from hypothesis import given, settings
@@ -107,7 +108,9 @@ def test_an_answer_may_take_too_long(run: Run, timeouts: Timeouts, phase: str) -
     ("timeouts", "phase"),
     [
         (Timeouts(between_bytes=0.05), r"sent nothing for 0\.05 s in the middle"),
+        (Timeouts(between_bytes=0.05, total=math.inf), r"sent nothing for 0\.05 s in the middle"),
         (Timeouts(total=0.1), r"within 0\.1 s \(total\)"),
+        (Timeouts(between_bytes=math.inf, total=0.1), r"within 0\.1 s \(total\)"),
     ],
 )
 def test_an_answer_may_stop(run: Run, timeouts: Timeouts, phase: str) -> None:
@@ -117,6 +120,19 @@ def test_an_answer_may_stop(run: Run, timeouts: Timeouts, phase: str) -> None:
 
     with pytest.raises(DeadlineError, match=phase):
         run(main())
+
+
+def test_without_any_limit_nothing_is_timed(run: Run) -> None:
+    endless = Timeouts(math.inf, math.inf, math.inf, math.inf)
+
+    async def main() -> None:
+        async with fake_llm(HANG) as url, Client() as client:
+            request = get(url, "chat/completions", "POST", b"{}")
+            exchange = await client.start(request, Parts(), endless)
+            assert exchange._timer is None
+            exchange.abort()
+
+    run(main())
 
 
 def test_silence_while_paused_is_ours(run: Run) -> None:

@@ -402,7 +402,7 @@ def test_a_port_that_is_taken(run: Run) -> None:
             host, port = server.address
             with pytest.raises(ExternalError, match=f"Port {port} on {host} is taken") as caught:
                 await serve(echo, host, port)
-            assert "--listen" in caught.value.fix
+            assert caught.value.fix == "Choose another with --port, or stop what uses it."
 
     run(main())
 

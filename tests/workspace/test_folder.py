@@ -310,6 +310,7 @@ def test_only_runs_of_the_kind_asked_for_are_found(store: Workspace) -> None:
 
 
 def test_no_name_leads_out_of_the_workspace(store: Workspace) -> None:
+    save_run(store, "m", "s")
     outside = store.root / "run.json"
     outside.write_text("{}")
     for name in ("..", "../..", ".", "", str(store.root)):
@@ -340,3 +341,22 @@ def test_old_drafts_of_killed_processes_are_swept_and_fresh_ones_spared(tmp_path
         os.utime(runs / name, (then, then))
     open_workspace(tmp_path)
     assert [path.name for path in runs.iterdir()] == [".draft-fresh"]
+
+
+def test_looking_leaves_no_trace(tmp_path: Path) -> None:
+    assert open_workspace(tmp_path / "ws").runs() == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_workspace_that_cannot_be_written_can_be_read(
+    store: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older, newer = save_run(store, "m", "s"), save_run(store, "m", "s")
+    (store.root / "index.sqlite").unlink()
+    # Root may write anywhere, so that the file system's own refusal cannot be had in a test.
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    reader = open_workspace(store.root)
+    assert reader.runs() == [newer, older]
+    assert reader.load(older.id, EvalRun).info == older
+    assert reader.find("m@s") == newer
+    assert not (store.root / "index.sqlite").exists()

@@ -14,6 +14,7 @@ from weighbridge.cli.options import (
     key_option,
     open_workspace,
     print_json,
+    timeout_option,
     workspace_option,
 )
 
@@ -32,7 +33,11 @@ if TYPE_CHECKING:
     help="Users that send at once; one level each.",
 )
 @click.option(
-    "--requests", type=click.IntRange(1), default=60, show_default=True, help="Requests per level."
+    "--requests",
+    type=click.IntRange(1),
+    default=60,
+    show_default=True,
+    help="Requests per level; at least as many as users.",
 )
 @click.option(
     "--max-tokens",
@@ -47,13 +52,7 @@ if TYPE_CHECKING:
     help="File with a prompt a line, or JSON lines with a prompt. Default: synthetic.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the synthetic prompts.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0.1),
-    default=60.0,
-    show_default=True,
-    help="Longest silence of the server in seconds.",
-)
+@timeout_option
 @key_option
 @json_option
 @workspace_option
@@ -78,7 +77,7 @@ def command(
 
     \b
     Example:
-      weigh bench http://127.0.0.1:8080/v1 --model tally --concurrency 1,4,8 --requests 60
+      weigh bench http://127.0.0.1:8000/v1 --model tally --concurrency 1,4,8 --requests 60
     """  # noqa: D301 -- \b is click's mark, not an escape
     from weighbridge.cli.progress import progress_display  # noqa: PLC0415 -- not for --help
     from weighbridge.core.endpoint import endpoint_at  # noqa: PLC0415
@@ -86,6 +85,7 @@ def command(
     from weighbridge.verbs.effects import SystemClock  # noqa: PLC0415
     from weighbridge.wire.client import Client  # noqa: PLC0415
 
+    _check_requests(requests, max(concurrency))
     endpoint = endpoint_at(url, model, key)
     settings = bench.BenchSettings(
         concurrency, requests, max_tokens, bench.prompts_from(prompts), seed, timeout
@@ -99,7 +99,7 @@ def command(
                     store, client, SystemClock(), endpoint, settings, progress=progress
                 )
 
-    run = run_async(work())
+    run = run_async(work(), interrupted="Interrupted; nothing was kept.")
     if as_json:
         print_json(bench.to_json(run))
     else:
@@ -107,26 +107,26 @@ def command(
     _warn(run)
 
 
+def _check_requests(requests: int, users: int) -> None:
+    if requests < users:
+        raise click.BadParameter(
+            f"{requests} requests do not occupy {users} users: the level would measure fewer. "
+            f"Give at least --requests {users}.",
+            param_hint="'--requests'",
+        )
+
+
 def show(run: LoadRun) -> None:
     """The levels as a table on standard output."""
     from weighbridge.cli.tables import print_table  # noqa: PLC0415
 
     columns = [
-        "users",
-        "requests",
-        "errors",
-        "TTFT p50",
-        "p95",
-        "p99",
-        "ITL p50",
-        "p99",
-        "TPOT p50",
-        "p95",
-        "E2E p50",
-        "p95",
-        "p99",
-        "req/s",
-        "tokens/s",
+        *("users", "requests", "errors"),
+        *("TTFT p50", "TTFT p95", "TTFT p99"),
+        *("ITL p50", "ITL p99"),
+        *("TPOT p50", "TPOT p95"),
+        *("E2E p50", "E2E p95", "E2E p99"),
+        *("req/s", "tokens/s"),
     ]
     print_table(
         f"{run.info.model} at {run.url}, up to {run.max_tokens} tokens, times in ms",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,7 @@ def command(
     """  # noqa: D301 -- \b is click's mark, not an escape
     from weighbridge.verbs import decide  # noqa: PLC0415 -- not needed for --help
 
+    decide.check_replaceable(out, force=force)
     run = decide.decide(
         open_workspace(workspace),
         names=runs,
@@ -75,11 +77,13 @@ def command(
         mix=named(mix, _share, "code=3") or None,
         memory_bytes=named(memory, parse_bytes, "tally=24GiB"),
     )
-    decide.write_router_config(run, out, force=force)
+    decide.write_router_config(run, out)
     if as_json:
         print_json(decide.to_json(run))
     else:
         show(run)
+    for warning in decide.warnings(run):
+        say(f"Warning: {warning}")
     say(f"Wrote {out}. Run it with: weigh serve {out}")
 
 
@@ -103,17 +107,24 @@ def show(run: VerdictRun) -> None:
         "Options",
         ["<", "<models", "expected right", "memory"],
         [
-            [name, ", ".join(a.models), f"{100 * a.accuracy:.1f} %", format_bytes(a.memory_bytes)]
+            [name, ", ".join(a.models), f"{100 * a.accuracy:.1f} %", _size(a.memory_bytes)]
             for name, a in parts
         ],
         caption=f"measured · {run.info.id} · {run.info.created}",
     )
 
 
+def _size(count: int | None) -> str:
+    return "unknown" if count is None else format_bytes(count)
+
+
 def _share(text: str) -> float:
     from weighbridge.core.errors import InputError  # noqa: PLC0415
 
     try:
-        return float(text)
+        share = float(text)
     except ValueError:
-        raise InputError(f"{text!r} is not a share.", fix="Write for example code=3.") from None
+        share = math.nan
+    if not math.isfinite(share) or share < 0:
+        raise InputError(f"{text!r} is not a share.", fix="Write for example code=3.")
+    return share

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +12,7 @@ import click
 
 from weighbridge.cli.diagnostics import run_async, say
 from weighbridge.cli.options import json_option, open_workspace, print_json, workspace_option
+from weighbridge.core.units import MIB
 
 if TYPE_CHECKING:
     from weighbridge.core.study import Study
@@ -32,7 +36,7 @@ def command(*, as_json: bool, workspace: Path) -> None:
     from weighbridge.cli.progress import progress_display  # noqa: PLC0415 -- not for --help
     from weighbridge.engines.llamacpp_embedded import EmbeddedLlamaCpp  # noqa: PLC0415
     from weighbridge.report.study import study_page  # noqa: PLC0415
-    from weighbridge.verbs import demo  # noqa: PLC0415
+    from weighbridge.verbs import decide, demo  # noqa: PLC0415
     from weighbridge.verbs.effects import SystemClock, writing  # noqa: PLC0415
     from weighbridge.wire.client import Client  # noqa: PLC0415
 
@@ -46,15 +50,34 @@ def command(*, as_json: bool, workspace: Path) -> None:
                 )
                 return await demo.demo(effects)
 
-    study = run_async(work())
+    study = run_async(
+        work(), interrupted="Interrupted. Finished runs are kept; `weigh demo` starts over."
+    )
     report = workspace / "reports" / f"{study.run.info.id}.html"
     with writing(report) as draft:
         draft.write_text(study_page(study, standalone=True), encoding="utf-8")
+    router = workspace / "reports" / f"{study.run.info.id}.router.config.yaml"
+    decide.write_router_config(study.verdict, router)
     if as_json:
-        print_json({**demo.to_json(study), "report": str(report)})
+        paths = {"report": str(report), "router_config": str(router)}
+        print_json({**demo.to_json(study), **paths})
     else:
         show(study)
-    say(f"Report: {report}\nIn the browser: weigh ui --workspace {workspace}")
+    weigh = _called_as()
+    say(
+        f"\nReport         {report}\n"
+        f"In the browser {weigh} ui --workspace {workspace}\n"
+        f"Route with it  {weigh} serve {router}"
+    )
+
+
+def _called_as() -> str:
+    """How this user starts us: by name where the shell finds it, else by path."""
+    script = Path(sys.argv[0])
+    found = shutil.which("weigh")
+    return (
+        "weigh" if found and Path(found).resolve() == script.resolve() else shlex.quote(sys.argv[0])
+    )
 
 
 def show(study: Study) -> None:
@@ -68,13 +91,13 @@ def show(study: Study) -> None:
     loads = {load.info.model: load.levels[-1] for load in study.loads}
     print_table(
         "Accuracy on 200 held-out items per task, with 95 % intervals",
-        ["<model", *standings, "tokens/s at 8 users", "memory"],
+        ["<model", *standings, "requests/s at 8 users", "memory"],
         [
             [
                 model,
                 *(percent(of[model].accuracy) for of in standings.values()),
-                f"{loads[model].output_tokens_per_s:.0f}",
-                f"{sizes[model] / 2**20:.0f} MiB",
+                f"{loads[model].requests_per_s:.0f}",
+                _size(sizes[model]),
             ]
             for model in models
         ],
@@ -95,6 +118,11 @@ def show(study: Study) -> None:
     for caveat in verdict.caveats:
         click.echo(caveat)
     click.echo(
-        f"Measured in {study.run.seconds:.0f} s on {study.run.info.machine}. Every run is kept: "
-        "`weigh runs`."
+        f"Measured in {study.run.seconds:.0f} s on {study.run.info.machine}. The tasks are "
+        "synthetic, and the traffic is worded as the suites are; porter was stopped early on "
+        "purpose, so that there is something to find."
     )
+
+
+def _size(count: int | None) -> str:
+    return "unknown" if count is None else f"{count / MIB:.0f} MiB"

@@ -1,35 +1,55 @@
 """Exit codes and standard error: the one place that turns what happened into what a shell sees.
 
 0 ok · 1 the answer is "no" · 2 usage or bad input · 3 an external thing failed · 4 the data cannot
-tell · 130 interrupted.
+tell · 70 a defect of ours · 130 interrupted.
 """
 
 from __future__ import annotations
 
-import asyncio
+import errno
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import click
 
 from weighbridge.core.errors import ExternalError, InputError, WeighbridgeError
 
-OK, NO, USAGE, EXTERNAL, UNDECIDED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+OK, NO, USAGE, EXTERNAL, UNDECIDED, DEFECT, INTERRUPTED = 0, 1, 2, 3, 4, 70, 130
+
+# What a write to a descriptor fails with, as opposed to opening a file or talking to a server.
+_WRITE_FAILURES = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 
 ResultT = TypeVar("ResultT")
 
 
-def run_async(work: Coroutine[Any, Any, ResultT]) -> ResultT:
-    """Run a verb on uvloop. SIGINT, SIGTERM and SIGHUP cancel it, so that its clean-up runs."""
+class Interrupted(KeyboardInterrupt):
+    """A signal ended the work; the text says what is left of it."""
+
+
+def run_async(work: Coroutine[Any, Any, ResultT], *, interrupted: str = "Interrupted.") -> ResultT:
+    """Run a verb on uvloop. SIGINT, SIGTERM and SIGHUP cancel it, so that its clean-up runs.
+
+    Raises:
+        Interrupted: by a signal; its text is ``interrupted``.
+    """
+    import asyncio  # noqa: PLC0415
+
     import uvloop  # noqa: PLC0415 -- not needed for --help
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_cancellable(work))
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_cancellable(work))
+    except KeyboardInterrupt:
+        raise Interrupted(interrupted) from None
 
 
 async def _cancellable(work: Coroutine[Any, Any, ResultT]) -> ResultT:
+    import asyncio  # noqa: PLC0415 -- 30 ms, which only verbs that wait need to pay
+
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -41,27 +61,70 @@ async def _cancellable(work: Coroutine[Any, Any, ResultT]) -> ResultT:
 
 
 def guarded(main: Callable[[], Any], *, debug: bool) -> int:
-    """Call ``main`` and translate every outcome into an exit code and, if need be, a sentence."""
+    """Call ``main`` and translate every outcome into an exit code and, if need be, a sentence.
+
+    With ``debug``, the traceback of an error comes before its sentence.
+    """
+    code = _outcome(main, debug=debug)
+    try:
+        _flush()
+    except OSError as error:
+        _drop_output()
+        return code or _explained(error)
+    return code
+
+
+def _outcome(main: Callable[[], Any], *, debug: bool) -> int:
+    stdout = sys.stdout
     try:
         code = main()
+        _flush()
     except click.exceptions.Exit as done:
         return int(done.exit_code)
     except click.ClickException as error:
         error.show()
         return USAGE
-    except (KeyboardInterrupt, click.Abort):
-        say("Interrupted. What was finished is kept; the same command goes on from there.")
+    except (KeyboardInterrupt, click.Abort) as stopped:
+        # click turns the one into the other.
+        cause = stopped.__cause__ if isinstance(stopped, click.Abort) else stopped
+        say(str(cause) if isinstance(cause, Interrupted) else "Interrupted.")
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output has left (`weigh runs | head`): nothing to say, nobody to hear.
-        sys.stdout = None
-        return OK
-    except WeighbridgeError as error:
-        if debug:
+    except SystemExit:
+        if sys.stdout is stdout:
             raise
+        sys.stdout = stdout  # click replaces it and exits with 1 when our reader has left
+        return _explained(BrokenPipeError())
+    except Exception as error:  # noqa: BLE001 -- the end of the line: nobody above us
+        if debug:
+            import traceback  # noqa: PLC0415
+
+            traceback.print_exc()
+        return _explained(error)
+    return code if isinstance(code, int) else OK
+
+
+def _explained(error: Exception) -> int:
+    """Say what went wrong; the exit code for it."""
+    if isinstance(error, BrokenPipeError):
+        # The reader of our output has left (`weigh runs | head`): nothing to say, nobody to hear.
+        _drop_output()
+        return OK
+    if isinstance(error, WeighbridgeError):
         say(f"Error: {error}")
         return exit_code(error)
-    return code if isinstance(code, int) else OK
+    if isinstance(error, OSError):
+        if error.filename is None and error.errno in _WRITE_FAILURES:
+            _drop_output()
+            say(f"Error: Cannot write the output: {error.strerror}.")
+        else:
+            say(f"Error: The system refused: {error}.")
+        return EXTERNAL
+    said = " ".join(str(error).split())[:200]
+    say(
+        f"Error: A defect of Weighbridge ({type(error).__name__}{f': {said}' if said else ''}). "
+        "Please report it with what `weigh --debug …` prints."
+    )
+    return DEFECT
 
 
 def exit_code(error: WeighbridgeError) -> int:
@@ -72,5 +135,25 @@ def exit_code(error: WeighbridgeError) -> int:
 
 
 def say(sentence: str) -> None:
-    """One line to standard error."""
-    click.echo(sentence, err=True)
+    """One line to standard error, if anybody can hear it."""
+    with suppress(OSError):
+        click.echo(printable(sentence), err=True)
+
+
+def printable(text: str) -> str:
+    """``text`` without what a terminal would obey: names come from servers and files."""
+    return "".join(
+        letter if letter.isprintable() or letter == "\n" else " " if letter.isspace() else "�"
+        for letter in text
+    )
+
+
+def _flush() -> None:
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def _drop_output() -> None:
+    """Let what is still buffered go nowhere: its flush at the end would fail again."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

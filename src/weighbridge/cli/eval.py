@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from weighbridge.cli.diagnostics import run_async, say
+from weighbridge.cli.diagnostics import printable, run_async, say
 from weighbridge.cli.options import (
     json_option,
     key_option,
     open_workspace,
     print_json,
+    timeout_option,
     workspace_option,
 )
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     "--suite",
     type=click.Path(path_type=Path),
     required=True,
-    help="Folder with suite.yaml and items.jsonl.",
+    help="Folder with suite.yaml and items.jsonl, or the name of a built-in suite.",
 )
 @click.option("--limit", type=click.IntRange(1), help="Ask only the first items.")
 @click.option(
@@ -37,13 +38,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Items asked at once.",
 )
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0.1),
-    default=60.0,
-    show_default=True,
-    help="Longest silence of the server in seconds.",
-)
+@timeout_option
 @click.option("--fresh", is_flag=True, help="Ask everything anew instead of resuming.")
 @key_option
 @json_option
@@ -67,7 +62,7 @@ def command(
 
     \b
     Example:
-      weigh eval http://127.0.0.1:8080/v1 --model tally --suite suites/arithmetic
+      weigh eval http://127.0.0.1:8000/v1 --model tally --suite arithmetic
     """  # noqa: D301 -- \b is click's mark, not an escape
     from weighbridge.cli.progress import progress_display  # noqa: PLC0415 -- not for --help
     from weighbridge.core.endpoint import endpoint_at  # noqa: PLC0415
@@ -77,7 +72,7 @@ def command(
     from weighbridge.wire.client import Client  # noqa: PLC0415
 
     endpoint = endpoint_at(url, model, key)
-    items = load_suite(suite).head(limit)
+    items = load_suite(suite_folder(suite)).head(limit)
     settings = verb.EvalSettings(concurrency, timeout, fresh=fresh)
     store = open_workspace(workspace)
 
@@ -94,7 +89,11 @@ def command(
                     progress=progress,
                 )
 
-    run = run_async(work())
+    run = run_async(
+        work(),
+        interrupted="Interrupted. The answers so far are kept; "
+        "the same command goes on from there.",
+    )
     if as_json:
         print_json(verb.to_json(run))
     else:
@@ -104,16 +103,40 @@ def command(
         say(f"Warning: {run.errors} items failed and count as wrong. First: {first}")
 
 
+def suite_folder(path: Path) -> Path:
+    """``path``, or the built-in suite of that name when there is nothing at ``path``.
+
+    Raises:
+        InputError: there is neither.
+    """
+    from importlib import resources  # noqa: PLC0415 -- not for --help
+
+    from weighbridge.core.errors import InputError  # noqa: PLC0415
+
+    if path.exists():
+        return path
+    built_in = Path(str(resources.files("weighbridge"))) / "demo" / "suites"
+    names = sorted(found.name for found in built_in.glob("*") if found.is_dir())
+    if str(path) in names:
+        return built_in / path
+    raise InputError(
+        f"There is no suite folder {path}.",
+        fix="A suite is a folder with suite.yaml and items.jsonl. Built in: "
+        f"{', '.join(names) or 'none'}.",
+    )
+
+
 def show(run: EvalRun) -> None:
     """The result and the first wrong answers on standard output."""
     from weighbridge.cli.tables import percent, print_table  # noqa: PLC0415
     from weighbridge.decide.statistics import wilson  # noqa: PLC0415
 
     rate = wilson(run.correct, len(run.items))
-    click.echo(
+    sentence = (
         f"{run.info.model} on {run.suite}: {percent(rate)} right, n = {len(run.items)} "
         f"(measured · {run.info.id} · 95 % Wilson interval)"
     )
+    click.echo(printable(sentence))
     wrong = [item for item in run.items if not item.correct][:5]
     if wrong:
         print_table(
@@ -127,5 +150,5 @@ def show(run: EvalRun) -> None:
 
 
 def _cut(text: str, width: int = 60) -> str:
-    line = "".join(c if c.isprintable() else "�" for c in " ".join(text.split()))
+    line = printable(" ".join(text.split()))
     return line if len(line) <= width else line[: width - 1] + "…"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
-import os
 import sys
 
-import click
+try:  # most of a start is importing: ctrl-C then is no reason for a traceback
+    import importlib
 
-from weighbridge import __version__
-from weighbridge.cli import diagnostics
+    import click
+
+    from weighbridge import __version__
+    from weighbridge.cli import diagnostics
+except KeyboardInterrupt:
+    sys.stderr.write("Interrupted.\n")
+    sys.exit(130)
 
 # Verb → its line in `weigh --help`, in the order of the loop. A test holds them to the modules.
 VERBS = {
@@ -82,9 +86,4 @@ def main() -> None:
     code = diagnostics.guarded(
         lambda: weigh.main(standalone_mode=False), debug="--debug" in sys.argv[1:]
     )
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     sys.exit(code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -76,6 +77,31 @@ class Integers(click.ParamType[tuple[int, ...]]):
             return value if isinstance(value, tuple) else units.parse_integers(value, what=what)
         except InputError as error:
             self.fail(str(error))
+
+
+class Seconds(click.ParamType[float]):
+    """A time that passes: finite and above zero."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: object, ctx: object) -> float:  # noqa: ANN401, ARG002
+        """Parse, or fail with a sentence."""
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = math.nan
+        if not (math.isfinite(seconds) and seconds > 0):
+            self.fail(f"{value!r} is not a number of seconds above 0. Write for example 2.5.")
+        return seconds
+
+
+timeout_option = click.option(
+    "--timeout",
+    type=Seconds(),
+    default=60.0,
+    show_default=True,
+    help="Longest silence of the server in seconds.",
+)
 
 
 def named(

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from weighbridge.cli.diagnostics import printable
 from weighbridge.core.effects import Progress
 
 
@@ -30,11 +31,11 @@ class _Bars:
         from rich import console, progress  # noqa: PLC0415 -- only when something is drawn
 
         self._progress = progress.Progress(
-            progress.TextColumn("{task.description}", style="bold"),
+            progress.TextColumn("{task.description}", style="bold", markup=False),
             progress.BarColumn(),
             progress.MofNCompleteColumn(),
             progress.TimeElapsedColumn(),
-            progress.TextColumn("{task.fields[note]}", style="dim"),
+            progress.TextColumn("{task.fields[note]}", style="dim", markup=False),
             console=console.Console(stderr=True),
         )
         self._current: progress.TaskID | None = None
@@ -47,20 +48,20 @@ class _Bars:
         self._progress.stop()
 
     def stage(self, title: str, total: int) -> None:
-        self._current = self._progress.add_task(title, total=total, note="")
+        self._current = self._progress.add_task(printable(title), total=total, note="")
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         if self._current is not None:
             self._progress.advance(self._current, steps)
             if note:
-                self._progress.update(self._current, note=note)
+                self._progress.update(self._current, note=printable(note))
 
 
 class _Lines:
     """One line per stage, for logs."""
 
     def stage(self, title: str, total: int) -> None:
-        print(f"{title} ({total})", file=sys.stderr, flush=True)
+        print(printable(f"{title} ({total})"), file=sys.stderr, flush=True)
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         """Too much for a log."""

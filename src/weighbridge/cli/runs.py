@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from weighbridge.cli.diagnostics import say
 from weighbridge.cli.options import json_option, open_workspace, print_json, workspace_option
 
 
@@ -21,7 +22,11 @@ def command(kind: str | None, as_json: bool, workspace: Path) -> None:
     """List what the workspace holds, newest first.
 
     Wherever a verb wants a RUN, an id, its unique beginning, or MODEL@SUITE will do.
-    """
+
+    \b
+    Example:
+      weigh runs --kind eval
+    """  # noqa: D301 -- \b is click's mark, not an escape
     from weighbridge.cli.tables import print_table  # noqa: PLC0415
     from weighbridge.verbs import runs  # noqa: PLC0415 -- not needed for --help
 
@@ -31,7 +36,7 @@ def command(kind: str | None, as_json: bool, workspace: Path) -> None:
         return
     rows = store.runs(kind)  # type: ignore[arg-type]
     if not rows:
-        click.echo(f"The workspace {workspace} is empty. Start with `weigh demo`.", err=True)
+        say(f"The workspace {workspace} is empty. Start with `weigh demo`.")
         return
     print_table(
         f"Runs in {workspace}",

@@ -32,20 +32,24 @@ def command(*, config: Path, port: int | None, check: bool) -> None:
         [{"role": "user", "content": "What is 12 plus 35?"}]}'
     """  # noqa: D301 -- \b is click's mark, not an escape
     from weighbridge.engines.llamacpp_embedded import EmbeddedLlamaCpp  # noqa: PLC0415
-    from weighbridge.serve.config import read_config  # noqa: PLC0415 -- not for --help
+    from weighbridge.serve.config import read_config, warnings  # noqa: PLC0415 -- not for --help
     from weighbridge.verbs import serve  # noqa: PLC0415
     from weighbridge.wire.client import Client  # noqa: PLC0415
 
     if check:
-        names = ", ".join(read_config(config).models)
-        click.echo(f"{config} is right. Models: {names}.")
+        checked = read_config(config, port=port)
+        _warn(warnings(checked))
+        click.echo(f"{config} is right. Models: {', '.join(checked.models)}.")
         return
+
+    def announce(url: str, served: RouterConfig) -> None:
+        _warn(warnings(served))
+        say(f"Serving {', '.join(served.models)} and auto at {url}/v1. Stop with ctrl-C.")
 
     async def work() -> None:
         async with Client() as client:
-            await serve.serve(
-                config, EmbeddedLlamaCpp(client), client, port=port, on_ready=_announce
-            )
+            launcher = EmbeddedLlamaCpp(client)
+            await serve.serve(config, launcher, client, port=port, on_ready=announce, tell=say)
 
     try:
         run_async(work())
@@ -53,5 +57,6 @@ def command(*, config: Path, port: int | None, check: bool) -> None:
         say("Stopped; its engines too.")
 
 
-def _announce(url: str, config: RouterConfig) -> None:
-    say(f"Serving {', '.join(config.models)} and auto at {url}/v1. Stop with ctrl-C.")
+def _warn(sentences: tuple[str, ...]) -> None:
+    for sentence in sentences:
+        say(f"Warning: {sentence}")

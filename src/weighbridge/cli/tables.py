@@ -2,46 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from weighbridge.cli.diagnostics import printable
 from weighbridge.core.provenance import Interval
 from weighbridge.core.runs import Distribution
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
 _FILE_WIDTH = 160
+_UNBOUNDED = 1_000_000
+
+Rows = Sequence[Sequence[str]]
 
 
-def print_table(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str = ""
-) -> None:
-    """A table on standard output; columns whose name starts with ``<`` are left-aligned."""
-    from rich import box, table  # noqa: PLC0415 -- heavy, only for people
-    from rich.text import Text  # noqa: PLC0415
+def print_table(title: str, columns: Sequence[str], rows: Rows, *, caption: str = "") -> None:
+    """A table on standard output; columns whose name starts with ``<`` are left-aligned.
 
-    drawn = table.Table(
-        title=title,
-        caption=caption or None,
-        box=box.SIMPLE_HEAD,
-        title_style="bold",
-        title_justify="left",
-        caption_justify="left",
+    No cell is ever cut or broken. What is too wide for the terminal gets narrower headers, then
+    stands with one column per row, and at last as a block of lines per row.
+    """
+    from rich.text import Text  # noqa: PLC0415 -- heavy, only for people
+
+    rows = [[printable(cell) for cell in row] for row in rows]
+    out = stdout_console()
+    _print_line(out, Text(printable(title), style="bold"))
+    layouts: tuple[Callable[[], Table], ...] = (
+        lambda: _upright(columns, rows),
+        lambda: _upright(_with_narrow_headers(columns, rows), rows),
+        lambda: _lying(columns, rows),
     )
-    for column in columns:
-        left = column.startswith("<")
-        drawn.add_column(
-            column.lstrip("<"),
-            justify="left" if left else "right",
-            no_wrap=not left,
-            overflow="fold",
-            min_width=min(12, max((len(row[len(drawn.columns)]) for row in rows), default=0)),
-        )
-    for row in rows:
-        # Text, not markup: names and messages come from files and servers.
-        drawn.add_row(*(Text(cell) for cell in row))
-    stdout_console().print(drawn)
+    for layout in layouts:
+        drawn = layout()
+        width = out.measure(drawn, options=out.options.update(width=_UNBOUNDED)).maximum
+        if not out.is_terminal:
+            out.width = max(out.width, width)
+        if width <= out.width:
+            out.print(drawn)
+            break
+    else:
+        _print_blocks(out, columns, rows)
+    if caption:
+        _print_line(out, Text(printable(caption), style="dim italic"))
 
 
 def stdout_console() -> Console:
@@ -50,6 +57,73 @@ def stdout_console() -> Console:
 
     out = Console()
     return out if out.is_terminal else Console(width=_FILE_WIDTH)
+
+
+def _print_line(out: Console, text: Text) -> None:
+    out.print(text, overflow="fold", soft_wrap=not out.is_terminal)
+
+
+def _table() -> Table:
+    from rich import box, table  # noqa: PLC0415
+
+    return table.Table(box=box.SIMPLE_HEAD)
+
+
+def _upright(columns: Sequence[str], rows: Rows) -> Table:
+    from rich.text import Text  # noqa: PLC0415 -- not markup: names come from files and servers
+
+    drawn = _table()
+    for column in columns:
+        left = column.startswith("<")
+        drawn.add_column(
+            Text(column.lstrip("<")), justify="left" if left else "right", no_wrap=True
+        )
+    for row in rows:
+        drawn.add_row(*map(Text, row))
+    return drawn
+
+
+def _with_narrow_headers(columns: Sequence[str], rows: Rows) -> list[str]:
+    """The headers broken between words to the width of their cells."""
+    from rich.cells import cell_len  # noqa: PLC0415
+
+    narrow = []
+    for number, column in enumerate(columns):
+        words = column.lstrip("<")
+        width = max((cell_len(row[number]) for row in rows), default=0)
+        lines = textwrap.wrap(words, max(width, 1), break_long_words=False, break_on_hyphens=False)
+        narrow.append(column[: len(column) - len(words)] + "\n".join(lines))
+    return narrow
+
+
+def _lying(columns: Sequence[str], rows: Rows) -> Table:
+    """One column per row; the first cells are the headers."""
+    from rich.text import Text  # noqa: PLC0415
+
+    drawn = _table()
+    for number, column in enumerate(columns):
+        cells = [
+            Text(row[number], justify="left" if column.startswith("<") else "right") for row in rows
+        ]
+        label = Text(column.lstrip("<"))
+        if number:
+            drawn.add_row(label, *cells)
+            continue
+        for header in (label, *cells):
+            drawn.add_column(header, no_wrap=True)
+    return drawn
+
+
+def _print_blocks(out: Console, columns: Sequence[str], rows: Rows) -> None:
+    from rich.text import Text  # noqa: PLC0415
+
+    for row in rows:
+        out.print()
+        for column, cell in zip(columns, row, strict=True):
+            label = column.lstrip("<")
+            line = Text.assemble((f"{label}: " if label else "", "bold"), cell)
+            out.print(line, soft_wrap=True)  # the terminal breaks the line, so it copies whole
+    out.print()
 
 
 def percent(rate: Interval) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import socket
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -63,13 +65,14 @@ def command(
     )
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{port}/" + (f"?token={quote(token)}" if token else "")
-    say(f"Showing {workspace} at {url}. Stop with ctrl-C.")
-    if open_browser:
-        click.launch(url)
-    try:
+    # uvicorn ends at either signal and then raises it once more, in the handler of before.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        say(f"Showing {workspace} at {url}. Stop with ctrl-C.")
+        if open_browser:
+            click.launch(url)
         server.run(sockets=[listener])
-    except KeyboardInterrupt:
-        say("Stopped.")
+    say("Stopped.")
 
 
 def _bind(host: str, port: int) -> socket.socket:

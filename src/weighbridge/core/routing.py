@@ -6,11 +6,14 @@ import re
 
 import msgspec
 
-_WORD = re.compile(r"[^\W\d_]+|[-+*/=\u00d7\u00f7]")
+_LETTER = r"[^\W\d_]"
+# Signs calculate only after a number: not in "29-year-old", "C++", "and/or" or a list's bullets.
+_OPERATOR = r"(?:(?<=\d)|(?<=\d ))[-+*/=\u00d7\u00f7\u2212]"
+_WORD = re.compile(rf"{_LETTER}+|{_OPERATOR}(?!{_LETTER})")
 
 
 def words(text: str) -> frozenset[str]:
-    """The words and operators of a message, by which a task is recognised."""
+    """The words of a message, and its operators after a number: by these a task is recognised."""
     return frozenset(_WORD.findall(text.casefold()))
 
 
@@ -22,6 +25,7 @@ class ModelEntry(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_d
         source: model file, absolute or relative to the configuration file.
         url: OpenAI-compatible address of a server that somebody else runs.
         model: the model's name at that server, when it differs from the name here.
+        key_env: environment variable that holds the bearer token for ``url``, if it wants one.
         context: tokens of context per request slot (engines only).
         slots: requests that the engine serves at once (engines only).
     """
@@ -30,6 +34,7 @@ class ModelEntry(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_d
     source: str | None = None
     url: str | None = None
     model: str | None = None
+    key_env: str | None = None
     context: int = 512
     slots: int = 4
 

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from weighbridge.core.routing import ModelEntry
+
 RunKind = Literal["inspect", "load", "eval", "verdict", "route", "demo"]
 
 
@@ -72,10 +74,15 @@ class RequestRecord:
 
     @property
     def tpot_ms(self) -> float | None:
-        """(last content - first content) / (tokens - 1); None for fewer than two tokens."""
-        if self.error or self.ttft_ms is None or self.output_tokens < 2 or not self.gaps_ms:
+        """(last content - first content) / (tokens - 1).
+
+        None for fewer than two tokens, and where all arrived in one read: the pace of tokens that
+        come together cannot be told.
+        """
+        span_ms = sum(self.gaps_ms)
+        if self.error or self.output_tokens < 2 or not span_ms:
             return None
-        return sum(self.gaps_ms) / (self.output_tokens - 1)
+        return span_ms / (self.output_tokens - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +169,16 @@ class ItemResult:
 class EvalRun:
     """A model on a suite, item by item.
 
-    ``memory_bytes`` is the engine's resident memory just after, where it could be read.
+    Attributes:
+        info: identity.
+        url: where the model answered.
+        suite: the suite's name.
+        suite_hash: of its settings and items; only equal ones may be compared.
+        items: results in suite order.
+        memory_bytes: the engine's resident memory just after, where it could be read.
+        entry: how a gateway can start this model, or None where only ``url`` is known.
+        is_task: whether the suite stands for a task of the traffic; a suite that only tells
+            precisions of one model apart does not.
     """
 
     info: RunInfo
@@ -171,6 +187,8 @@ class EvalRun:
     suite_hash: str
     items: tuple[ItemResult, ...]
     memory_bytes: int | None = None
+    entry: ModelEntry | None = None
+    is_task: bool = True
 
     @property
     def correct(self) -> int:

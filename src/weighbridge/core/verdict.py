@@ -81,10 +81,10 @@ class TaskVerdict:
 
 @dataclass(frozen=True, slots=True)
 class ModelMemory:
-    """Bytes that a model takes while it serves, and where that number comes from."""
+    """Bytes that a model takes while it serves, or None, and where that number comes from."""
 
     model: str
-    bytes: int
+    bytes: int | None
     provenance: Provenance
 
 
@@ -96,13 +96,13 @@ class Assignment:
         models: the models to load.
         by_task: task and model, in task order.
         accuracy: expected accuracy over the task mix.
-        memory_bytes: their memory together.
+        memory_bytes: their memory together, or None where one's is unknown.
     """
 
     models: tuple[str, ...]
     by_task: tuple[tuple[str, str], ...]
     accuracy: float
-    memory_bytes: int
+    memory_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +139,26 @@ class Verdict:
 
     @property
     def caveats(self) -> tuple[str, ...]:
-        """What the decision rests on although the data cannot tell: one sentence per such task."""
-        assigned = dict(self.chosen.by_task)
-        return tuple(
-            f"On {task.task}, {task.winner.model}'s lead over {task.standings[1].model} could be "
-            "chance."
-            for task in self.tasks
-            if task.lead is not None
-            and not task.is_clear
-            and assigned.get(task.task) == task.winner.model
-        )
+        """What the decision rests on although the data cannot tell, and where it costs quality."""
+        sentences = []
+        for task in self.tasks:
+            model = dict(self.chosen.by_task).get(task.task)
+            if model == task.winner.model and task.lead is not None and not task.is_clear:
+                rival = task.standings[1].model
+                sentences.append(f"On {task.task}, {model}'s lead over {rival} could be chance.")
+            elif model is not None and model != task.winner.model:
+                sentences.append(_second_best(task, model))
+        return tuple(sentences)
+
+
+def _second_best(task: TaskVerdict, model: str) -> str:
+    """Why a task may be done by another than its best model."""
+    of = {evidence.model: evidence.accuracy.value for evidence in task.standings}
+    best = task.winner
+    behind = 100 * (best.accuracy.value - of[model])
+    if behind < 0.05:
+        return f"On {task.task}, {model} and {best.model} are alike; {model} takes less memory."
+    return (
+        f"On {task.task}, {best.model} is {behind:.1f} points better than {model}, "
+        "but does not fit the memory together with the rest."
+    )

@@ -14,16 +14,13 @@ def router_config(
     """Routes per task to the chosen models, everything else to the best of them overall.
 
     The last route has no condition: a request whose task is not recognised goes to the best single
-    model if it is loaded, else to the loaded model that does the largest share of the traffic.
+    model if it is loaded, else to the loaded model that is best over the whole mix.
     """
     chosen = verdict.chosen
     fallback = verdict.single.models[0]
     if fallback not in chosen.models:
-        mix = dict(verdict.mix)
-        traffic = dict.fromkeys(chosen.models, 0.0)
-        for task, model in chosen.by_task:
-            traffic[model] += mix[task]
-        fallback = max(traffic, key=lambda model: traffic[model])
+        overall = _overall(verdict)
+        fallback = max(chosen.models, key=lambda model: overall.get(model, 0.0))
     routes = [
         Route(use=_with_fallback(model, fallback), when=Condition(task=task))
         for task, model in chosen.by_task
@@ -33,6 +30,17 @@ def router_config(
         signals=signals,
         routes=(*routes, Route(use=(fallback,))),
     )
+
+
+def _overall(verdict: Verdict) -> dict[str, float]:
+    """Each model's expected accuracy if it did everything; tasks not measured add none."""
+    mix = dict(verdict.mix)
+    overall: dict[str, float] = {}
+    for task in verdict.tasks:
+        for evidence in task.standings:
+            share = mix[task.task] * evidence.accuracy.value
+            overall[evidence.model] = overall.get(evidence.model, 0.0) + share
+    return overall
 
 
 def _with_fallback(model: str, fallback: str) -> tuple[str, ...]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from weighbridge.core.errors import InputError
 from weighbridge.core.runs import EvalRun
 from weighbridge.core.units import format_bytes
-from weighbridge.core.verdict import ModelEvidence, ModelMemory, TaskVerdict, Verdict
+from weighbridge.core.verdict import Assignment, ModelEvidence, ModelMemory, TaskVerdict, Verdict
 from weighbridge.decide.assignment import best_assignment
 from weighbridge.decide.statistics import compare_runs, wilson
 
@@ -31,7 +32,8 @@ def decide(
     Raises:
         InputError: there is nothing to decide on, or nothing fits the budget.
     """
-    sizes = {entry.model: entry.bytes for entry in memory}
+    sizes = {entry.model: entry.bytes or 0 for entry in memory}
+    unknown = {entry.model for entry in memory if entry.bytes is None}
     by_task = _by_task([run for run in runs if run.info.model in sizes])
     if not by_task:
         raise InputError(
@@ -51,9 +53,9 @@ def decide(
         mix=tuple(shares.items()),
         memory=tuple(memory),
         budget_bytes=budget_bytes,
-        single=single,
-        chosen=chosen,
-        tighter=best_assignment(accuracy, shares, sizes, chosen.memory_bytes - 1),
+        single=_honest(single, unknown),
+        chosen=_honest(chosen, unknown),
+        tighter=_tighter(accuracy, shares, sizes, chosen, unknown),
     )
 
 
@@ -114,3 +116,23 @@ def _nothing_fits(
         f"Nothing fits the memory budget of {format_bytes(budget or 0)}.",
         fix=f"The smallest is {smallest} with {format_bytes(sizes[smallest])}.",
     )
+
+
+def _honest(assignment: Assignment, unknown: set[str]) -> Assignment:
+    """The assignment without a sum that would take unknown memory for none."""
+    if unknown.isdisjoint(assignment.models):
+        return assignment
+    return replace(assignment, memory_bytes=None)
+
+
+def _tighter(
+    accuracy: Mapping[str, Mapping[str, float]],
+    mix: Mapping[str, float],
+    sizes: Mapping[str, int],
+    chosen: Assignment,
+    unknown: set[str],
+) -> Assignment | None:
+    """The best assignment that needs less memory; None while any memory is unknown."""
+    if unknown or chosen.memory_bytes is None:
+        return None
+    return best_assignment(accuracy, mix, sizes, chosen.memory_bytes - 1)

@@ -7,6 +7,7 @@ import msgspec
 from weighbridge.core.endpoint import Endpoint
 from weighbridge.core.errors import InputError
 from weighbridge.core.http import HttpClient, Request, Timeouts
+from weighbridge.wire.chat import one_line
 
 NAME = "openai"
 
@@ -36,7 +37,7 @@ async def served_models(client: HttpClient, endpoint: Endpoint) -> list[str] | N
         return None
     try:
         return [model.id for model in msgspec.json.decode(response.body, type=_ModelList).data]
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
@@ -49,7 +50,7 @@ async def check_model(client: HttpClient, endpoint: Endpoint) -> None:
     """
     known = await served_models(client, endpoint)
     if known is not None and endpoint.model not in known:
-        listed = ", ".join(known[:8]) or "none"
+        listed = ", ".join(map(one_line, known[:8])) or "none"
         raise InputError(
             f"The server at {endpoint.base} does not serve {endpoint.model!r}; it lists: {listed}.",
             fix="Choose one of them with --model.",

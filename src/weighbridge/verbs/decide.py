@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,16 @@ import msgspec
 from weighbridge.core.effects import Store
 from weighbridge.core.errors import InputError
 from weighbridge.core.provenance import Provenance
-from weighbridge.core.routing import ModelEntry
+from weighbridge.core.routing import ModelEntry, RouterConfig
 from weighbridge.core.runs import EvalRun, content_hash
 from weighbridge.core.study import VerdictRun
 from weighbridge.core.verdict import Assignment, ModelMemory, TaskVerdict, Verdict
 from weighbridge.decide.router import router_config
-from weighbridge.decide.signals import learn_signals
+from weighbridge.decide.signals import learn_signals, unrecognisable
 from weighbridge.decide.verdict import decide as decide_purely
+from weighbridge.facts.documents import parse_yaml
 from weighbridge.serve.config import write_config
+from weighbridge.serve.policy import AUTO
 from weighbridge.verbs.compare import pair
 from weighbridge.verbs.effects import writing
 
@@ -32,7 +35,6 @@ def decide(
     budget_bytes: int | None = None,
     mix: Mapping[str, float] | None = None,
     memory_bytes: Mapping[str, int] | None = None,
-    entries: Mapping[str, ModelEntry] | None = None,
 ) -> VerdictRun:
     """Decide on the named evaluation runs, or on the newest of each model and suite.
 
@@ -42,16 +44,15 @@ def decide(
         budget_bytes: memory that the loaded models may take together.
         mix: suite → share of the traffic; by default all alike.
         memory_bytes: model → bytes, overriding what the runs measured.
-        entries: how the gateway reaches each model; by default the addresses that were measured.
 
     Raises:
         InputError: nothing to decide on, nothing fits, or a memory is unknown but needed.
     """
-    runs = [store.load(run_id, EvalRun) for run_id in _chosen(store, names)]
+    runs = _chosen(store, names)
     memory = _memory(runs, memory_bytes or {}, needed=budget_bytes is not None)
     verdict = decide_purely(runs, memory, budget_bytes, mix)
     signals = learn_signals({run.suite: [item.prompt for item in run.items] for run in runs})
-    config = router_config(verdict, signals, entries or _addresses(runs))
+    config = router_config(verdict, signals, _entries(runs))
     evidence = tuple(run.info.id for run in runs)
     info = store.new_info(
         "verdict",
@@ -65,20 +66,37 @@ def decide(
     return run
 
 
-def write_router_config(run: VerdictRun, path: Path, *, force: bool = False) -> None:
-    """Write the configuration; a file that somebody wrote by hand is not replaced unasked.
+def check_replaceable(path: Path, *, force: bool = False) -> None:
+    """Make sure, before deciding, that the configuration may be written there.
 
     Raises:
-        InputError: there is such a file.
-        WorkspaceError: it cannot be written.
+        InputError: somebody wrote that file by hand.
     """
     if path.exists() and not force and _SIGNATURE not in path.read_text("utf-8", "replace")[:200]:
         raise InputError(
             f"{path} was not written by `weigh decide`, so it is left alone.",
             fix="Write elsewhere with --out, or replace it with --force.",
         )
+
+
+def write_router_config(run: VerdictRun, path: Path) -> None:
+    """Write the configuration.
+
+    Raises:
+        WorkspaceError: it cannot be written.
+    """
     with writing(path) as draft:
         draft.write_text(run.router_config, encoding="utf-8")
+
+
+def warnings(run: VerdictRun) -> list[str]:
+    """What a reader should know before running the configuration."""
+    config = parse_yaml(run.router_config, RouterConfig, origin=run.info.id)
+    return [
+        f"nothing in its prompts tells {task} from the other tasks, so `auto` cannot recognise it; "
+        "write keywords for it into the file."
+        for task in unrecognisable(config.signals)
+    ]
 
 
 def to_json(run: VerdictRun) -> dict[str, Any]:
@@ -88,6 +106,7 @@ def to_json(run: VerdictRun) -> dict[str, Any]:
         "run": run.info.id,
         "sentence": verdict.sentence,
         "caveats": list(verdict.caveats),
+        "warnings": warnings(run),
         "tasks": [_task(task) for task in verdict.tasks],
         "mix": dict(verdict.mix),
         "memory": [msgspec.to_builtins(entry) for entry in verdict.memory],
@@ -100,41 +119,80 @@ def to_json(run: VerdictRun) -> dict[str, Any]:
     }
 
 
-def _chosen(store: Store, names: Sequence[str]) -> list[str]:
+def _chosen(store: Store, names: Sequence[str]) -> list[EvalRun]:
+    """The named evaluations; else the newest of every model on each task's best-covered suite."""
     if names:
-        return [store.find(name, "eval").id for name in names]
-    newest: dict[tuple[str, str], str] = {}
-    for info in store.runs("eval"):
-        newest.setdefault((info.model, info.subject), info.id)
-    return list(newest.values())
+        runs = [store.load(store.find(name, "eval").id, EvalRun) for name in names]
+    else:
+        every = (store.load(info.id, EvalRun) for info in store.runs("eval"))
+        newest: dict[tuple[str, str, str], EvalRun] = {}
+        for run in every:
+            if run.is_task and run.info.model != AUTO:
+                newest.setdefault((run.suite, run.suite_hash, run.info.model), run)
+        runs = _best_covered(list(newest.values()))
+    if any(run.info.model == AUTO for run in runs):
+        raise InputError(
+            "An evaluation of `auto` measured a gateway, not a model.",
+            fix="Evaluate the models by their own names.",
+        )
+    return runs
+
+
+def _best_covered(runs: Sequence[EvalRun]) -> list[EvalRun]:
+    """Of each suite the version that most models answered, then that with most items.
+
+    A trial on the first items of a suite is another version of it, and gives way to the whole.
+    """
+    versions: dict[str, dict[str, list[EvalRun]]] = {}
+    for run in runs:
+        versions.setdefault(run.suite, {}).setdefault(run.suite_hash, []).append(run)
+    return [
+        run
+        for of_suite in versions.values()
+        for run in max(of_suite.values(), key=lambda group: (len(group), len(group[0].items)))
+    ]
 
 
 def _memory(
     runs: Sequence[EvalRun], told: Mapping[str, int], *, needed: bool
 ) -> tuple[ModelMemory, ...]:
-    """Each model's memory: told by the user, else measured beside its evaluation."""
-    entries: dict[str, ModelMemory] = {}
-    for run in runs:
-        name, date = run.info.model, run.info.created
-        if name in told:
-            source = Provenance("assumed", "given by the user", date)
-            entries[name] = ModelMemory(name, told[name], source)
-        elif run.memory_bytes is not None:
-            source = Provenance("measured", f"resident memory after {run.info.id}", date)
-            entries.setdefault(name, ModelMemory(name, run.memory_bytes, source))
-    unknown = sorted({run.info.model for run in runs} - entries.keys())
+    """Each model's memory: told by the user, else the most that was measured beside it."""
+    models = sorted({run.info.model for run in runs})
+    for name in told:
+        if name not in models:
+            near = difflib.get_close_matches(name, models, n=1)
+            raise InputError(
+                f"--memory names {name!r}, which was not evaluated.",
+                fix=f"Did you mean {near[0]!r}?" if near else f"Evaluated: {', '.join(models)}.",
+            )
+    entries = [_memory_of(name, runs, told) for name in models]
+    unknown = [entry.model for entry in entries if entry.bytes is None]
     if unknown and needed:
         raise InputError(
             f"A memory budget needs every model's memory; that of {', '.join(unknown)} is unknown.",
             fix=f"Give it: --memory {unknown[0]}=24GiB.",
         )
-    for name in unknown:
-        entries[name] = ModelMemory(name, 0, Provenance("assumed", "unknown, taken as nothing", ""))
-    return tuple(entries[name] for name in sorted(entries))
+    return tuple(entries)
 
 
-def _addresses(runs: Sequence[EvalRun]) -> dict[str, ModelEntry]:
-    return {run.info.model: ModelEntry(url=run.url) for run in runs}
+def _memory_of(name: str, runs: Sequence[EvalRun], told: Mapping[str, int]) -> ModelMemory:
+    own = [run for run in runs if run.info.model == name]
+    if name in told:
+        return ModelMemory(
+            name, told[name], Provenance("assumed", "given by the user", own[0].info.created)
+        )
+    measured = [(run.memory_bytes, run.info) for run in own if run.memory_bytes is not None]
+    if not measured:
+        return ModelMemory(name, None, Provenance("assumed", "unknown", own[0].info.created))
+    most, info = max(measured, key=lambda pair: pair[0])
+    source = Provenance("measured", f"resident memory after {info.id}", info.created)
+    return ModelMemory(name, most, source)
+
+
+def _entries(runs: Sequence[EvalRun]) -> dict[str, ModelEntry]:
+    """How the gateway reaches each model: as it was started, else where it answered."""
+    addresses = {run.info.model: ModelEntry(url=run.url) for run in runs}
+    return addresses | {run.info.model: run.entry for run in runs if run.entry is not None}
 
 
 def _comment(run_id: str, date: str, verdict: Verdict) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from importlib import resources
 from itertools import chain
@@ -80,7 +80,14 @@ async def demo(effects: Effects) -> Study:
 
     Raises:
         EngineError: the embedded engine is not installed or does not start.
+        WorkspaceError: another demo runs in this workspace, or it cannot be written.
     """
+    # Held to the end: a second demo in this workspace is told at once.
+    with closing(effects.store.journal("demo")):
+        return await _demo(effects)
+
+
+async def _demo(effects: Effects) -> Study:
     started = effects.clock.monotonic_ns()
     folder = data_folder()
     files = {
@@ -96,10 +103,9 @@ async def demo(effects: Effects) -> Study:
         asked = [(name, suite) for name in _CANDIDATES for suite in suites.values()]
         asked += [(name, precision) for name in ("porter", *_QUANTIZED)]
         evals = [
-            await _evaluate(effects, engines[name], _digest(files[name]), suite)
-            for name, suite in asked
+            await _evaluate(effects, engines[name], files[name], suite) for name, suite in asked
         ]
-        verdict = _decide(effects.store, evals, files)
+        verdict = _decide(effects.store, evals)
         route = await _route(effects, verdict, engines, traffic)
     info = effects.store.new_info(
         "demo",
@@ -189,16 +195,18 @@ async def _bench(effects: Effects, engine: RunningEngine, suites: Any) -> LoadRu
     )
 
 
-async def _evaluate(
-    effects: Effects, engine: RunningEngine, identity: str, suite: Suite
-) -> EvalRun:
+async def _evaluate(effects: Effects, engine: RunningEngine, path: Path, suite: Suite) -> EvalRun:
+    entry = ModelEntry(engine=EMBEDDED, source=str(path), context=_CONTEXT, slots=_SLOTS)
+    settings = eval_verb.EvalSettings(
+        identity=_digest(path), entry=entry, is_task=suite.name in TASKS
+    )
     return await eval_verb.evaluate(
         effects.store,
         effects.client,
         effects.clock,
         engine.endpoint,
         suite,
-        settings=eval_verb.EvalSettings(identity=identity),
+        settings=settings,
         progress=effects.progress,
     )
 
@@ -211,18 +219,9 @@ def _compare(evals: Sequence[EvalRun]) -> tuple[Comparison, ...]:
     )
 
 
-def _decide(store: Store, evals: Sequence[EvalRun], files: Mapping[str, Path]) -> VerdictRun:
-    return decide_verb.decide(
-        store,
-        names=[run.info.id for run in evals if run.suite in TASKS],
-        budget_bytes=_BUDGET_BYTES,
-        entries={
-            name: ModelEntry(
-                engine=EMBEDDED, source=str(files[name]), context=_CONTEXT, slots=_SLOTS
-            )
-            for name in _CANDIDATES
-        },
-    )
+def _decide(store: Store, evals: Sequence[EvalRun]) -> VerdictRun:
+    names = [run.info.id for run in evals if run.is_task]
+    return decide_verb.decide(store, names=names, budget_bytes=_BUDGET_BYTES)
 
 
 async def _route(

@@ -12,8 +12,10 @@ import msgspec
 from weighbridge.core.effects import Clock, Journal, Progress, Store
 from weighbridge.core.endpoint import Endpoint
 from weighbridge.core.http import HttpClient, Timeouts
+from weighbridge.core.routing import ModelEntry
 from weighbridge.core.runs import EvalRun, ItemResult, content_hash
 from weighbridge.decide.statistics import wilson
+from weighbridge.engines.gateway import is_gateway
 from weighbridge.engines.openai import check_model
 from weighbridge.facts.listener import listener_memory_bytes
 from weighbridge.measure.evals.runner import EvalTarget, run_suite
@@ -29,12 +31,16 @@ class EvalSettings:
         timeout_s: longest silence of the server.
         identity: what tells this model from others of its name; by default its address.
         fresh: forget what an interrupted evaluation left instead of resuming it.
+        entry: how a gateway can start this model, where we started it ourselves.
+        is_task: whether the suite stands for a task of the traffic.
     """
 
     concurrency: int = 8
     timeout_s: float = 60.0
     identity: str | None = None
     fresh: bool = False
+    entry: ModelEntry | None = None
+    is_task: bool = True
 
 
 async def evaluate(
@@ -75,7 +81,9 @@ async def evaluate(
             suite=suite.name,
             suite_hash=suite.hash,
             items=items,
-            memory_bytes=listener_memory_bytes(endpoint.base),
+            memory_bytes=await _memory(client, endpoint),
+            entry=settings.entry,
+            is_task=settings.is_task,
         )
         store.save(info, run)
         journal.discard()
@@ -99,6 +107,13 @@ def to_json(run: EvalRun) -> dict[str, Any]:
         "memory_bytes": run.memory_bytes,
         "provenance": {"kind": "measured", "source": run.info.id, "date": run.info.created},
     }
+
+
+async def _memory(client: HttpClient, endpoint: Endpoint) -> int | None:
+    """The server's memory where it can be read; a gateway's is not the model's."""
+    if await is_gateway(client, endpoint):
+        return None
+    return listener_memory_bytes(endpoint.base)
 
 
 class _Tally:

@@ -21,6 +21,7 @@ from weighbridge.core.quantization import Quantization
 from weighbridge.core.runs import content_hash
 from weighbridge.core.study import ModelSheet
 from weighbridge.core.wording import layer_text, run_text
+from weighbridge.facts.architectures.grouping import by_module
 from weighbridge.facts.architectures.read import read_config
 from weighbridge.facts.gguf_architecture import describe
 from weighbridge.facts.licenses.clauses import License
@@ -132,7 +133,7 @@ def to_json(
             "active": architecture.active,
             "active_convention": ACTIVE_CONVENTION,
             "mtp": architecture.mtp_parameters,
-            "by_component": architecture.by_component,
+            "by_component": by_module(architecture).by_component,
         },
         "layers": _layers_json(architecture.runs),
         "kv_cache": _kv_json(architecture, contexts, kv_bytes_per_value),

@@ -129,9 +129,10 @@ class _ErrorAnswer(msgspec.Struct):
     message: str | None = None
 
 
-decode_chunk = msgspec.json.Decoder(ChatChunk).decode
+_decode_chunk = msgspec.json.Decoder(ChatChunk).decode
 _decode_whole = msgspec.json.Decoder(ChatCompletion).decode
 _decode_error = msgspec.json.Decoder(_ErrorAnswer).decode
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def render_chat(
@@ -154,6 +155,19 @@ def render_chat(
     return msgspec.json.encode(body)
 
 
+def decode_chunk(payload: bytes) -> ChatChunk:
+    """Read one event of a streamed answer.
+
+    Raises:
+        msgspec.DecodeError: it is no chunk.
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    try:
+        return _decode_chunk(payload)
+    except RecursionError:
+        raise msgspec.DecodeError("JSON is nested too deeply") from None
+
+
 def decode_completion(response: Response, endpoint: Endpoint) -> Completion:
     """Read a whole answer.
 
@@ -165,7 +179,7 @@ def decode_completion(response: Response, endpoint: Endpoint) -> Completion:
         raise answer_error(response.head, response.body, endpoint)
     try:
         answer = _decode_whole(response.body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         raise answer_error(response.head, response.body, endpoint) from None
     if answer.error is not None:
         raise reported_error(answer.error, endpoint)
@@ -214,15 +228,15 @@ def error_message(body: bytes) -> str:
     """What a server says in an error's body, in one printable line of at most 200 characters."""
     try:
         answer = _decode_error(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        detail = answer.detail
+        if detail is not None and not isinstance(detail, str):
+            detail = msgspec.json.encode(detail).decode()
+    except _UNREADABLE:
         return one_line(body[: 4 * _MESSAGE_LIMIT].decode("utf-8", "replace"))
     if isinstance(answer.error, ErrorBody):
         said = answer.error.message or answer.error.type
     else:
         said = answer.error
-    detail = answer.detail
-    if detail is not None and not isinstance(detail, str):
-        detail = msgspec.json.encode(detail).decode()
     return one_line(said or answer.message or detail or "")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import ssl
 from time import perf_counter
@@ -48,8 +49,8 @@ class Client:
         """Send a request; its answer goes to ``sink``, whatever its status.
 
         Raises:
-            ConnectError: nobody answers at the address.
-            DeadlineError: connecting, or waiting for a free connection, took too long.
+            ConnectError: nobody answers at the address, or not in time: nothing was sent.
+            DeadlineError: no connection became free in time.
             InputError: the request cannot be written as HTTP.
         """
         origin = self._origin(request.url)
@@ -155,7 +156,7 @@ class _Origin:
             await slots.acquire()
             return
         try:
-            async with asyncio.timeout(timeouts.total):
+            async with asyncio.timeout(_finite(timeouts.total)):
                 await slots.acquire()
         except TimeoutError:
             message = f"No connection to {self.name} became free within {timeouts.total:g} s."
@@ -174,7 +175,7 @@ class _Origin:
         limit_s = min(timeouts.connect, timeouts.total)
         began = perf_counter()
         try:
-            async with asyncio.timeout(limit_s):
+            async with asyncio.timeout(_finite(limit_s)):
                 _, connection = await asyncio.get_running_loop().create_connection(
                     lambda: Connection(self),
                     url.host,
@@ -185,7 +186,7 @@ class _Origin:
             # The kernel gives up too (ETIMEDOUT), possibly before we do.
             waited = min(limit_s, perf_counter() - began)
             message = f"{self.name} did not accept a connection within {waited:g} s (connect)."
-            raise DeadlineError(message, fix="Is the host up and the address right?") from error
+            raise ConnectError(message, fix="Is the host up and the address right?") from error
         except (OSError, UnicodeError) as error:
             raise self._connect_error(error) from error
         # Not in connection_made: uvloop reports no loss of a connection whose making was cancelled.
@@ -263,3 +264,8 @@ class _Origin:
                 await self._all_lost.wait()
         except TimeoutError:
             return
+
+
+def _finite(limit_s: float) -> float | None:
+    """A limit as ``asyncio.timeout`` takes it; an event loop has no timer for infinity."""
+    return None if math.isinf(limit_s) else limit_s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Protocol
 
@@ -177,4 +178,8 @@ class HttpExchange:
             fix = "Is it overloaded? Otherwise allow more time."
             self.fail(DeadlineError(f"{self.name} {phase}.", fix=fix))
             return
-        self._timer = self._loop.call_later(max(min(wait, left), 0.001), self._watch)
+        delay = min(wait, left)
+        # Without any limit ahead there is nothing to watch: an event loop has no infinite timers.
+        self._timer = (
+            None if math.isinf(delay) else self._loop.call_later(max(delay, 0.001), self._watch)
+        )

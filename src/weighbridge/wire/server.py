@@ -165,7 +165,7 @@ async def serve(
 
 
 def _listen_error(host: str, port: int, error: OSError) -> ExternalError:
-    fix = "Choose another with --listen/--port, or stop what uses it."
+    fix = "Choose another with --port, or stop what uses it."
     if error.errno == errno.EADDRINUSE:
         return ExternalError(f"Port {port} on {host} is taken.", fix=fix)
     why = error.strerror or str(error)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import json
+import os
 import secrets
 import shutil
 import time
@@ -21,7 +22,7 @@ from weighbridge import __version__
 from weighbridge.core.effects import Clock
 from weighbridge.core.errors import UnknownRunError, WorkspaceError
 from weighbridge.core.runs import RunInfo, RunKind
-from weighbridge.workspace.index import Index
+from weighbridge.workspace.index import Index, MemoryIndex
 from weighbridge.workspace.journal import FileJournal
 
 RecordT = TypeVar("RecordT")
@@ -29,6 +30,7 @@ RecordT = TypeVar("RecordT")
 # Fields that are kept as one JSON object a line, so that other tools can read them as a table.
 TABLES = ("items", "requests")
 _STALE_S = 3600.0
+_ELSEWHERE = "Choose another folder with --workspace."
 
 
 class Workspace:
@@ -39,16 +41,37 @@ class Workspace:
         self._clock = clock
         self._machine = machine
         self._runs = root / "runs"
+        self._index: Index | MemoryIndex = MemoryIndex()
+        in_the_way = next(path for path in (root, *root.absolute().parents) if path.exists())
+        if not in_the_way.is_dir():
+            raise WorkspaceError(
+                f"The workspace {root} cannot be made: {in_the_way} is not a folder.",
+                fix=_ELSEWHERE,
+            )
+        self._open()
+
+    def _open(self) -> None:
+        """Use the index; where it cannot be written, read the runs themselves."""
+        if isinstance(self._index, Index) or not self._runs.is_dir():
+            return
+        self._index = MemoryIndex()
+        if os.access(self.root, os.W_OK) and os.access(self._runs, os.W_OK):
+            self._index = Index(self.root / "index.sqlite")
+            self._sweep()
+        self._reconcile()
+
+    def _make(self) -> None:
+        """Make the folder when the first run is saved: looking leaves no trace."""
+        if self._runs.is_dir():
+            return
         try:
             self._runs.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise WorkspaceError(
-                f"The workspace {root} cannot be made: {error.strerror or error}.",
-                fix="Choose another folder with --workspace.",
+                f"The workspace {self.root} cannot be made: {error.strerror or error}.",
+                fix=_ELSEWHERE,
             ) from error
-        self._index = Index(root / "index.sqlite")
-        self._sweep()
-        self._reconcile()
+        self._open()
 
     def new_info(self, kind: RunKind, *, model: str, subject: str, key: str) -> RunInfo:
         """The identity of a run about to be saved: a fresh id, now, this machine."""
@@ -70,6 +93,7 @@ class Workspace:
             WorkspaceError: it cannot be written.
         """
         document = msgspec.to_builtins(record)
+        self._make()
         draft = self._runs / f".draft-{info.id}"
         try:
             draft.mkdir()
@@ -126,6 +150,7 @@ class Workspace:
 
     def runs(self, kind: RunKind | None = None) -> list[RunInfo]:
         """All runs, or those of one kind, newest first."""
+        self._open()  # another process may have made it meanwhile
         return [row for row in self._index.rows(kind) if (self._runs / row.id).is_dir()]
 
     def find(self, name: str, kind: RunKind | None = None) -> RunInfo:

@@ -26,6 +26,27 @@ _MIGRATIONS = (
 )
 
 
+class MemoryIndex:
+    """The same rows for this process only: of a workspace that cannot be written."""
+
+    def __init__(self) -> None:
+        self._rows: list[RunInfo] = []
+
+    def add(self, info: RunInfo) -> None:
+        """Add a row; later ones of the same second count as newer."""
+        self._rows.append(info)
+
+    def remove(self, run_id: str) -> None:
+        """Forget a run."""
+        self._rows = [row for row in self._rows if row.id != run_id]
+
+    def rows(self, kind: RunKind | None = None) -> list[RunInfo]:
+        """All runs, or those of one kind, newest first."""
+        # A later row of the same second is newer.
+        order = sorted(enumerate(self._rows), key=lambda pair: (pair[1].created, pair[0]))
+        return [row for _, row in reversed(order) if kind is None or row.kind == kind]
+
+
 class Index:
     """Rows of :class:`RunInfo`, one per run."""
 
@@ -65,10 +86,7 @@ class Index:
             finally:
                 connection.close()
         except sqlite3.Error as error:
-            raise WorkspaceError(
-                f"The workspace index {self._path} cannot be used: {error}.",
-                fix="Delete that file; it is rebuilt from the runs beside it.",
-            ) from error
+            raise _unusable(self._path, error) from error
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
@@ -84,3 +102,13 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         for statement in statements:
             connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
+
+
+def _unusable(path: Path, error: sqlite3.Error) -> WorkspaceError:
+    code = getattr(error, "sqlite_errorcode", None)
+    fix = "Delete that file; it is rebuilt from the runs beside it."
+    if code == sqlite3.SQLITE_FULL:
+        fix = "Make room on the disk, or choose another folder with --workspace."
+    elif code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        fix = "Another process holds it: try again."
+    return WorkspaceError(f"The workspace index {path} cannot be used: {error}.", fix=fix)

@@ -49,7 +49,10 @@ class FileJournal:
             raise _cannot_write(self._path, error) from error
 
     def close(self) -> None:
-        """Leave the lines for a later resumption."""
+        """Leave the lines for a later resumption; a file without any is no use to anybody."""
+        with contextlib.suppress(OSError, ValueError):
+            if os.fstat(self._file.fileno()).st_size == 0:
+                self._path.unlink(missing_ok=True)
         # What is still buffered belongs to an `append` that has already raised.
         with contextlib.suppress(OSError):
             self._file.close()

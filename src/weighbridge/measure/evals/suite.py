@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import re
 import string
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +19,8 @@ from referencing.jsonschema import DRAFT202012
 from weighbridge.core.errors import ConfigError, InputError
 from weighbridge.core.runs import content_hash
 from weighbridge.facts.documents import read_yaml
+
+_NAME = re.compile(r"[\w.-]{1,80}")
 
 
 class SuiteFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -100,6 +104,11 @@ def load_suite(folder: Path) -> Suite:
 
 
 def _check_settings(settings: SuiteFile, path: Path) -> None:
+    if not _NAME.fullmatch(settings.name):
+        raise ConfigError(
+            f"{path}: {settings.name!r} cannot be a name.",
+            fix="Use letters, digits, dot, dash and underscore: verdicts and routes carry it.",
+        )
     if settings.max_tokens < 1:
         raise ConfigError(f"{path}: `max_tokens` must be at least 1.")
     if settings.schema is None:
@@ -137,7 +146,7 @@ def schema_validator(schema: dict[str, Any]) -> jsonschema.Draft202012Validator:
 
 def _read_items(path: Path, settings: SuiteFile) -> tuple[Item, ...]:
     try:
-        lines = path.read_bytes().splitlines()
+        lines = path.read_bytes().removeprefix(codecs.BOM_UTF8).splitlines()
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror}.", fix="Check the path.") from None
     items: dict[str, Item] = {}

@@ -1,0 +1,74 @@
+"""Who may ask: a guard before every path of a gateway that only its own machine shall reach.
+
+A page of the web that is open in a browser here could otherwise use the models: the Host header
+defeats DNS rebinding, Origin the requests that browsers send across sites.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv6Address, ip_address
+from urllib.parse import urlsplit
+
+from weighbridge.core.http import Headers
+from weighbridge.wire.server import Handler, Responder, ServerRequest
+
+_AUTHORITY = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::(\d{1,5}))?", re.IGNORECASE)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine's own, reached by nobody else."""
+    name = host.lower().rstrip(".")
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return name == "localhost"
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+def leads_here(host: str) -> bool:
+    """Whether connecting to ``host`` reaches this machine: loopback, or no address at all."""
+    return is_loopback(host) or host in ("0.0.0.0", "::")  # noqa: S104 -- recognised, not bound
+
+
+def refusal(headers: Headers, port: int) -> tuple[int, str] | None:
+    """Status and sentence that keep a request out, or None to let it in.
+
+    Args:
+        headers: the request's, names in lower case.
+        port: where the gateway listens.
+    """
+    hosts = [value.decode("latin-1") for name, value in headers if name == b"host"]
+    if len(hosts) != 1 or not _is_ours(hosts[0], port):
+        return 421, f"This gateway does not go by that name. Ask http://127.0.0.1:{port} instead."
+    origins = [value.decode("latin-1") for name, value in headers if name == b"origin"]
+    if not all(_is_local(origin) for origin in origins):
+        return 403, "Pages of other sites may not use this gateway."
+    return None
+
+
+def guarded(handler: Handler, port: int) -> Handler:
+    """``handler``, asked only what :func:`refusal` lets in."""
+
+    async def guard(request: ServerRequest, responder: Responder) -> None:
+        refused = refusal(request.headers, port)
+        if refused is None:
+            await handler(request, responder)
+        else:
+            responder.error(*refused, "forbidden")
+
+    return guard
+
+
+def _is_ours(authority: str, port: int) -> bool:
+    match = _AUTHORITY.fullmatch(authority)
+    return match is not None and int(match[3] or 80) == port and is_loopback(match[1] or match[2])
+
+
+def _is_local(origin: str) -> bool:
+    try:
+        parts = urlsplit(origin)
+        return parts.scheme in ("http", "https") and is_loopback(parts.hostname or "")
+    except ValueError:
+        return False
