@@ -16,8 +16,8 @@ DOCUMENT = ROOT / "ARCHITECTURE.md"
 BEGIN, END = "<!-- modules: written by tools/list_modules.py -->", "<!-- end of modules -->"
 # Bottom up, as imports allow.
 LAYERS = (
-    "core", "facts", "wire", "predict", "engines", "measure", "workspace", "decide", "serve", "report",
-    "verbs", "web", "cli",
+    "core", "facts", "wire", "predict", "engines", "measure", "workspace", "decide", "serve",
+    "report", "verbs", "web", "cli",
 )  # fmt: skip
 
 

@@ -80,6 +80,6 @@ def test_contexts() -> None:
 
 
 def test_help_shows_an_example_and_importing_needs_no_rich() -> None:
-    assert "weigh inspect qwen3" in run("--help").stdout
+    assert "weigh inspect Qwen/Qwen3-8B" in run("--help").stdout
     code = "import sys, weighbridge.cli.inspect; sys.exit('rich' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

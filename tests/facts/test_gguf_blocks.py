@@ -14,7 +14,7 @@ def component(name: str, *, ahead: frozenset[int] = frozenset()) -> str:
     ("name", "expected"),
     [
         ("token_embd.weight", "embedding"),
-        ("per_layer_token_embd.weight", "embedding"),
+        ("per_layer_token_embd.weight", "per_layer_embedding"),
         ("position_embd.weight", "embedding"),
         ("token_embd_norm.weight", "norm"),
         ("output.weight", "lm_head"),
@@ -25,7 +25,7 @@ def component(name: str, *, ahead: frozenset[int] = frozenset()) -> str:
         ("blk.0.attn_q_norm.weight", "norm"),
         ("blk.0.attn_sinks.weight", "attention"),
         ("blk.0.attn_output.bias", "attention"),
-        ("blk.0.indexer.proj.weight", "attention"),
+        ("blk.0.indexer.proj.weight", "indexer"),
         ("blk.0.post_attention_norm.weight", "norm"),
         ("blk.0.post_ffw_norm_1.weight", "norm"),
         ("blk.0.attn_norm_2.weight", "norm"),

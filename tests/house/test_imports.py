@@ -9,7 +9,8 @@ import pytest
 
 HEAVY = {
     "click", "rich", "starlette", "uvicorn", "jinja2", "plotly", "scipy", "numpy", "yaml",
-    "jsonschema", "psutil", "huggingface_hub", "uvloop", "httptools", "xllamacpp", "msgspec", "asyncio",
+    "jsonschema", "psutil", "huggingface_hub", "uvloop", "httptools", "xllamacpp", "msgspec",
+    "asyncio",
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from tests.fakes.clock import FakeClock
 from weighbridge.core.effects import Store
 from weighbridge.core.runs import RunInfo, RunKind
 from weighbridge.core.study import ModelSheet
-from weighbridge.verbs.inspect import KV_DTYPES, inspect, keep, to_json
+from weighbridge.verbs.inspect import ACTIVE_CONVENTION, KV_DTYPES, inspect, keep, to_json
 
 
 class Shelf:
@@ -42,6 +42,7 @@ def test_json_keys_are_stable(tmp_path: Path) -> None:
             "parameters": {
                 "total": 113472,
                 "active": 76608,
+                "active_convention": ACTIVE_CONVENTION,
                 "mtp": 0,
                 "by_component": {
                     "embedding": 6144,
@@ -131,12 +132,29 @@ def test_json_keys_are_stable(tmp_path: Path) -> None:
                 "bytes": 123008,
                 "file_bytes": 126080,
                 "bytes_by_dtype": {"Q8_0": 119680, "F32": 3328},
+                "bytes_in_other_formats": {
+                    "bf16": 226944,
+                    "fp8": 126616,
+                    "int8": 129728,
+                    "AWQ int4 g128": 78376,
+                    "GPTQ int4 g128": 84648,
+                    "NVFP4": 82688,
+                    "mxfp4": 154752,
+                    "Q8_0": 123008,
+                    "Q6_K": 116891,
+                    "Q5_K_M": 90416,
+                    "Q4_K_M": 84315,
+                    "Q4_0": 69760,
+                    "Q3_K_M": 69760,
+                    "Q2_K": 66405,
+                },
             },
             "context": {"native": 512, "extended": None},
             "vocabulary": 96,
             "hidden": 64,
             "tied_embeddings": False,
             "license": "apache-2.0",
+            "license_summary": "commercial use allowed",
             "assumptions": [],
             "provenance": {
                 "kind": "measured",

@@ -186,36 +186,36 @@ def _print_list(models: Sequence[CatalogueModel]) -> None:
 
 
 def _print_details(model: CatalogueModel) -> None:
-    from weighbridge.cli.tables import print_table  # noqa: PLC0415 -- heavy, only for people
+    from weighbridge.cli.tables import print_facts  # noqa: PLC0415 -- heavy, only for people
     from weighbridge.facts.licenses.clauses import NOT_LEGAL_ADVICE  # noqa: PLC0415
     from weighbridge.facts.licenses.summary import summarise  # noqa: PLC0415
 
     rows = [
-        ["parameters", f"{format_count(model.parameters)}, {format_count(model.active)} active"],
-        ["takes", model.modality],
-        ["context", _tokens(model.context)],
-        ["released", model.released or "–"],
-        ["licence", f"{model.license or 'not stated'}: {summarise(model.terms)}"],
+        ("parameters", f"{format_count(model.parameters)}, {format_count(model.active)} active"),
+        ("takes", model.modality),
+        ("context", _tokens(model.context)),
+        ("released", model.released or "–"),
+        ("licence", f"{model.license or 'not stated'}: {summarise(model.terms)}"),
         *_architecture_rows(model),
-        ["source", f"{model.source}, {model.date}"],
+        ("source", f"{model.source}, {model.date}"),
     ]
     if model.notes:
-        rows.append(["notes", model.notes])
-    print_table(model.id, ["<fact", "<value"], rows, caption=NOT_LEGAL_ADVICE)
+        rows.append(("notes", model.notes))
+    print_facts(model.id, rows, caption=NOT_LEGAL_ADVICE)
 
 
-def _architecture_rows(model: CatalogueModel) -> list[list[str]]:
+def _architecture_rows(model: CatalogueModel) -> list[tuple[str, str]]:
     from weighbridge.core.wording import stack_text  # noqa: PLC0415 -- not needed for --help
     from weighbridge.verbs.models import rebuilt  # noqa: PLC0415
 
     built = rebuilt(model)
     if isinstance(built, str):
-        return [["architecture", built]]
+        return [("architecture", built)]
     kv = built.kv_bytes_per_token()
     certain = "" if model.verified else f" (from {_BASES[model.basis]}, not verified)"
     return [
-        ["architecture", stack_text(built) + certain],
-        ["KV cache", "not known" if kv is None else f"{format_bytes(kv)} a token in bf16"],
+        ("architecture", stack_text(built) + certain),
+        ("KV cache", "not known" if kv is None else f"{format_bytes(kv)} a token in bf16"),
     ]
 
 

@@ -51,6 +51,23 @@ def print_table(title: str, columns: Sequence[str], rows: Rows, *, caption: str 
         _print_line(out, Text(printable(caption), style="dim italic"))
 
 
+def print_facts(title: str, facts: Sequence[tuple[str, str]], *, caption: str = "") -> None:
+    """One thing's facts, a label and a text each; long texts are wrapped beside their labels."""
+    from rich import table  # noqa: PLC0415 -- heavy, only for people
+    from rich.text import Text  # noqa: PLC0415
+
+    grid = table.Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True, style="dim")
+    grid.add_column(overflow="fold")
+    for label, text in facts:
+        grid.add_row(Text(printable(label)), Text(printable(text)))
+    out = stdout_console()
+    _print_line(out, Text(printable(title), style="bold"))
+    out.print(grid)
+    if caption:
+        _print_line(out, Text(printable(caption), style="dim"))
+
+
 def stdout_console() -> Console:
     """Where tables go. Into a file or a pipe there is no width to fit: lines may be long."""
     from rich.console import Console  # noqa: PLC0415

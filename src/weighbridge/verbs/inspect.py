@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, Final
 
 from weighbridge.core.architecture import (
@@ -106,10 +105,10 @@ def keep(store: Store, inspection: Inspection, model: str | None = None) -> Mode
     info = store.new_info(
         "inspect",
         model=model or inspection.architecture.name,
-        subject=Path(inspection.name).name,
+        subject=inspection.provenance.source.rstrip("/").rpartition("/")[2],
         key=content_hash(inspection.architecture, inspection.weights),
     )
-    sheet = ModelSheet(info, inspection.name, inspection)
+    sheet = ModelSheet(info, inspection.provenance.source, inspection)
     store.save(info, sheet)
     return sheet
 
