@@ -276,7 +276,7 @@ def _consequence_cells(one: Inspection, size: float) -> dict[str, str]:
             if follows.decode_per_gb_s
             else "unknown"
         ),
-        "prefill": f"{format_count(follows.prefill_flops)}FLOP per token",
+        "prefill": f"{follows.prefill_flops / 1e9:.3g} GFLOP per token",
         f"users at {context} in {memory} GiB": (
             "unknown" if follows.users is None else str(follows.users)
         ),
