@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
-import threading
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import uvicorn
 
 from tests.report import sample_architectures as samples
+from tests.ui.browsing import LISTENER, MARKS, serving
 from weighbridge.core.inspection import Inspection
 from weighbridge.report.inspect_page import inspect_page
 from weighbridge.verbs.effects import open_workspace
 from weighbridge.verbs.inspect import keep
-from weighbridge.web.app import create_app
-from weighbridge.web.security import Binding
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
-CHROMIUM = shutil.which("chromium") or ""
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-# Reports every violation of the content policy where the test can see it.
-LISTENER = """document.addEventListener("securitypolicyviolation",
-  (event) => console.error("CSP", event.effectiveDirective, event.blockedURI))"""
 SETS = {
     "dense": [samples.dense()],
     "deep": [samples.deep()],
@@ -45,10 +28,7 @@ SETS = {
     "four": [samples.dense(), samples.hybrid(), samples.latent(), samples.windowed()],
 }
 
-pytestmark = [
-    pytest.mark.ui,
-    pytest.mark.skipif(not CHROMIUM, reason="There is no chromium: apt-get install chromium."),
-]
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
@@ -69,24 +49,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list
     root = tmp_path_factory.mktemp("workspace")
     store = open_workspace(root)
     kept = [keep(store, item).info.id for item in (*SETS["two"], samples.hostile())]
-    listener = socket.create_server(("127.0.0.1", 0))
-    port = listener.getsockname()[1]
-    app = create_app(root, token=None, binding=Binding("127.0.0.1", port))
-    running = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", lifespan="off"))
-    thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
-    thread.start()
-    yield f"http://127.0.0.1:{port}", kept
-    running.should_exit = True
-    thread.join(timeout=10)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed.")
-    with api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield running
-        running.close()
+    with serving(root) as address:
+        yield address, kept
 
 
 @pytest.fixture

@@ -2,69 +2,33 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import uvicorn
 
 from tests.report.sample_study import HOSTILE, sample_study
+from tests.ui.browsing import LISTENER, MARKS, serving
 from tests.web.workspaces import fill
 from weighbridge.report.numbers import percent
 from weighbridge.report.study import all_infos, study_page
-from weighbridge.web.app import create_app
-from weighbridge.web.security import Binding
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
-CHROMIUM = shutil.which("chromium") or ""
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 STUDY = sample_study()
 ID = STUDY.run.info.id
-# Reports every violation of the content policy where the test can see it.
-LISTENER = """document.addEventListener("securitypolicyviolation",
-  (event) => console.error("CSP", event.effectiveDirective, event.blockedURI))"""
 
-pytestmark = [
-    pytest.mark.ui,
-    pytest.mark.skipif(not CHROMIUM, reason="There is no chromium: apt-get install chromium."),
-]
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     root = tmp_path_factory.mktemp("workspace")
     fill(root, STUDY)
-    listener = socket.create_server(("127.0.0.1", 0))
-    port = listener.getsockname()[1]
-    app = create_app(root, token=None, binding=Binding("127.0.0.1", port))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(timeout=10)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed.")
-    with api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield running
-        running.close()
+    with serving(root) as address:
+        yield address
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import ssl
 import threading
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPSConnection
-from types import TracebackType
 from typing import Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -34,12 +33,7 @@ class Connections:
     def __enter__(self) -> Connections:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc: object) -> None:
         with self._lock:
             idle = [each for kept in self._idle.values() for each in kept]
             self._idle.clear()
