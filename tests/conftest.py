@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 
 from weighbridge.verbs.effects import open_workspace
 from weighbridge.workspace.folder import Workspace
+
+# A script that starts us in the background makes us, and so every process we test, deaf to ctrl-C.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 DEMO = Path(__file__).parents[1] / "src/weighbridge/demo"
 

@@ -12,12 +12,13 @@ from typing import Any
 
 from tests.fakes.llm_server import Behaviour, fake_llm
 from tests.serve.engines import NOBODY, FakeEngine
+from weighbridge.core.effects import RunningEngine
 from weighbridge.core.endpoint import Endpoint, endpoint_at
 from weighbridge.core.http import Headers, Request, Response, Sink, Timeouts, parse_url
 from weighbridge.core.routing import Condition, ModelEntry, Route, RouterConfig, Signals, TaskSignal
+from weighbridge.engines.openai import AttachedServer
 from weighbridge.serve.gateway import Gateway, starting
 from weighbridge.serve.hops import HOP, VIA
-from weighbridge.serve.supervisor import Served
 from weighbridge.wire.client import Client
 from weighbridge.wire.exchange import HttpExchange
 from weighbridge.wire.server import serve
@@ -45,12 +46,11 @@ async def gateway(
     engines: Mapping[str, FakeEngine] | None = None,
     told: list[str] | None = None,
 ) -> AsyncIterator[tuple[str, Client]]:
-    models = {
-        name: Served(endpoint_at(url, f"{name}-upstream", KEYS.get(name)))
+    attached: dict[str, RunningEngine] = {
+        name: AttachedServer(endpoint_at(url, f"{name}-upstream", KEYS.get(name)))
         for name, url in urls.items()
     }
-    for name, engine in (engines or {}).items():
-        models[name] = Served(engine.endpoint, engine)
+    models = attached | dict(engines or {})
     tell = [] if told is None else told
     async with Client() as client:
         handler = Gateway(config, models, client, tell.append).handle
@@ -254,10 +254,10 @@ def test_a_gateway_that_is_its_own_model_says_so_once() -> None:
 
     async def scenario() -> Response:
         async with Client() as client:
-            models: dict[str, Served] = {}
+            models: dict[str, RunningEngine] = {}
             handler = Gateway(CONFIG, models, client, told.append).handle
             async with await serve(handler, "127.0.0.1", 0) as server:
-                models["porter"] = Served(endpoint_at(server.url, "porter"))
+                models["porter"] = AttachedServer(endpoint_at(server.url, "porter"))
                 return await post(client, server.url, chat("porter", "Hi"))
 
     answer = asyncio.run(scenario())
@@ -272,7 +272,7 @@ def test_gateways_may_stand_in_a_row_of_four() -> None:
             client = await row.enter_async_context(Client())
             url, answers = str(llm), []
             for _ in range(5):
-                models = {"next": Served(endpoint_at(url, "auto"))}
+                models = {"next": AttachedServer(endpoint_at(url, "auto"))}
                 handler = Gateway(ROW, models, client, lambda _: None).handle
                 server = await row.enter_async_context(await serve(handler, "127.0.0.1", 0))
                 url = server.url
@@ -389,7 +389,7 @@ class _Noting(Client):
 def test_a_stream_may_last_as_long_as_it_goes_on() -> None:
     async def scenario() -> Timeouts:
         async with fake_llm(Behaviour()) as porter, _Noting() as client:
-            models = {"porter": Served(endpoint_at(porter, "porter"))}
+            models = {"porter": AttachedServer(endpoint_at(porter, "porter"))}
             handler = Gateway(CONFIG, models, client, print).handle
             async with await serve(handler, "127.0.0.1", 0) as server, Client() as asking:
                 answer = await post(asking, server.url, chat("porter", "Hi"))

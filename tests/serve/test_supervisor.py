@@ -71,7 +71,7 @@ def test_the_end_of_an_engine_is_told_once(monkeypatch: pytest.MonkeyPatch) -> N
             launcher.engines["own"].alive = False
             await until(lambda: told)
             await asyncio.sleep(0.01)
-            assert [model.has_ended for model in models.values()] == [True, False]
+            assert [model.is_alive() for model in models.values()] == [False, True]
 
     asyncio.run(scenario())
     assert len(told) == 1

@@ -13,13 +13,15 @@ from typing import Any
 
 import msgspec
 
+from weighbridge.core.effects import RunningEngine
 from weighbridge.core.errors import ConnectError, DeadlineError, EndpointError
 from weighbridge.core.http import HttpClient, Request, Timeouts
 from weighbridge.core.routing import RouterConfig
+from weighbridge.engines.openai import AttachedServer
 from weighbridge.serve import hops
 from weighbridge.serve.policy import AUTO, Choice, choose
 from weighbridge.serve.relay import Relay
-from weighbridge.serve.supervisor import Served, Tell
+from weighbridge.serve.supervisor import Tell
 from weighbridge.wire.server import Responder, ServerRequest
 
 _PATHS = ("/v1/chat/completions", "/v1/completions")
@@ -47,7 +49,11 @@ class Gateway:
     """Answers requests with the configured models; its :meth:`handle` is the server's handler."""
 
     def __init__(
-        self, config: RouterConfig, models: Mapping[str, Served], client: HttpClient, tell: Tell
+        self,
+        config: RouterConfig,
+        models: Mapping[str, RunningEngine],
+        client: HttpClient,
+        tell: Tell,
     ) -> None:
         self._config = config
         self._models = models
@@ -71,7 +77,7 @@ class Gateway:
                 responder.error(404, f"There is no {request.path}; try {known}.", "not_found")
 
     def _health(self, responder: Responder) -> None:
-        ended = [name for name, served in self._models.items() if served.has_ended]
+        ended = [name for name, engine in self._models.items() if not engine.is_alive()]
         if ended:
             responder.json(503, {"status": "engines have ended", "models": ended})
         else:
@@ -122,13 +128,13 @@ class Gateway:
         """Use the first model that can be reached; once bytes have been relayed, no other."""
         failures: list[str] = []
         for name in choice.use:
-            served = self._models[name]
-            if served.has_ended:  # whoever listens at its address now is not our engine
+            engine = self._models[name]
+            if not engine.is_alive():  # whoever listens at its address now is not our engine
                 failures.append(_ended(name))
                 continue
             relay = Relay(responder, name, choice)
             try:
-                upstream = self._upstream(request, fields, served)
+                upstream = self._upstream(request, fields, engine)
                 exchange = await self._client.start(upstream, relay, _TIMEOUTS)
                 relay.attach(exchange)
                 await exchange.finished()
@@ -137,7 +143,7 @@ class Gateway:
                     return
                 if relay.started:
                     responder.abort()  # the client must see that the answer is cut
-                failures.append(await _reason(name, served, error))
+                failures.append(await _reason(name, engine, error))
                 if relay.started:
                     self._tell(f"{request.path}: an answer was cut. {failures[-1]}")
                     return
@@ -151,13 +157,13 @@ class Gateway:
         responder.error(502, message, "upstream_error")
 
     def _upstream(
-        self, request: ServerRequest, fields: dict[str, msgspec.Raw], served: Served
+        self, request: ServerRequest, fields: dict[str, msgspec.Raw], engine: RunningEngine
     ) -> Request:
         """The request as the model's server gets it: every field as it came, but its own name.
 
         Of the client's headers none goes on: its Authorization is for us, not for that server.
         """
-        endpoint = served.endpoint
+        endpoint = engine.endpoint
         fields["model"] = msgspec.Raw(msgspec.json.encode(endpoint.model))
         headers = endpoint.headers + hops.onward(request.headers, self._own)
         url = endpoint.base.join(request.path.removeprefix("/v1/"))
@@ -172,14 +178,14 @@ async def starting(request: ServerRequest, responder: Responder) -> None:
         responder.error(503, "The engines are still starting; ask again soon.", "starting")
 
 
-async def _reason(name: str, served: Served, error: EndpointError) -> str:
+async def _reason(name: str, engine: RunningEngine, error: EndpointError) -> str:
     """Why a model did not answer: rather the end of its engine than what followed from that."""
-    if served.engine is not None and not isinstance(error, DeadlineError):
+    if not isinstance(engine, AttachedServer) and not isinstance(error, DeadlineError):
         for _ in range(10):
-            if served.has_ended:
+            if not engine.is_alive():
                 break
             await asyncio.sleep(_DYING_S / 10)
-    return _ended(name) if served.has_ended else f"{name}: {error}"
+    return f"{name}: {error}" if engine.is_alive() else _ended(name)
 
 
 def _ended(name: str) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from weighbridge.core.effects import EngineSpec, Launcher, RunningEngine
-from weighbridge.core.endpoint import Endpoint, endpoint_at
+from weighbridge.core.endpoint import endpoint_at
 from weighbridge.core.errors import ConfigError
 from weighbridge.core.routing import ModelEntry, RouterConfig
+from weighbridge.engines.openai import AttachedServer
 from weighbridge.serve.config import source_path
 
 _DEADLINE_S = 120.0
@@ -21,24 +21,6 @@ Tell = Callable[[str], None]
 """Takes one line for whoever runs the gateway."""
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
-    """A model that the gateway can use.
-
-    Attributes:
-        endpoint: where it answers.
-        engine: the engine that we started for it; None for a server that somebody else runs.
-    """
-
-    endpoint: Endpoint
-    engine: RunningEngine | None = None
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether its engine was ours and is gone."""
-        return self.engine is not None and not self.engine.is_alive()
-
-
 @asynccontextmanager
 async def running_models(
     config: RouterConfig,
@@ -46,7 +28,7 @@ async def running_models(
     launcher: Launcher,
     environment: Mapping[str, str],
     tell: Tell,
-) -> AsyncIterator[Mapping[str, Served]]:
+) -> AsyncIterator[Mapping[str, RunningEngine]]:
     """The configured models, while the context lasts.
 
     Args:
@@ -60,33 +42,33 @@ async def running_models(
         ConfigError: a key is not in the environment.
         EngineError: one of the engines did not start; the others are stopped again.
     """
-    served = {
-        name: Served(endpoint_at(entry.url, entry.model or name, _key(name, entry, environment)))
+    # Those that somebody else runs first: a missing key is told before anything starts.
+    engines: dict[str, RunningEngine] = {
+        name: AttachedServer(
+            endpoint_at(entry.url, entry.model or name, _key(name, entry, environment))
+        )
         for name, entry in config.models.items()
         if entry.url is not None
     }
-    engines: list[RunningEngine] = []
     try:
         for name, entry in config.models.items():
             if entry.url is None:
-                engine = await launcher.launch(_spec(name, entry, folder), _DEADLINE_S)
-                engines.append(engine)
-                served[name] = Served(engine.endpoint, engine)
-        watch = asyncio.create_task(_watch(served, tell))
+                engines[name] = await launcher.launch(_spec(name, entry, folder), _DEADLINE_S)
+        watch = asyncio.create_task(_watch(engines, tell))
         try:
-            yield {name: served[name] for name in config.models}
+            yield {name: engines[name] for name in config.models}
         finally:
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
     finally:
-        await asyncio.gather(*(engine.stop() for engine in engines))
+        await asyncio.gather(*(engine.stop() for engine in engines.values()))
 
 
-async def _watch(served: Mapping[str, Served], tell: Tell) -> None:
-    living = {name: model for name, model in served.items() if model.engine is not None}
+async def _watch(engines: Mapping[str, RunningEngine], tell: Tell) -> None:
+    living = dict(engines)
     while living:
         await asyncio.sleep(_WATCH_S)
-        for name in [name for name, model in living.items() if model.has_ended]:
+        for name in [name for name, engine in living.items() if not engine.is_alive()]:
             del living[name]
             tell(f"The engine for {name} has ended. To have it back, start the gateway again.")
 
