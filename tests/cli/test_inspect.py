@@ -83,3 +83,16 @@ def test_help_shows_an_example_and_importing_needs_no_rich() -> None:
     assert "weigh inspect Qwen/Qwen3-8B" in run("--help").stdout
     code = "import sys, weighbridge.cli.inspect; sys.exit('rich' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_row_that_only_one_model_has_stands_in_any_order(tmp_path: Path, llama: Path) -> None:
+    config = {
+        "model_type": "falcon_mamba", "hidden_size": 64, "state_size": 8, "conv_kernel": 4,
+        "intermediate_size": 128, "num_hidden_layers": 2, "vocab_size": 100, "time_step_rank": 4,
+    }  # fmt: skip
+    mamba = tmp_path / "mamba.json"
+    mamba.write_text(json.dumps(config))
+    for order in ((mamba, llama), (llama, mamba)):
+        output = run(*order).stdout
+        assert "state per sequence" in output
+        assert "–" in output

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from weighbridge.core.architecture import (
@@ -64,7 +66,9 @@ def test_differences_say_what_follows_and_why_largest_first() -> None:
     assert cache.startswith(
         "At 32k tokens a user of hybrid takes 133.73 MiB of cache, one of dense"
     )
-    assert "3 gated DeltaNet and 1 GQA 32 heads on 8 KV heads of 128" in cache
+    assert (
+        "3 gated DeltaNet with 501,000 numbers in all and 1 GQA with 2,048 numbers a token" in cache
+    )
     assert weights.startswith("The weights of hybrid take 19.00 GiB, 1.2 times")
     assert "24 GiB hold" in users
 
@@ -75,3 +79,12 @@ def test_equal_models_have_nothing_to_tell_and_unknown_caches_are_named() -> Non
     unknown = Mixer("unknown", "", cache=None)
     (sentence,) = differences(a, inspection("c", [unknown]))
     assert sentence == "The cache of c is not modelled, so it cannot be compared."
+
+
+def test_what_is_not_modelled_is_refused_not_compared() -> None:
+    whole, part = inspection("whole", [FULL]), inspection("part", [FULL])
+    partly = replace(part, architecture=replace(part.architecture, incomplete=("layers",)))
+    follows = consequences(partly)
+    assert (follows.read_bytes, follows.users, follows.prefill_flops) == (None, None, None)
+    (sentence,) = differences(whole, partly)
+    assert sentence.startswith("Not all weights of part (layers) are modelled")

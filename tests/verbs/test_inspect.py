@@ -42,6 +42,8 @@ def test_json_keys_are_stable(tmp_path: Path) -> None:
             "parameters": {
                 "total": 113472,
                 "active": 76608,
+                "counted": 113472,
+                "incomplete": [],
                 "active_convention": ACTIVE_CONVENTION,
                 "mtp": 0,
                 "by_component": {
@@ -119,7 +121,7 @@ def test_json_keys_are_stable(tmp_path: Path) -> None:
                 },
             ],
             "kv_cache": {
-                "dtype": "f16",
+                "dtype": "bf16",
                 "bytes_per_token": 256,
                 "bytes_at": {"512": 131072, "8192": 2097152},
                 "full_length_bytes_at": {"512": 131072, "8192": 2097152},
@@ -171,7 +173,7 @@ def test_unknown_is_null(tmp_path: Path) -> None:
     del metadata["general.license"]
     result = as_json(write_gguf(tmp_path / "h.gguf", metadata, tensors))
     assert result["kv_cache"] == {
-        "dtype": "f16",
+        "dtype": "bf16",
         "bytes_per_token": None,
         "bytes_at": {"8192": None, "32768": None, "131072": None},
         "full_length_bytes_at": {"8192": None, "32768": None, "131072": None},
@@ -186,17 +188,15 @@ def test_unknown_is_null(tmp_path: Path) -> None:
 
 def test_kv_dtype_scales_the_cache(tmp_path: Path) -> None:
     path = write_gguf(tmp_path / "l.gguf", *gguf_models.llama())
-    per_value = {
-        name: as_json(path, kv_bytes_per_value=size)["kv_cache"] for name, size in KV_DTYPES.items()
-    }
+    per_value = {name: as_json(path, kv_dtype=name)["kv_cache"] for name in KV_DTYPES}
     assert {name: cache["bytes_per_token"] for name, cache in per_value.items()} == {
+        "bf16": 256,
         "f16": 256,
         "f32": 512,
         "fp8": 128,
         "q8_0": 136,
     }
     assert all(cache["dtype"] == name for name, cache in per_value.items())
-    assert as_json(path, kv_bytes_per_value=0.5)["kv_cache"]["dtype"] == "0.5 bytes per value"
 
 
 def test_windows_and_single_kv_heads_are_said_in_words(tmp_path: Path) -> None:

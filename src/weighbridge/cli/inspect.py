@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 _TOKENS = re.compile(r"([1-9]\d{0,8})\s*([kKmM]?)")
 _TOKEN_UNITS = {"": 1, "k": 1024, "m": 1024**2}
 _MOST_ON_A_PAGE = 4
-_KV_DTYPES = ("f16", "f32", "fp8", "q8_0")
+_SHOWN = ("fp8", "AWQ int4 g128", "Q8_0", "Q4_K_M")
+_KV_DTYPES = ("bf16", "f16", "f32", "fp8", "q8_0")
 
 
 @click.command()
@@ -32,7 +33,7 @@ _KV_DTYPES = ("f16", "f32", "fp8", "q8_0")
 @click.option(
     "--kv-dtype",
     type=click.Choice(_KV_DTYPES),
-    default="f16",
+    default="bf16",
     show_default=True,
     help="Number format of the KV cache.",
 )
@@ -99,7 +100,7 @@ def command(
     if as_json:
         records = []
         for one in inspected:
-            record = inspect.to_json(one, contexts=contexts, kv_bytes_per_value=size)
+            record = inspect.to_json(one, contexts=contexts, kv_dtype=kv_dtype)
             if intents is not None:
                 record["license_for"] = permission_json(inspect.permitted(one, intents))
             records.append(record)
@@ -151,8 +152,10 @@ def _show(
                 **_consequence_cells(one, size),
             }
         )
-    for label in columns[0]:
-        table.add_row(label, *(Text(column[label]) for column in columns))
+    # A row that only some models have (a state, say) stands where they have it.
+    labels = max((list(column) for column in columns), key=len)
+    for label in labels:
+        table.add_row(label, *(Text(column.get(label, "–")) for column in columns))
     console = stdout_console()
     console.print(table)
     for one in inspected:
@@ -207,12 +210,14 @@ def _model_cells(one: Inspection, components: Sequence[Component]) -> dict[str, 
         )
         for component in components
     }
+    ends = counts["embedding"] + counts["per_layer_embedding"] + counts["lm_head"]
     return {
         "model": one.name,
         "family": architecture.model_type,
         "license": _license(one),
-        "parameters": format_count(architecture.parameters),
-        "active per token": format_count(architecture.active),
+        "parameters": _counted(architecture, architecture.parameters),
+        "active per token": _counted(architecture, architecture.active),
+        "  without embedding, head": _counted(architecture, architecture.active - ends),
         **shares,
         "layers": _layers(architecture),
         "hidden": str(architecture.hidden),
@@ -220,6 +225,12 @@ def _model_cells(one: Inspection, components: Sequence[Component]) -> dict[str, 
         "output head": "tied to the embedding" if architecture.tied_embeddings else "own weights",
         "context": _context(architecture),
     }
+
+
+def _counted(architecture: ModelArchitecture, count: int) -> str:
+    if not architecture.incomplete:
+        return format_count(count)
+    return f"at least {format_count(count)} ({', '.join(architecture.incomplete)} not modelled)"
 
 
 def _license(one: Inspection) -> str:
@@ -251,13 +262,16 @@ def _memory_cells(
     cells = {
         "quantization": one.quantization.name,
         "weights": "unknown" if one.weight_bytes is None else format_bytes(one.weight_bytes),
+        "  in other formats": _other_formats(one) or "unknown",
         f"KV cache ({kv_dtype}) per token": _bytes(architecture.kv_bytes_per_token(size)),
     }
     for tokens in contexts:
         least = architecture.kv_bytes(tokens, size)
         full = architecture.kv_full_length_bytes(tokens, size)
         cells[f"  at {_tokens(tokens)}"] = (
-            _bytes(least) if full == least else f"{_bytes(least)} (full length: {_bytes(full)})"
+            _bytes(least)
+            if full == least
+            else f"{_bytes(least)} (llama.cpp); {_bytes(full)} (vLLM: windows at full length)"
         )
     if architecture.state_bytes(size):
         cells["state per sequence"] = _bytes(architecture.state_bytes(size))
@@ -276,11 +290,35 @@ def _consequence_cells(one: Inspection, size: float) -> dict[str, str]:
             if follows.decode_per_gb_s
             else "unknown"
         ),
-        "prefill": f"{follows.prefill_flops / 1e9:.3g} GFLOP per token",
-        f"users at {context} in {memory} GiB": (
-            "unknown" if follows.users is None else str(follows.users)
+        "prefill": (
+            "unknown"
+            if follows.prefill_flops is None
+            else f"{follows.prefill_flops / 1e9:.3g} GFLOP per token"
         ),
+        f"users at {context} in {memory} GiB": (_users(one, follows.users)),
     }
+
+
+def _users(one: Inspection, users: int | None) -> str:
+    from weighbridge.predict.consequences import REFERENCE_MEMORY_BYTES  # noqa: PLC0415
+
+    weights = one.weight_bytes
+    if users is None or weights is None:
+        return "unknown"
+    if weights > REFERENCE_MEMORY_BYTES:
+        return f"none: the weights alone need {format_bytes(weights)}"
+    return str(users) if users else "none: there is no room beside the weights"
+
+
+def _other_formats(one: Inspection) -> str:
+    from weighbridge.verbs.inspect import in_other_formats  # noqa: PLC0415
+
+    sizes = in_other_formats(one)
+    return ", ".join(
+        f"{name.removesuffix(' g128')} {format_bytes(sizes[name])}"
+        for name in _SHOWN
+        if name in sizes
+    )
 
 
 def _bytes(count: int | None) -> str:

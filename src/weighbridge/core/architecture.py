@@ -199,6 +199,8 @@ class ModelArchitecture:
             part of :attr:`parameters`.
         license: SPDX id or name, as the source states it.
         assumptions: sentences about what the source did not say and was assumed or left out.
+        incomplete: what has weights that are not counted because it is not modelled: ``layers``,
+            ``vision``, ``audio`` …; then :attr:`parameters` is only a lower bound.
     """
 
     name: str
@@ -213,6 +215,7 @@ class ModelArchitecture:
     mtp_parameters: int = 0
     license: str | None = None
     assumptions: tuple[str, ...] = ()
+    incomplete: tuple[str, ...] = ()
 
     @property
     def layers(self) -> tuple[Layer, ...]:

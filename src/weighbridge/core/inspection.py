@@ -36,6 +36,6 @@ class Inspection:
         """Bytes of all weights: of the files where they are known, else of the number format."""
         if self.weights is not None:
             return self.weights.weight_bytes
-        if not self.quantization.known:
+        if not self.quantization.known or self.architecture.incomplete:
             return None
         return self.quantization.weight_bytes(self.architecture)

@@ -8,13 +8,13 @@ arXiv:2001.08361, section 2.1), attention over the context not included.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from weighbridge.core.architecture import Component, ModelArchitecture
+from weighbridge.core.architecture import Component, Mixer, ModelArchitecture
 from weighbridge.core.inspection import Inspection
 from weighbridge.core.units import GIB, format_bytes, format_count
-from weighbridge.core.wording import layer_text
 
 REFERENCE_CONTEXT = 32768
 REFERENCE_MEMORY_BYTES = 24 * GIB
@@ -34,20 +34,21 @@ class Consequences:
         kv_bytes: cache and states of one sequence of :data:`REFERENCE_CONTEXT`; None if unknown.
         users: such sequences that fit beside the weights into :data:`REFERENCE_MEMORY_BYTES`;
             None if unknown, 0 also where the weights alone do not fit.
-        prefill_flops: operations per token of prompt.
+        prefill_flops: operations per token of prompt; None where layers are not modelled.
     """
 
     read_bytes: int | None
     decode_per_gb_s: float | None
     kv_bytes: int | None
     users: int | None
-    prefill_flops: int
+    prefill_flops: int | None
 
 
 def consequences(inspection: Inspection, kv_bytes_per_value: float = 2.0) -> Consequences:
     """What follows from one model."""
     used = active_by_component(inspection.architecture)
-    known = inspection.quantization.known
+    whole = "layers" not in inspection.architecture.incomplete
+    known = whole and inspection.quantization.known
     read = inspection.quantization.bytes_of(used) if known else None
     kv = inspection.architecture.kv_bytes(REFERENCE_CONTEXT, kv_bytes_per_value)
     weights = inspection.weight_bytes
@@ -56,7 +57,7 @@ def consequences(inspection: Inspection, kv_bytes_per_value: float = 2.0) -> Con
         decode_per_gb_s=1e9 / read if read else None,
         kv_bytes=kv,
         users=max(0, (REFERENCE_MEMORY_BYTES - weights) // kv) if kv and weights else None,
-        prefill_flops=2 * sum(used.values()),
+        prefill_flops=2 * sum(used.values()) if whole else None,
     )
 
 
@@ -84,6 +85,7 @@ def differences(
     a, b = consequences(first, kv_bytes_per_value), consequences(second, kv_bytes_per_value)
     names = _names(first, second)
     found = [
+        _unmodelled(names, first, second),
         _speed(names, a, b, first, second),
         _cache(names, a, b, first, second),
         _weights(names, first, second),
@@ -95,6 +97,22 @@ def differences(
 def _names(first: Inspection, second: Inspection) -> tuple[str, str]:
     names = (first.architecture.name, second.architecture.name)
     return names if names[0] != names[1] else (first.name, second.name)
+
+
+def _unmodelled(
+    names: tuple[str, str], first: Inspection, second: Inspection
+) -> tuple[float, str] | None:
+    partly = [
+        f"{name} ({', '.join(model.architecture.incomplete)})"
+        for name, model in zip(names, (first, second), strict=True)
+        if model.architecture.incomplete
+    ]
+    if not partly:
+        return None
+    return math.inf, (
+        f"Not all weights of {' and '.join(partly)} are modelled, so sizes and speeds that need "
+        "them are not compared."
+    )
 
 
 def _ratio(a: float, b: float) -> float:
@@ -145,14 +163,27 @@ def _cache(
 
 
 def _why(architecture: ModelArchitecture) -> str:
-    """What of its layers keeps a cache, in words."""
+    """What its layers keep of a sequence, in words."""
     kept: dict[str, int] = {}
     for run in architecture.runs:
         for layer in run.layers:
-            text = layer_text(layer).partition(", ")[0] or "nothing"
-            kept[text] = kept.get(text, 0) + run.count
+            if layer.mixer.kind != "none":
+                text = f"{layer.mixer.name} with {_kept(layer.mixer)}"
+                kept[text] = kept.get(text, 0) + run.count
     parts = " and ".join(f"{count} {text}" for text, count in kept.items())
-    return f"the {architecture.depth} layers of {architecture.name} are {parts}"
+    return f"the layers of {architecture.name} are {parts}"
+
+
+def _kept(mixer: Mixer) -> str:
+    """What one layer keeps, in numbers: ``1,024 numbers a token``."""
+    cache = mixer.cache
+    if cache is None:
+        return "a cache that is not modelled"
+    parts = [f"{cache.per_token:,.6g} numbers a token"] if cache.per_token else []
+    parts += [f"{values:,.6g} numbers for {most:,} tokens" for values, most in cache.windows]
+    if cache.state + cache.state_float32:
+        parts.append(f"{cache.state + cache.state_float32:,} numbers in all")
+    return " and ".join(parts) or "nothing kept"
 
 
 def _weights(

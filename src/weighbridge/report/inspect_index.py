@@ -62,7 +62,9 @@ def inspect_index(
 
 def _inspected(info: RunInfo) -> Choice:
     cells = (info.subject, info.created[:10])
-    return Choice(("run", info.id), info.model, cells, True, "measured", f"run {info.id}")
+    # Of a file with tensors the weights were read; else a vendor's configuration was believed.
+    kind: Kind = "measured" if info.subject.endswith((".gguf", ".safetensors")) else "vendor"
+    return Choice(("run", info.id), info.model, cells, True, kind, f"run {info.id}")
 
 
 def _catalogued(model: CatalogueModel) -> Choice:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from weighbridge.core.architecture import ModelArchitecture
 from weighbridge.core.inspection import Inspection
 from weighbridge.core.provenance import Kind, Provenance
 from weighbridge.core.units import format_count
@@ -118,7 +119,7 @@ def notes_of(inspection: Inspection) -> list[str]:
 def _reads(inspections: Sequence[Inspection], reads: Sequence[float]) -> list[float | None]:
     """Bytes read per token, None where the number format is not known."""
     return [
-        read if item.quantization.known else None
+        read if item.quantization.known and "layers" not in item.architecture.incomplete else None
         for item, read in zip(inspections, reads, strict=True)
     ]
 
@@ -128,6 +129,11 @@ def _license_words(inspection: Inspection) -> str:
     if stated is None:
         return "The source states no licence: blocked until you have found and read one."
     return summarise(recognise(stated, model=inspection.name))
+
+
+def _whole(architecture: ModelArchitecture, count: int) -> int | None:
+    """A count of weights, None where not all of them are modelled."""
+    return None if architecture.incomplete else count
 
 
 def overview(
@@ -145,10 +151,12 @@ def overview(
     models = [item.architecture for item in inspections]
     value = kv_bytes_per_value
     lines = [
-        _numbers("Parameters", [m.parameters for m in models], format_count, "predicted"),
+        _numbers(
+            "Parameters", [_whole(m, m.parameters) for m in models], format_count, "predicted"
+        ),
         _numbers(
             "Active per token",
-            [m.active for m in models],
+            [_whole(m, m.active) for m in models],
             format_count,
             "predicted",
             note="with embedding, output head and towers",

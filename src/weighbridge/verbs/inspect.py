@@ -19,6 +19,7 @@ from weighbridge.core.provenance import Kind, Provenance
 from weighbridge.core.quantization import Quantization
 from weighbridge.core.runs import content_hash
 from weighbridge.core.study import ModelSheet
+from weighbridge.core.units import format_count
 from weighbridge.core.wording import layer_text, run_text
 from weighbridge.facts.architectures.grouping import by_module
 from weighbridge.facts.architectures.read import read_config
@@ -36,7 +37,13 @@ from weighbridge.facts.sources.material import Material
 from weighbridge.facts.sources.resolve import resolve
 
 # Bytes per cached value. q8_0: 32 values of one byte and a scale of two (ggml-common.h).
-KV_DTYPES: Final[dict[str, float]] = {"f16": 2.0, "f32": 4.0, "fp8": 1.0, "q8_0": 34 / 32}
+KV_DTYPES: Final[dict[str, float]] = {
+    "bf16": 2.0,
+    "f16": 2.0,
+    "f32": 4.0,
+    "fp8": 1.0,
+    "q8_0": 34 / 32,
+}
 
 DEFAULT_CONTEXTS: Final = (8192, 32768, 131072)
 ACTIVE_CONVENTION: Final = (
@@ -63,15 +70,47 @@ def inspect(text: str, clock: Clock, *, revision: str | None = None) -> Inspecti
     stated = _quantization(material, architecture, weights)
     quantization = stated.quantization or Quantization("unknown", otherwise=0.0, known=False)
     kind: Kind = "measured" if weights else "vendor"
+    license_id, license_note = _license(material, architecture)
     return Inspection(
         name=material.name,
         architecture=architecture,
         quantization=quantization,
         weights=weights,
         provenance=Provenance(kind, material.origin, clock.now_iso()),
-        license=material.license or architecture.license,
-        notes=(*architecture.assumptions, *stated.notes, *material.notes),
+        license=license_id,
+        notes=(
+            *architecture.assumptions,
+            *_mtp_note(architecture),
+            *stated.notes,
+            *material.notes,
+            *license_note,
+        ),
     )
+
+
+def _license(
+    material: Material, architecture: ModelArchitecture
+) -> tuple[str | None, tuple[str, ...]]:
+    """As the source states it, else as our catalogue has it for a model of that very name."""
+    stated = material.license or architecture.license
+    if stated is not None or "/" not in material.name:  # only Hub ids are in the catalogue
+        return stated, ()
+    from weighbridge.facts.catalog import load  # noqa: PLC0415 -- 65 ms that few calls need
+
+    row = next((model for model in load().models if model.id == material.name), None)
+    if row is None or not row.license:
+        return None, ()
+    return row.license, (
+        f"The source states no licence; {row.license} is what the catalogue has ({row.source}).",
+    )
+
+
+def _mtp_note(architecture: ModelArchitecture) -> tuple[str, ...]:
+    if not architecture.mtp_parameters:
+        return ()
+    count = format_count(architecture.mtp_parameters)
+    note = f"Checkpoints store {count} weights of multi-token prediction beside the total."
+    return (note,)
 
 
 def _architecture(material: Material) -> tuple[ModelArchitecture, WeightFile | None]:
@@ -117,7 +156,7 @@ def to_json(
     inspection: Inspection,
     *,
     contexts: Iterable[int] = DEFAULT_CONTEXTS,
-    kv_bytes_per_value: float = 2.0,
+    kv_dtype: str = "bf16",
 ) -> dict[str, Any]:
     """The figures of ``weigh inspect --json``; keys are documented in docs/json.md.
 
@@ -128,14 +167,16 @@ def to_json(
         "name": architecture.name,
         "model_type": architecture.model_type,
         "parameters": {
-            "total": architecture.parameters,
-            "active": architecture.active,
+            "total": None if architecture.incomplete else architecture.parameters,
+            "active": None if architecture.incomplete else architecture.active,
+            "counted": architecture.parameters,
+            "incomplete": list(architecture.incomplete),
             "active_convention": ACTIVE_CONVENTION,
             "mtp": architecture.mtp_parameters,
             "by_component": by_module(architecture).by_component,
         },
         "layers": _layers_json(architecture.runs),
-        "kv_cache": _kv_json(architecture, contexts, kv_bytes_per_value),
+        "kv_cache": _kv_json(architecture, contexts, kv_dtype),
         "weights": _weights_json(inspection),
         "context": {"native": architecture.context, "extended": architecture.context_extended},
         "vocabulary": architecture.vocabulary or None,
@@ -164,8 +205,13 @@ def permitted(inspection: Inspection, intents: Intents) -> Answer:
 
 
 def in_other_formats(inspection: Inspection) -> dict[str, int]:
-    """Bytes of the weights in each of the formats in which models are commonly offered."""
+    """Bytes of the weights in each of the formats in which models are commonly offered.
+
+    Empty where not all weights are modelled.
+    """
     architecture = inspection.architecture
+    if architecture.incomplete:
+        return {}
     return {name: what_if(name, architecture).weight_bytes(architecture) for name in WHAT_IF}
 
 
@@ -219,16 +265,15 @@ def _mixer_json(mixer: Mixer) -> dict[str, Any]:
 
 
 def _kv_json(
-    architecture: ModelArchitecture, contexts: Iterable[int], bytes_per_value: float
+    architecture: ModelArchitecture, contexts: Iterable[int], kv_dtype: str
 ) -> dict[str, Any]:
-    named = (name for name, size in KV_DTYPES.items() if size == bytes_per_value)
-    lengths = tuple(contexts)
+    size, lengths = KV_DTYPES[kv_dtype], tuple(contexts)
     return {
-        "dtype": next(named, f"{bytes_per_value:g} bytes per value"),
-        "bytes_per_token": architecture.kv_bytes_per_token(bytes_per_value),
-        "bytes_at": {str(n): architecture.kv_bytes(n, bytes_per_value) for n in lengths},
+        "dtype": kv_dtype,
+        "bytes_per_token": architecture.kv_bytes_per_token(size),
+        "bytes_at": {str(n): architecture.kv_bytes(n, size) for n in lengths},
         "full_length_bytes_at": {
-            str(n): architecture.kv_full_length_bytes(n, bytes_per_value) for n in lengths
+            str(n): architecture.kv_full_length_bytes(n, size) for n in lengths
         },
-        "state_bytes": architecture.state_bytes(bytes_per_value),
+        "state_bytes": architecture.state_bytes(size),
     }
