@@ -169,3 +169,20 @@ def test_kinds_are_told_by_the_first_bytes() -> None:
     assert kind_of(b' \n{"a": 1}') == "json"
     assert kind_of(b"<html>") == ""
     assert kind_of(b"") == ""
+
+
+@pytest.mark.parametrize("content", [b"null", b"\x00\x01\xff\xfe\x02", b""])
+def test_a_file_is_what_its_ending_says_when_its_bytes_say_nothing(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "x.json"
+    path.write_bytes(content)
+    with pytest.raises(FormatError, match="JSON") as caught:
+        LocalFile(path).read()
+    assert "GGUF" not in caught.value.message
+
+
+def test_json_in_utf_16_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_bytes('{"model_type": "llama"}'.encode("utf-16"))
+    assert LocalFile(path).read().config == {"model_type": "llama"}

@@ -38,9 +38,22 @@ def heads_of(keys: Keys, plan: Plan) -> Heads:
     kv = plan.kv_heads or keys.maybe(f"{own}num_key_value_heads", "num_key_value_heads") or count
     if kv > count and "num_key_value_heads" in keys.defaulted:
         kv = count
+    if not own:
+        check_groups(keys, count, kv)
     key = keys.maybe(f"{own}head_dim", "head_dim") or keys.size("hidden_size") // count
     value = keys.maybe(f"{own}v_head_dim", "v_head_dim") or key
     return Heads(count, kv, key, value)
+
+
+def check_groups(keys: Keys, heads: int, kv_heads: int) -> None:
+    """Refuse key-value heads that do not divide the query heads among them.
+
+    Raises:
+        FormatError: naming both numbers.
+    """
+    if kv_heads > heads or heads % kv_heads:
+        expected = f"a divisor of num_attention_heads, which is {heads}"
+        raise keys.wrong("num_key_value_heads", kv_heads, expected)
 
 
 def softmax(keys: Keys, traits: Traits, plan: Plan) -> tuple[Mixer, tuple[Part, ...]]:

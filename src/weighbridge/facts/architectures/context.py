@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from weighbridge.facts.architectures.keys import Keys
+from weighbridge.facts.architectures.keys import Keys, printable
 from weighbridge.facts.architectures.limits import LARGEST
 
 _STRETCHING: Final = frozenset({"yarn", "longrope", "su", "linear", "dynamic", "ntk"})
@@ -16,6 +16,7 @@ def contexts_of(keys: Keys) -> tuple[int | None, int | None]:
     """Tokens it was trained for, and tokens it reaches by scaling (None without)."""
     most = keys.maybe("max_position_embeddings")
     scaling = _scaling(keys)
+    _say_unread(keys, scaling)
     kind = scaling.get("rope_type", scaling.get("type"))
     if not isinstance(kind, str) or kind not in _STRETCHING:
         return most, None
@@ -41,6 +42,20 @@ def _scaling(keys: Keys) -> Mapping[str, Any]:
             nested = value.get("full_attention", value.get("main"))
             return nested if isinstance(nested, Mapping) else value
     return {}
+
+
+def _say_unread(keys: Keys, scaling: Mapping[str, Any]) -> None:
+    """What stands where a scaling belongs, but is none."""
+    unread = "which is not read: the context is that of max_position_embeddings."
+    for key in ("rope_scaling", "rope_parameters"):
+        value = keys.value(key)
+        if value is not None and not isinstance(value, Mapping):
+            keys.assume(f"{key} is {printable(str(value)[:40])}, not an object, {unread}")
+    for key in ("factor", "original_max_position_embeddings"):
+        value = scaling.get(key)
+        if value is not None and _number(value) is None:
+            shown = printable(str(value)[:40])
+            keys.assume(f"{key} of the rope scaling is {shown}, not a number, {unread}")
 
 
 def _number(value: object) -> int | None:

@@ -50,6 +50,11 @@ def experts_of(keys: Keys, traits: Traits) -> Experts:
             f"{keys.name}: {active} of {count} experts are active per token.",
             fix="Fetch the model's own config.json: this one was edited or damaged.",
         )
+    if isinstance(keys.value("moe_intermediate_size"), list):
+        raise FormatError(
+            f"{keys.name}: moe_intermediate_size is a list, a form that is not modelled.",
+            fix="Inspect its weight files, or a GGUF of it.",
+        )
     width = keys.maybe("moe_intermediate_size") or keys.size("intermediate_size")
     shared = keys.number("n_shared_experts") or traits.shared
     total = keys.maybe(

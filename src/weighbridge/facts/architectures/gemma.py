@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from weighbridge.core.architecture import Cache, Mixer, Part
-from weighbridge.facts.architectures.attention import Heads, mixer_of, setting
+from weighbridge.facts.architectures.attention import Heads, check_groups, mixer_of, setting
 from weighbridge.facts.architectures.keys import Keys
 from weighbridge.facts.architectures.parts import bias, kept, part
 from weighbridge.facts.architectures.plan import Plan
@@ -21,6 +21,7 @@ def gemma(keys: Keys, traits: Traits, plan: Plan) -> tuple[Mixer, tuple[Part, ..
     kv = keys.maybe("num_key_value_heads") or count
     if same:
         kv = keys.maybe("num_global_key_value_heads") or kv
+    check_groups(keys, count, kv)
     size = keys.size("head_dim")
     if full:
         size = keys.maybe("global_head_dim") or size

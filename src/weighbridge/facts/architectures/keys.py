@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
 from weighbridge.core.errors import FormatError
@@ -69,6 +69,7 @@ class Keys:
         assumptions: sentences about what the file did not say.
         defaulted: absent keys and the class defaults that were taken for them.
         seen: names that a reader asked for.
+        left_out: what has weights that no reader counts: ``layers``, ``vision`` …
     """
 
     raw: Mapping[str, Any]
@@ -77,6 +78,7 @@ class Keys:
     assumptions: list[str] = field(default_factory=list)
     defaulted: dict[str, Any] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
+    left_out: list[str] = field(default_factory=list)
 
     def value(self, key: str) -> Any:  # noqa: ANN401 - whatever the file holds
         """What the file says under the key or an alias, else the class default, else None.
@@ -106,6 +108,8 @@ class Keys:
         """The first of the keys that holds a number ≥ 0; None where all are absent or null."""
         for key in keys:
             value = self.value(key)
+            if value is True:
+                raise self.wrong(key, value, "a number")
             if value is not None and value is not False:
                 return self._natural(key, value)
         return None
@@ -205,17 +209,27 @@ class Keys:
             raise self.wrong(key, value, "an object")
         stated = value.get("model_type")
         kind = printable(stated) if isinstance(stated, str) else model_type
-        return Keys(value, kind, self.name, self.assumptions)
+        return self.beside(value, kind)
+
+    def beside(self, raw: Mapping[str, Any], model_type: str) -> Keys:
+        """Other keys that share the record of what was assumed and left out."""
+        return Keys(raw, model_type, self.name, self.assumptions, left_out=self.left_out)
 
     def overlaid(self, own: Mapping[str, Any]) -> Keys:
         """The same keys with some replaced, sharing every record."""
         merged = {**self.raw, **own}
-        return Keys(merged, self.model_type, self.name, self.assumptions, self.defaulted, self.seen)
+        return replace(self, raw=merged)
 
     def assume(self, sentence: str) -> None:
         """Record what the file did not say; each sentence once."""
         if sentence not in self.assumptions:
             self.assumptions.append(sentence)
+
+    def leave_out(self, what: str, sentence: str) -> None:
+        """Record that weights of ``what`` are not counted, and say so."""
+        self.assume(sentence)
+        if what not in self.left_out:
+            self.left_out.append(what)
 
     def wrong(self, key: str, value: object, expected: str) -> FormatError:
         """The error for a value of the wrong kind."""

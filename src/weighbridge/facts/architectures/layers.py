@@ -205,15 +205,16 @@ def _read(
 
 
 def _unknown(keys: Keys, kind: str) -> tuple[Mixer, tuple[Part, ...]]:
-    keys.assume(
-        f"Layers of kind {kind!r} are not modelled: their weights and their cache are left out."
+    keys.leave_out(
+        "layers",
+        f"Layers of kind {kind!r} are not modelled: their weights and their cache are left out.",
     )
     return Mixer("unknown", kind, cache=None), ()
 
 
 def refused(keys: Keys, layers: list[Layer], why: str) -> list[Layer]:
     """The layers with mixers that are not claimed to be known."""
-    keys.assume(why)
+    keys.leave_out("layers", why)
     known: dict[int, Layer] = {}
     result: list[Layer] = []
     for layer in layers:
@@ -245,12 +246,16 @@ def mlp_of(keys: Keys, traits: Traits, plan: Plan) -> tuple[Mlp, tuple[Part, ...
     if plan.mlp == "none":
         return Mlp("none"), ()
     if plan.mlp == "unknown":
-        keys.assume("Some feed-forward parts are replaced by something that is not modelled.")
+        keys.leave_out(
+            "layers", "Some feed-forward parts are replaced by something that is not modelled."
+        )
         return Mlp("unknown"), ()
     if plan.mlp == "dense":
         return dense(keys, traits, plan)
     if plan.mlp not in ("sparse", "both"):
-        keys.assume(f"Feed-forward parts of kind {plan.mlp!r} are not modelled; left out.")
+        keys.leave_out(
+            "layers", f"Feed-forward parts of kind {plan.mlp!r} are not modelled; left out."
+        )
         return Mlp("unknown"), ()
     mlp, parts = sparse(keys, traits, plan)
     if plan.mlp != "both" and not traits.dense_beside_experts:

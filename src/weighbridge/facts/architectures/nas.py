@@ -24,8 +24,8 @@ def block_plans(keys: Keys, depth: int) -> list[Plan] | None:
 def _plan(keys: Keys, block: object) -> Plan:
     if not isinstance(block, Mapping):
         raise keys.wrong("block_configs", block, "a list of objects")
-    attention = Keys(_object(keys, block, "attention"), "", keys.name, keys.assumptions)
-    ffn = Keys(_object(keys, block, "ffn"), "", keys.name, keys.assumptions)
+    attention = keys.beside(_object(keys, block, "attention"), "")
+    ffn = keys.beside(_object(keys, block, "ffn"), "")
     mlp, width = "dense", None
     if ffn.flag("no_op"):
         mlp = "none"

@@ -19,6 +19,7 @@ _WORDS: Final = {"moe": SPARSE, "experts": SPARSE, "mlp": DENSE, "hash_moe": SPA
 def mlp_pattern(keys: Keys, depth: int, dense_first: int = 0) -> Placement:
     """``dense`` or ``sparse`` for every layer, from the first of the sources that says it."""
     if not stated(keys):
+        _refuse_lost_experts(keys)
         return (DENSE,) * depth
     for source in _SOURCES:
         placement = source(keys, depth)
@@ -26,6 +27,14 @@ def mlp_pattern(keys: Keys, depth: int, dense_first: int = 0) -> Placement:
             return placement
     dense = min(dense_first, depth)
     return (DENSE,) * dense + (SPARSE,) * (depth - dense)
+
+
+def _refuse_lost_experts(keys: Keys) -> None:
+    """Experts with a width and a number per token, but expressly without a number: damage."""
+    names = ("num_experts", "n_routed_experts", "num_local_experts", "moe_num_experts")
+    lost = [name for name in names if name in keys.raw and keys.raw[name] is None]
+    if lost and keys.stated("moe_intermediate_size") and keys.number("num_experts_per_tok"):
+        raise keys.wrong(lost[0], None, "a number, as the other keys of the experts are there")
 
 
 def _listed(keys: Keys, depth: int) -> Placement | None:

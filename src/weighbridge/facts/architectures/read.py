@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from weighbridge.core.architecture import Layer, Mixer, Mlp, ModelArchitecture, fold
@@ -17,9 +17,19 @@ from weighbridge.facts.architectures.layers import layers_of, refused
 from weighbridge.facts.architectures.limits import DEEPEST
 from weighbridge.facts.architectures.mtp import mtp_parameters
 from weighbridge.facts.architectures.outside import outside_parts
+from weighbridge.facts.architectures.refusals import refuse_by_name
 from weighbridge.facts.architectures.towers import tower_parts_of
 from weighbridge.facts.architectures.traits import Traits
 
+_WINDOW_KEYS: Final = (
+    "sliding_window",
+    "sliding_window_size",
+    "window_size",
+    "sliding_window_pattern",
+    "use_sliding_window",
+    "max_window_layers",
+    "global_attn_every_n_layers",
+)
 _TEXT_KEYS: Final = ("text_config", "llm_config", "language_config", "thinker_config")
 
 
@@ -36,6 +46,7 @@ def read_config(raw: Mapping[str, Any], *, name: str) -> ModelArchitecture:
         )
     model_type = _word(raw.get("model_type"))
     top = Keys(translated(raw, model_type), model_type, name)
+    refuse_by_name(top)
     keys = text_keys(top)
     if raw.get("is_encoder_decoder") is True:
         raise FormatError(
@@ -45,7 +56,7 @@ def read_config(raw: Mapping[str, Any], *, name: str) -> ModelArchitecture:
     traits = FAMILIES.get(keys.model_type) or inferred(keys)
     depth = depth_of(keys)
     tied = tied_of(top, keys, traits)
-    layers = known_layers(keys, traits, depth)
+    layers = known_layers(top, keys, traits, depth)
     native, extended = contexts_of(keys)
     outside = (
         *outside_parts(keys, traits, tied),
@@ -65,7 +76,8 @@ def read_config(raw: Mapping[str, Any], *, name: str) -> ModelArchitecture:
         context_extended=extended,
         tied_embeddings=tied,
         mtp_parameters=mtp_parameters(keys, traits, layers),
-        assumptions=(*keys.assumptions, *keys.default_sentence()),
+        assumptions=(*keys.assumptions, *used_defaults(keys, layers)),
+        incomplete=tuple(top.left_out),
     )
 
 
@@ -78,7 +90,7 @@ def text_keys(top: Keys) -> Keys:
             kind = default if isinstance(default, str) else ""
             nested = keys.under(key, model_type=kind)
             if nested is None and kind and not keys.stated("hidden_size"):
-                nested = Keys({}, kind, keys.name, keys.assumptions)
+                nested = keys.beside({}, kind)
             if nested is not None:
                 nested.raw = translated(nested.raw, nested.model_type)
                 keys = nested
@@ -88,12 +100,13 @@ def text_keys(top: Keys) -> Keys:
     return keys
 
 
-def known_layers(keys: Keys, traits: Traits, depth: int) -> list[Layer]:
+def known_layers(top: Keys, keys: Keys, traits: Traits, depth: int) -> list[Layer]:
     """The layers; where something in them is not known, their mixers are not claimed to be."""
-    if keys.model_type in NOT_MODELLED:
-        keys.assume(
+    if keys.model_type in NOT_MODELLED or top.model_type in NOT_MODELLED:
+        keys.leave_out(
+            "layers",
             f"The layers of {keys.model_type} hold what is not modelled: their weights and their"
-            " cache are left out."
+            " cache are left out.",
         )
         layer = Layer(Mixer("unknown", keys.model_type, cache=None), Mlp("unknown"))
         return [layer] * depth
@@ -106,6 +119,17 @@ def known_layers(keys: Keys, traits: Traits, depth: int) -> list[Layer]:
         )
         return refused(keys, layers, why)
     return layers
+
+
+def used_defaults(keys: Keys, layers: list[Layer]) -> Iterator[str]:
+    """The class defaults that entered a number, as at most one sentence."""
+    kinds = {layer.mixer.kind for layer in layers}
+    if not kinds & {"sliding", "compressed"}:
+        for key in _WINDOW_KEYS:
+            keys.defaulted.pop(key, None)
+    if "chunked" not in kinds:
+        keys.defaulted.pop("attention_chunk_size", None)
+    return keys.default_sentence()
 
 
 def depth_of(keys: Keys) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from weighbridge.core.architecture import Part
 from weighbridge.facts.architectures.defaults import SOURCE, class_defaults
@@ -14,18 +14,30 @@ from weighbridge.facts.architectures.vision import TOWERS, shape_of, tower_parts
 
 Joiner = Callable[[Keys, Keys, int], tuple[Part, ...]]
 
-_SIZES: Final = ("hidden_size", "num_hidden_layers", "num_layers", "hidden_dim", "depth", "params")
+_SIZES: Final = (
+    "hidden_size", "num_hidden_layers", "num_layers", "hidden_dim", "depth", "params",
+    "text_config", "embed_dim", "d_model", "encoder_layers", "dit_config",
+)  # fmt: skip
+_TEXT_KEYS: Final = frozenset({"text_config", "llm_config", "language_config"})
+_WORDS: Final = {
+    "vision": "vision", "visual": "vision", "image": "vision", "vit": "vision", "vq": "vision",
+    "audio": "audio", "speech": "audio", "talker": "audio", "wav": "audio", "tts": "audio",
+    "codec": "audio", "mtp": "mtp",
+}  # fmt: skip
 _VISION_KEYS: Final = ("vision_config", "visual", "vision_tower_config", "img_processor")
 
 
 def tower_parts_of(top: Keys, text: Keys) -> tuple[Part, ...]:
     """The weights of all towers; what is not modelled is left out and said."""
-    if text is top and not top.stated("vision_config") and top.model_type not in _ALWAYS:
-        _say_unread(top)
-        _say_nested(top)
-        return ()
-    parts = (*_vision(top, text), *_audio(top))
-    _say_nested(top)
+    _say_audio(top)
+    _say_unread(top)
+    parts: tuple[Part, ...] = ()
+    if text is not top or top.stated("vision_config") or top.model_type in _ALWAYS:
+        parts = _vision(top, text)
+    _say_nested(top, top.raw, text.raw, deep=True)
+    what = _UNSEEN.get(top.model_type, "")
+    if what and not parts and what not in top.left_out:
+        top.leave_out(what, f"The {what} tower of {top.model_type} is not modelled; left out.")
     return parts
 
 
@@ -39,9 +51,10 @@ def _vision(top: Keys, text: Keys) -> tuple[Part, ...]:
     tower = TOWERS.get(vision.model_type)
     joiner = _JOINERS.get(top.model_type)
     if tower is None or joiner is None:
-        top.assume(
+        top.leave_out(
+            "vision",
             f"The vision tower ({vision.model_type or 'unnamed'} in {top.model_type or 'no type'})"
-            " is not modelled; its weights are left out."
+            " is not modelled; its weights are left out.",
         )
         return ()
     parts = (*tower_parts(vision, tower), *joiner(top, vision, hidden))
@@ -61,12 +74,12 @@ def _vision_keys(top: Keys) -> Keys | None:
     if "vision_config" not in top.raw:
         if not default or _text_only(top):
             return None
-        return Keys({}, default, top.name, top.assumptions)
+        return top.beside({}, default)
     top.seen.add("vision_config")
     nested = top.under("vision_config", model_type=default)
     if nested is None:
         # An explicit null is what converters write for the defaults of the class.
-        return Keys({}, default, top.name, top.assumptions) if _needs_tower(top, default) else None
+        return top.beside({}, default) if _needs_tower(top, default) else None
     if nested.model_type not in TOWERS and nested.model_type != "mllama_vision_model":
         nested.model_type = default or nested.model_type
     return nested
@@ -85,30 +98,45 @@ def _needs_tower(top: Keys, default: str) -> bool:
     return bool(default) and top.model_type != "gemma4" and not _text_only(top)
 
 
-def _audio(top: Keys) -> tuple[Part, ...]:
-    if top.stated("audio_config") and top.raw.get("audio_config"):
-        top.assume("The audio tower is not modelled; its weights are left out.")
-    return ()
+def _say_audio(top: Keys) -> None:
+    """An audio tower, or one that the class has where the file does not mention it."""
+    top.seen.add("audio_config")
+    default = class_defaults(top.model_type).get("audio_config")
+    implied = "audio_config" not in top.raw and bool(default) and not _text_only(top)
+    if top.raw.get("audio_config") or (implied and top.model_type != "gemma4"):
+        top.leave_out("audio", "The audio tower is not modelled; its weights are left out.")
 
 
-def _say_nested(top: Keys) -> None:
+def _say_nested(top: Keys, raw: Mapping[str, Any], text: Mapping[str, Any], deep: bool) -> None:
     """Other models nested in the file: encoders, codecs, talkers."""
-    for key, value in top.raw.items():
-        if (
-            isinstance(value, Mapping)
-            and isinstance(key, str)
-            and key.endswith("_config")
-            and key not in top.seen
-            and any(size in value for size in _SIZES)
-        ):
-            top.assume(f"What {printable(key)!r} describes is not modelled; left out.")
+    for key, value in raw.items():
+        if not isinstance(value, Mapping) or not isinstance(key, str) or value is text:
+            continue
+        if not key.endswith("_config") or (deep and key in top.seen and key != "thinker_config"):
+            continue
+        if key == "thinker_config":
+            _say_nested(top, value, text, deep=False)
+        elif key not in _TEXT_KEYS and any(size in value for size in _SIZES):
+            sentence = f"What {printable(key)!r} describes is not modelled; left out."
+            top.leave_out(_component(key), sentence)
+
+
+def _component(key: str) -> str:
+    """What a nested model counts as, by its name."""
+    for word, component in _WORDS.items():
+        if word in key:
+            return component
+    return "other"
 
 
 def _say_unread(top: Keys) -> None:
     """A tower under a name of one publisher's own."""
     for key in _VISION_KEYS[1:]:
         if isinstance(top.raw.get(key), Mapping):
-            top.assume(f"The vision tower under {key!r} is not modelled; its weights are left out.")
+            top.leave_out(
+                "vision",
+                f"The vision tower under {key!r} is not modelled; its weights are left out.",
+            )
 
 
 def _linear(name: str, inputs: int, outputs: int, biased: bool) -> Part:
@@ -329,6 +357,22 @@ _JOINERS: Final[dict[str, Joiner]] = {
     "deepseek_vl": _two_layers,
     "llava_next_video": _two_layers_newline,
     "cosmos3_omni": _deepstack,
+}
+
+# Types whose files may say nothing of the tower that their class has.
+_UNSEEN: Final = {
+    "audioflamingo3": "audio",
+    "deepseek_vl_v2": "vision",
+    "fuyu": "vision",
+    "glmasr": "audio",
+    "granite_speech": "audio",
+    "janus": "vision",
+    "molmo": "vision",
+    "phi3_v": "vision",
+    "qwen2_5_omni": "audio",
+    "qwen2_audio": "audio",
+    "qwen3_omni_moe": "audio",
+    "voxtral": "audio",
 }
 
 # Published under the name of a text class, with a tower.

@@ -62,6 +62,9 @@ def from_config(
     """
     subject = Subject.of(raw, architecture)
     block = block_of(raw, side)
+    unread = _unread_block(raw)
+    if not block and unread:
+        return Stated(None, (*subject.notes, unread))
     if not block:
         named = _NAMED.search(architecture.name)
         if named is not None:
@@ -89,6 +92,18 @@ def block_of(raw: Mapping[str, Any], side: Mapping[str, Any] | None) -> Block:
                     return block
     inner = side.get("quantization") if side is not None else None
     return {"quant_method": "modelopt", **inner} if isinstance(inner, Mapping) else {}
+
+
+def _unread_block(raw: Mapping[str, Any]) -> str:
+    """A sentence about something that stands where the block belongs, but is no object."""
+    for keys in (raw, *(raw.get(key) for key in _NESTED)):
+        if isinstance(keys, Mapping):
+            for name in ("quantization_config", "compression_config"):
+                block = keys.get(name)
+                if block is not None and not isinstance(block, Mapping):
+                    shown = "".join(c for c in str(block)[:40] if c.isprintable())
+                    return f"{name} is {shown}, not an object: the bytes are unknown."
+    return ""
 
 
 def method_of(block: Block) -> str:

@@ -28,6 +28,7 @@ QUANTIZATION: Final = "hf_quant_config.json"
 README: Final = "README.md"
 _SHARD: Final = re.compile(r"-(\d{5})-of-(\d{5})\.(safetensors|gguf)$")
 _SHOWN: Final = 8
+_ENDINGS: Final = {".json": "json", ".safetensors": "safetensors"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class LocalFile:
             FormatError: it is no model, incomplete or damaged.
         """
         head = _head(self.path)
-        kind = kind_of(head)
+        kind = kind_of(head) or _ENDINGS.get(self.path.suffix.lower(), "")
         if kind == "safetensors":
             return self._safetensors()
         if kind == "json":
