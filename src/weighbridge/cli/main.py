@@ -19,6 +19,7 @@ except KeyboardInterrupt:
 VERBS = {
     "demo": "Weigh three real tiny models end to end, offline, in about a minute.",
     "inspect": "Know: what a model file is, before running it.",
+    "doctor": "Know: this machine, its engines, and what could not be found out.",
     "models": "Know: current open-weight models, by size, context and licence.",
     "bench": "Measure: an endpoint's latency and throughput under load.",
     "eval": "Measure: a model's accuracy on a suite of your tasks.",

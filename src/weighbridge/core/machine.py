@@ -10,11 +10,17 @@ from weighbridge.core.provenance import Provenance
 DeviceKind = Literal["gpu", "apu", "cpu", "accelerator"]
 Vendor = Literal["NVIDIA", "AMD", "Intel", "Apple", "other"]
 RateStatus = Literal["published", "formula", "unverified"]
-LinkKind = Literal["nvlink", "infinity fabric", "pcie", "unified", "none"]
+LinkKind = Literal["nvlink", "infinity fabric", "ethernet", "pcie", "unified", "none"]
 
 # What an operation multiplies; a format without hardware support falls back to the next wider one.
+# "bf16" stands for both 16-bit floats: where there is only fp16, engines use that at this rate.
 Arithmetic = Literal["fp4", "fp8", "int8", "bf16", "fp32"]
-WIDER: Final[dict[Arithmetic, Arithmetic]] = {"fp4": "fp8", "fp8": "bf16", "int8": "bf16"}
+WIDER: Final[dict[Arithmetic, Arithmetic]] = {
+    "fp4": "fp8",
+    "fp8": "bf16",
+    "int8": "bf16",
+    "bf16": "fp32",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +62,15 @@ class Device:
         vendor: who makes it.
         kind: ``apu`` shares the host's memory (Apple, Strix Halo, GB10).
         generation: the architecture by its maker's name: ``Ada``, ``Hopper``, ``CDNA3`` …
-        memory_bytes: what the device has in all; a driver leaves a little less.
+        memory_bytes: what its driver reports to programs, which is less than the name says; of an
+            ``apu``, what its GPU may take of the memory it shares.
         bandwidth_bytes_per_s: of its memory, on paper.
-        rates: dense operations per second, widest arithmetic first.
+        rates: dense operations per second, widest arithmetic first; empty where none is known.
         link: to its like in the same machine.
         host_bytes_per_s: to the host's memory, one direction.
         power_w: the vendor's limit of the board, or None.
         provenance: where these figures come from.
+        notes: sentences on what the figures leave open.
     """
 
     name: str
@@ -76,6 +84,7 @@ class Device:
     host_bytes_per_s: float
     power_w: float | None
     provenance: Provenance
+    notes: tuple[str, ...] = ()
 
     def rate(self, arithmetic: Arithmetic) -> Rate | None:
         """The rate at which ``arithmetic`` runs here, in hardware or widened; None if unknown."""

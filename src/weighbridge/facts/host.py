@@ -30,6 +30,11 @@ def host_memory_bytes() -> int | None:
     return _attempt(_memory_bytes)
 
 
+def processor_name(cpuinfo: Path = _CPUINFO) -> str | None:
+    """What the system calls its processor, or None when it does not say; never fails."""
+    return _attempt(lambda: _processor(cpuinfo)) or None
+
+
 def _attempt(part: Callable[[], ResultT]) -> ResultT | None:
     try:
         return part()
@@ -37,8 +42,8 @@ def _attempt(part: Callable[[], ResultT]) -> ResultT | None:
         return None
 
 
-def _processor() -> str:
-    text = _CPUINFO.read_text(encoding="utf-8", errors="replace") if _CPUINFO.exists() else ""
+def _processor(cpuinfo: Path = _CPUINFO) -> str:
+    text = cpuinfo.read_text(encoding="utf-8", errors="replace") if cpuinfo.exists() else ""
     for line in text.splitlines():
         key, _, value = line.partition(":")
         if key.strip().lower() in {"model name", "cpu model", "hardware"} and value.strip():
