@@ -1,0 +1,102 @@
+"""What engines choose when they are not told: batch sizes and the share of memory they take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from weighbridge.core.estimate import Settings
+from weighbridge.core.units import GIB, MIB
+from weighbridge.predict.versions import Version, parse_version
+
+# vLLM, engine/arg_utils.py (server defaults): on 70 GiB and more, A100 excepted, 8192 tokens and
+# 1024 sequences (from 0.9 on), else 2048 and 256; its first engine took a whole prompt at once.
+_VLLM_LARGE_BYTES: Final = 70 * GIB
+_VLLM_V1: Final = Version(0, 8)
+_VLLM_MANY_SEQUENCES: Final = Version(0, 9)
+_VLLM_CHUNKED_ABOVE: Final = 32768
+VLLM_UTILISATION: Final = 0.9
+
+# SGLang, server_args.py (since 0.5.3): by memory of one device, tokens per prefill, and sequences
+# per graph on fewer than four devices or on more.
+_SGLANG_BATCHES: Final = (
+    (20, 2048, 8, 8),
+    (35, 2048, 24, 80),
+    (60, 4096, 32, 160),
+    (160, 8192, 256, 512),
+)
+_SGLANG_LARGEST: Final = (16384, 512)
+_SGLANG_META: Final = 512 * MIB
+_SGLANG_PER_TOKEN: Final = 1.5 * MIB
+_SGLANG_PER_SEQUENCE: Final = 2 * MIB
+_SGLANG_PER_DEVICE: Final = 128 * MIB
+_SGLANG_PER_COPY: Final = 3 * MIB
+_SGLANG_LEAST: Final = (60 * GIB, 10 * GIB)
+
+TRTLLM_FREE_SHARE: Final = 0.9
+_TRTLLM_BATCH: Final = (8192, 2048)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """How much one step computes.
+
+    Attributes:
+        tokens: at most.
+        sequences: at most.
+    """
+
+    tokens: int
+    sequences: int
+
+
+def batch(settings: Settings, device_bytes: float, device: str = "") -> Batch:
+    """The limits of a step: as told, else as the engine chooses on such a device."""
+    name = settings.engine.name
+    if name == "vllm":
+        chosen = _vllm(settings, device_bytes, device)
+    elif name == "sglang":
+        chosen = _sglang(settings, device_bytes)
+    elif name == "trtllm":
+        chosen = Batch(*_TRTLLM_BATCH)
+    else:
+        chosen = Batch(settings.micro_batch, settings.users)
+    tokens = settings.max_num_batched_tokens or chosen.tokens
+    return Batch(tokens, min(settings.max_num_seqs or chosen.sequences, tokens))
+
+
+def static_share(settings: Settings, device_bytes: float) -> float:
+    """The share of a device that SGLang gives to weights and cache."""
+    if settings.utilisation is not None:
+        return settings.utilisation
+    chosen, spread = batch(settings, device_bytes), settings.parallelism
+    reserved = (
+        _SGLANG_META
+        + _SGLANG_PER_TOKEN * max(chosen.tokens, 2048)
+        + _SGLANG_PER_SEQUENCE * chosen.sequences
+        + _SGLANG_PER_DEVICE * spread.tensor * spread.pipeline
+    )
+    if spread.attention_data > 1:
+        reserved += _SGLANG_PER_COPY * chosen.sequences * spread.attention_data
+    above, least = _SGLANG_LEAST
+    if device_bytes > above:
+        reserved = max(reserved, least)
+    return max(0.0, 1 - reserved / device_bytes)
+
+
+def _vllm(settings: Settings, device_bytes: float, device: str) -> Batch:
+    version = parse_version(settings.engine.version)
+    large = device_bytes >= _VLLM_LARGE_BYTES and "a100" not in device.lower()
+    if version < _VLLM_V1:
+        whole = settings.context <= _VLLM_CHUNKED_ABOVE
+        return Batch(max(settings.context, 2048) if whole else 2048, 256)
+    if not large:
+        return Batch(2048, 256)
+    return Batch(8192, 1024 if version >= _VLLM_MANY_SEQUENCES else 256)
+
+
+def _sglang(settings: Settings, device_bytes: float) -> Batch:
+    for below_gib, tokens, few, many in _SGLANG_BATCHES:
+        if device_bytes < below_gib * GIB:
+            return Batch(tokens, few if settings.parallelism.tensor < 4 else many)
+    return Batch(*_SGLANG_LARGEST)
