@@ -6,13 +6,14 @@ import csv
 import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from weighbridge.facts.catalog.catalogue import Catalogue, load
 from weighbridge.facts.devices.catalogue import find
 from weighbridge.facts.quantizations.served import served_as
 from weighbridge.facts.quantizations.table import from_config
+from weighbridge.facts.quantizations.what_if import what_if
 from weighbridge.predict.scenes import Scene
 from weighbridge.predict.table import Model, Scenario, model, placed
 
@@ -45,7 +46,7 @@ def read(path: Path) -> list[Measured]:
 def _measured(rows: csv.DictReader[str]) -> Iterator[Measured]:
     catalogue = load()
 
-    @lru_cache(maxsize=None)
+    @cache
     def resolve(name: str, precision: str) -> Model:
         return _model(catalogue, name, precision)
 
@@ -99,5 +100,5 @@ def _model(catalogue: Catalogue, name: str, precision: str) -> Model:
     found = catalogue.find(name)
     architecture = found.architecture()
     stated = from_config(found.config or {}, architecture)
-    assert stated.quantization is not None, name
-    return model(name, architecture, served_as(precision, architecture, stated.quantization))
+    native = stated.quantization or what_if("bf16", architecture)
+    return model(name, architecture, served_as(precision, architecture, native))

@@ -65,5 +65,5 @@ def _floor_s(s: Scenes, c: ServingCoefficients) -> Array:
 
 
 def _launching_s(s: Scenes, c: ServingCoefficients) -> Array:
-    """A prefill step is of any length, so that it is not captured in a graph and launches slowly."""
+    """Prefill steps are of any length: no graph is captured of them, and they launch slowly."""
     return kernels(s, c) * c.first_launch_s * (s.hidden / _HIDDEN) ** c.first_width

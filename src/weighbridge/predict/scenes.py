@@ -161,7 +161,7 @@ def _weights(work: Work, device: Device) -> tuple[float, ...]:
     own = (
         bf16.flops if bf16 else 0.0,
         device.bandwidth_bytes_per_s,
-        device.link.bytes_per_s,
+        max(device.link.bytes_per_s, 1.0),
         float(device.generation == "Blackwell"),
     )
     return tuple(value for group in groups for value in _group(group, device)) + head + own
@@ -214,7 +214,8 @@ def _serving(row: Scene) -> tuple[float, ...]:
         spread.tensor,
         spread.expert,
         spread.attention_data,
-        spread.devices,
+        # The stages of a pipeline take turns: what one token waits for, they do not shorten.
+        spread.tensor * spread.attention_data,
         ENGINES.index(name),
         float(name == "sglang" and version < _OLD_SGLANG),
         float(name == "trtllm" and _OLD_TRTLLM[0] <= version < _OLD_TRTLLM[1]),

@@ -132,7 +132,7 @@ def fitted() -> Fitted:
 
 def decode(table: dict[str, Any]) -> Fitted:
     """The coefficients of a parsed file; numbers by engine are tables there."""
-    values = {
+    values: dict[str, Any] = {
         field.name: _value(table["coefficients"][field.name])
         for field in fields(ServingCoefficients)
     }
@@ -145,5 +145,8 @@ def decode(table: dict[str, Any]) -> Fitted:
     )
 
 
-def _value(entry: Any) -> Any:
-    return tuple(entry[engine] for engine in ENGINES) if isinstance(entry, dict) else float(entry)
+def _value(entry: float | dict[str, float]) -> float | PerEngine:
+    if not isinstance(entry, dict):
+        return float(entry)
+    first, second, third = (float(entry[engine]) for engine in ENGINES)
+    return first, second, third

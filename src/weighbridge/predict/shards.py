@@ -99,6 +99,6 @@ def _expert_share(shape: Footprint, parallelism: Parallelism) -> float:
 
 
 def _expert_padding(shape: Footprint, engine: EngineName, format_name: str) -> float:
-    if format_name.lower() != "mxfp4" or engine not in {"vllm", "sglang"} or not shape.hidden:
+    if not format_name.lower().startswith("mxfp4") or engine not in {"vllm", "sglang"} or not shape.hidden:
         return 1.0
     return math.ceil(shape.hidden / _MXFP4_ROWS) * _MXFP4_ROWS / shape.hidden

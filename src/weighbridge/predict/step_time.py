@@ -92,7 +92,8 @@ def prefill_s(s: Scenes, c: ServingCoefficients, tokens: Array) -> Array:
     products = products + pairs / (s.rate_16 * c.compute_bf16)
     # Long messages are joined in a ring: each device sends them twice, but for its own part.
     ring = 2 * (s.devices - 1) / s.devices * tokens * s.hidden * 2 / (s.link * _RING_SHARE)
-    return products / s.devices + np.where(s.devices > 1, 2 * s.depth * ring, 0.0)
+    seconds: Array = products / s.devices + np.where(s.devices > 1, 2 * s.depth * ring, 0.0)
+    return seconds
 
 
 def _reading_s(s: Scenes, c: ServingCoefficients, running: Array, context: Array) -> Array:
@@ -105,15 +106,14 @@ def _reading_s(s: Scenes, c: ServingCoefficients, running: Array, context: Array
     cache = values * s.kv_bytes / shards + 2 * s.state_bytes / s.tensor
     cache = cache * running / s.attention_data
     rate = s.bandwidth
-    return (
-        dense / (rate * c.read_weights)
-        + experts / (rate * c.read_experts)
-        + np.maximum(cache / (rate * c.read_cache), _scoring_s(s, c, running, context))
-    )
+    attending = np.maximum(cache / (rate * c.read_cache), _scoring_s(s, c, running, context))
+    read = dense / (rate * c.read_weights) + experts / (rate * c.read_experts)
+    seconds: Array = read + attending
+    return seconds
 
 
 def _scoring_s(s: Scenes, c: ServingCoefficients, running: Array, context: Array) -> Array:
-    """Seconds of attention's own products; they hide behind reading the cache, or it behind them."""
+    """Seconds of attention's own products; they hide behind reading the cache, or it does."""
     pairs = s.decode_score * context + s.decode_score_limited * np.minimum(context, s.kv_limit)
     operations = 2 * running / s.attention_data * pairs / s.tensor
     seconds: Array = operations / (s.rate_16 * c.compute_step)
@@ -140,7 +140,8 @@ def _exchanging_s(s: Scenes, c: ServingCoefficients, running: Array) -> Array:
     others = s.devices - 1
     sent = np.minimum(others, _TWO_SHOT * others / s.devices) * message
     once = c.exchange_s + sent / (s.link * c.exchange_share)
-    return np.where(s.devices > 1, 2 * s.depth * once, 0.0)
+    seconds: Array = np.where(s.devices > 1, 2 * s.depth * once, 0.0)
+    return seconds
 
 
 def _share(fp8: Array, fp4: Array, c: ServingCoefficients) -> Array:

@@ -179,11 +179,15 @@ def most_running(use: MemoryUse, settings: Settings, device: Device) -> float:
 
 
 def kv_bytes_per_value(engine: EngineName, of: Model) -> float:
-    """Bytes per number of the cache when nothing is said: TensorRT-LLM's short checkpoints ask for
-    fp8, the other engines keep 16 bits."""
+    """Bytes per number of the cache when nothing is said.
+
+    TensorRT-LLM's checkpoints of short formats ask for fp8, the other engines keep 16 bits.
+    """
     if of.quantization.kv_bytes_per_value is not None:
         return of.quantization.kv_bytes_per_value
-    return 1.0 if engine == "trtllm" and not of.quantization.name.lower().startswith("bf16") else 2.0
+    return (
+        1.0 if engine == "trtllm" and not of.quantization.name.lower().startswith("bf16") else 2.0
+    )
 
 
 @lru_cache(maxsize=4096)
