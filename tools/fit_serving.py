@@ -49,6 +49,10 @@ PRIORS: dict[str, tuple[float | tuple[float, ...], float]] = {
     "kernels_quantize": (1.0, 0.3),
     "exchange_s": (8e-6, 0.4),
     "exchange_share": (0.5, 0.4),
+    # No run of this table is joined by PCIe: between the values that fit a TP2 run and an EP run of
+    # vLLM 0.19 on RTX PRO 6000 (benchmarks/simulate.py --fit-pcie).
+    "exchange_pcie_s": (65e-6, 0.2),
+    "exchange_pcie_share": (0.25, 0.2),
     "step_s": (3e-4, 0.7),
     "request_s": ((1e-5, 1e-5, 1e-5), 0.7),
     "interference": (1.0, 0.1),

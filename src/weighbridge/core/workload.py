@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Final, Literal, TypeVar, get_args
 
 from weighbridge.core.errors import InputError
 
@@ -14,7 +14,10 @@ Percentile = Literal["p50", "p90", "p95", "p99", "mean"]
 
 _BOUND: Final = re.compile(r"([a-z0-9]+?)(?:_([a-z0-9]+))?\s*<=?\s*(-?\d+(?:\.\d+)?)\s*([a-zµ]*)")
 _MILLISECONDS: Final = {"us": 1e-3, "µs": 1e-3, "ms": 1.0, "s": 1e3, "min": 6e4}
+_METRICS: Final[dict[str, Metric]] = {name: name for name in get_args(Metric)}
+_PERCENTILES: Final[dict[str, Percentile]] = {name: name for name in get_args(Percentile)}
 _USUAL: Final[Percentile] = "p95"
+_Name = TypeVar("_Name")
 _EXAMPLE: Final = "Write for example ttft_p95<500ms,tpot_p95<40ms."
 
 
@@ -132,17 +135,18 @@ def _bound(text: str) -> Bound:
             fix="Give a positive time.",
         )
     return Bound(
-        _one_of(metric, get_args(Metric), "metric", text),
-        _one_of(percentile or _USUAL, get_args(Percentile), "percentile", text),
+        _one_of(metric, _METRICS, "metric", text),
+        _one_of(percentile or _USUAL, _PERCENTILES, "percentile", text),
         limit_ms,
     )
 
 
-def _one_of(word: str, known: tuple[str, ...], what: str, text: str) -> str:
+def _one_of(word: str, known: dict[str, _Name], what: str, text: str) -> _Name:
     if word in known:
-        return word
+        return known[word]
     near = difflib.get_close_matches(word, known, n=1)
     meant = f"Did you mean {near[0]}? " if near else ""
     raise InputError(
-        f"There is no {what} {word!r} (in {text!r}).", fix=f"{meant}Choose one of {', '.join(known)}."
+        f"There is no {what} {word!r} (in {text!r}).",
+        fix=f"{meant}Choose one of {', '.join(known)}.",
     )

@@ -8,6 +8,7 @@ import json
 import math
 import random
 from collections.abc import Iterator, Mapping
+from itertools import accumulate
 from typing import Any, Final, Literal
 
 from weighbridge.core.errors import FormatError, InputError
@@ -28,13 +29,13 @@ def generate(workload: Workload, count: int, seed: int = 0) -> tuple[Request, ..
     """
     check(workload, count)
     # Lengths and arrivals each have a generator, so that one may change without the other.
-    lengths, gaps = random.Random(f"lengths {seed}"), random.Random(f"gaps {seed}")
-    now, requests = 0.0, []
-    for _ in range(count):
+    lengths = random.Random(f"lengths {seed}")  # noqa: S311 -- repeatable, and no secret
+    gaps = random.Random(f"gaps {seed}")  # noqa: S311
+    requests = []
+    for arrival_s in _arrivals(workload, count, gaps):
         prompt = _length(workload.prompt_tokens, workload.prompt_spread, workload.lengths, lengths)
         output = _length(workload.output_tokens, workload.output_spread, workload.lengths, lengths)
-        requests.append(Request(now, prompt, output))
-        now += _gap(workload, gaps)
+        requests.append(Request(arrival_s, prompt, output))
     return _within(requests, workload)
 
 
@@ -67,6 +68,12 @@ def check(workload: Workload, count: int = 1) -> None:
         value = getattr(workload, name)
         if not 0 <= value < math.inf:
             raise InputError(f"{name} is {value:g}.", fix="Give zero or a positive number.")
+    widest = max(workload.prompt_spread, workload.output_spread)
+    if workload.lengths == "uniform" and widest * math.sqrt(3) > 1:
+        raise InputError(
+            f"Uniform lengths with a spread of {widest:g} would fall below zero.",
+            fix="Give a spread of at most 0.57, or lognormal lengths.",
+        )
 
 
 def parse_trace(text: str, name: str = "the trace") -> tuple[Request, ...]:
@@ -112,12 +119,20 @@ def _length(
     return max(1, round(mean * math.exp(deviation * normal - deviation**2 / 2)))
 
 
-def _gap(workload: Workload, source: random.Random) -> float:
-    if workload.requests_per_s is None:
-        return 0.0
+def _arrivals(workload: Workload, count: int, source: random.Random) -> list[float]:
+    """When requests come, the first at 0.
+
+    Random ones are stretched to have the mean rate that was asked for: a sample that happens to be
+    faster would make an engine look slower than it is.
+    """
+    rate = workload.requests_per_s
+    if rate is None:
+        return [0.0] * count
     if workload.arrivals == "even":
-        return 1 / workload.requests_per_s
-    return source.expovariate(workload.requests_per_s)
+        return [place / rate for place in range(count)]
+    times = list(accumulate(source.expovariate(1.0) for _ in range(count)))
+    stretch = count / rate / times[-1]
+    return [0.0, *(time * stretch for time in times[:-1])]
 
 
 def _json_lines(text: str, name: str) -> Iterator[tuple[int, Mapping[str, Any]]]:

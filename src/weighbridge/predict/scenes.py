@@ -82,6 +82,7 @@ class Scenes:
     rate_16: Array
     bandwidth: Array
     link: Array
+    pcie: Array
     blackwell: Array
     depth: Array
     hidden: Array
@@ -162,6 +163,7 @@ def _weights(work: Work, device: Device) -> tuple[float, ...]:
         bf16.flops if bf16 else 0.0,
         device.bandwidth_bytes_per_s,
         max(device.link.bytes_per_s, 1.0),
+        float(device.link.kind not in {"nvlink", "infinity fabric"}),
         float(device.generation == "Blackwell"),
     )
     return tuple(value for group in groups for value in _group(group, device)) + head + own

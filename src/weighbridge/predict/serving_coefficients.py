@@ -44,6 +44,8 @@ class ServingCoefficients:
         kernels_quantize: ... that bring the inputs of one product into a short format.
         exchange_s: seconds of one all-reduce among devices of a domain, message aside.
         exchange_share: share of the link's bandwidth that its message reaches.
+        exchange_pcie_s: as ``exchange_s`` where devices are joined by PCIe only,
+        exchange_pcie_share: ... and as ``exchange_share``.
         step_s: seconds per step beside all layers.
         request_s: seconds per step and running request, by engine.
         interference: how long other requests' prefill holds up a step, as a multiple of the time
@@ -81,6 +83,8 @@ class ServingCoefficients:
     kernels_quantize: float
     exchange_s: float
     exchange_share: float
+    exchange_pcie_s: float
+    exchange_pcie_share: float
     step_s: float
     request_s: PerEngine
     interference: float

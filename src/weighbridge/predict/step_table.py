@@ -8,7 +8,7 @@ interpolated; both are almost straight lines there.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -130,15 +130,13 @@ def _decode(
     running = np.arange(1, sequences + 1, dtype=np.float64)[:, None] * width * copies
     seconds = decode_step_s(s, c, running, lengths[None, :] / width)
     if speculation:
-        seconds = seconds + seconds[0] * speculation.guessed * speculation.cost
+        seconds = seconds * (1 + speculation.guessed * speculation.cost)
     elif s.speculative[0] > 0:
         seconds = seconds / c.speculation
     return tuple(map(tuple, seconds.tolist()))
 
 
-def _corners(
-    longest: float, limit: float
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _corners(longest: float, limit: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     lengths = np.concatenate([[0.0, limit], np.linspace(0.0, longest, _LENGTHS)])
     return np.unique(lengths[lengths <= longest])
 

@@ -139,7 +139,9 @@ def _exchanging_s(s: Scenes, c: ServingCoefficients, running: Array) -> Array:
     message = running / s.attention_data * s.hidden * 2
     others = s.devices - 1
     sent = np.minimum(others, _TWO_SHOT * others / s.devices) * message
-    once = c.exchange_s + sent / (s.link * c.exchange_share)
+    start = np.where(s.pcie > 0, c.exchange_pcie_s, c.exchange_s)
+    share = np.where(s.pcie > 0, c.exchange_pcie_share, c.exchange_share)
+    once = start + sent / (s.link * share)
     seconds: Array = np.where(s.devices > 1, 2 * s.depth * once, 0.0)
     return seconds
 
