@@ -65,6 +65,9 @@ RELATIVES: dict[str, tuple[str, dict[str, Any]]] = {
     "Qwen/Qwen3-Embedding-0.6B": ("Qwen/Qwen3-0.6B", {"vocab_size": 151669}),
 }  # fmt: skip
 
+# Of these, the models published in the same number format, too.
+SAME_FORMAT = frozenset({"deepseek-ai/DeepSeek-R1-0528"})
+
 # Its vision tower of 0.4B weights is left out.
 _SMALL = {"model_type": "mistral", "intermediate_size": 32768, "sliding_window": None}
 
@@ -120,6 +123,41 @@ FURTHER: dict[str, tuple[str, str | None]] = {
     "moonshotai/Kimi-K2-Instruct": ("modified-mit", "2025-07-11"),
     "nvidia/Llama-3_3-Nemotron-Super-49B-v1": ("nvidia-open-model-license", "2025-03-18"),
 }
+
+# Models beyond the table of which a relative's configuration is at hand: whose, keys that differ
+# (None takes one away), licence and day of release. Licence, date and context by the vendors' model
+# cards, from memory; so is that Kimi K2.5's experts are published in 4-bit integers.
+_KIMI_INT4 = {
+    "quant_method": "compressed-tensors",
+    "format": "pack-quantized",
+    "config_groups": {
+        "group_0": {
+            "targets": ["Linear"],
+            "weights": {
+                "num_bits": 4, "type": "int", "symmetric": True, "strategy": "group",
+                "group_size": 32,
+            },
+        }
+    },
+    "ignore": [
+        "lm_head", "re:.*self_attn.*", "re:.*shared_experts.*",
+        "re:.*mlp\\.(gate|up|gate_up|down)_proj.*", "re:.*vision.*", "re:.*mm_projector.*",
+    ],
+}  # fmt: skip
+KIN: dict[str, tuple[str, dict[str, Any], str, str | None]] = {
+    "deepseek-ai/DeepSeek-V3": ("deepseek-ai/DeepSeek-R1", {}, "deepseek", "2024-12-26"),
+    "deepseek-ai/DeepSeek-V3-0324": ("deepseek-ai/DeepSeek-R1", {}, "mit", "2025-03-24"),
+    "deepseek-ai/DeepSeek-V3.1": ("deepseek-ai/DeepSeek-R1", {}, "mit", "2025-08-21"),
+    "meta-llama/Llama-3.1-70B-Instruct": (
+        "meta-llama/Meta-Llama-3-70B", {"max_position_embeddings": 131072}, "llama3.1",
+        "2024-07-23",
+    ),
+    "moonshotai/Kimi-K2.5": (
+        "nvidia/Kimi-K2.5-NVFP4", {"quantization_config": _KIMI_INT4}, "modified-mit", "2026-01-27",
+    ),
+    "zai-org/GLM-5": ("nvidia/GLM-5-NVFP4", {}, "mit", "2026-02-11"),
+    "zai-org/GLM-5.1": ("nvidia/GLM-5.1-NVFP4", {"quantization_config": None}, "mit", None),
+}  # fmt: skip
 
 # What the table has wrong, and why we think so.
 CORRECTIONS: dict[str, tuple[dict[str, Any], str]] = {

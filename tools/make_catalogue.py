@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from catalogue_relatives import CORRECTIONS, DIMENSIONS, FURTHER, RELATIVES
+from catalogue_relatives import CORRECTIONS, DIMENSIONS, FURTHER, KIN, RELATIVES, SAME_FORMAT
 from weighbridge.core.errors import InputError
 from weighbridge.facts.catalog.compact import compact
 from weighbridge.facts.catalog.families import family_of
@@ -129,7 +129,8 @@ def related(row: dict[str, str], size: int, published: dict[str, Published]) -> 
     """A relative's configuration with this model's context and what else differs."""
     other, changes = RELATIVES[row["repo_id"]]
     theirs = published[other]
-    config = {key: value for key, value in theirs.config.items() if key != "quantization_config"}
+    left_out = set() if row["repo_id"] in SAME_FORMAT else {"quantization_config"}
+    config = {key: value for key, value in theirs.config.items() if key not in left_out}
     text = next((key for key in ("text_config", "llm_config") if key in config), None)
     changes = {"max_position_embeddings": int(row["context"])} | changes
     config = config | ({text: config[text] | changes} if text else changes)
@@ -193,6 +194,32 @@ def further_models(
         )
 
 
+def kin(published: dict[str, Published], truth: list[dict[str, str]]) -> Iterator[CatalogueModel]:
+    """Models beyond the table that share a configuration we have."""
+    counted = {row["name"]: row["exact_params_meta"] for row in truth}
+    for model, (other, changes, license_id, released) in KIN.items():
+        theirs = published[other]
+        config = theirs.config | changes
+        config = {key: value for key, value in config.items() if value is not None}
+        size = int(counted[other] or theirs.parameters or 0)
+        text = config.get("text_config", config)
+        yield CatalogueModel(
+            id=model,
+            family=family_of(model),
+            parameters=size,
+            active=theirs.active or size,
+            modality="text+image" if "vision_config" in config else "text",
+            license=license_id,
+            source=f"configuration of {other}; licence and date by the vendor's model card, "
+            "from memory",
+            date=DATE,
+            context=text.get("max_position_embeddings"),
+            released=released,
+            config=config,
+            basis="relative",
+        )
+
+
 def verified(model: CatalogueModel) -> CatalogueModel:
     """The same, with the exact count when that of its architecture is the published one."""
     if model.config is None or model.basis == "dimensions":
@@ -222,6 +249,8 @@ def main() -> None:
     known = {model.id for model in models}
     truth = rows_of(asked.shared / "configs/truth.csv")
     models += [model for model in further_models(published, truth) if model.id not in known]
+    known = {model.id for model in models}
+    models += [model for model in kin(published, truth) if model.id not in known]
     models = [verified(model) for model in models]
     OUT.write_bytes(b"".join(map(line_of, models)))
     for basis in ("config", "copy", "relative", "dimensions", "size"):

@@ -29,8 +29,8 @@ def error(predicted: float, seen: float) -> float:
     return predicted / seen - 1
 
 
-def tokens(logs: Iterable[Row]) -> None:
-    """Tokens that a pool of the logged size holds."""
+def tokens(logs: Iterable[Row]) -> float:
+    """Print the tokens that a pool of the logged size holds; the mean error of plain models."""
     print(
         f"\nKV cache in tokens, from the pool's logged bytes\n{'model':32} {'log':>9} {'ours':>9}"
     )
@@ -51,10 +51,11 @@ def tokens(logs: Iterable[Row]) -> None:
         print(f"{row.model[:32]:32} {seen:9.0f} {ours:9.0f} {off:+8.3%} (rounding {noise:.3%})")
     print(f"one group: mean {mean(plain):.3%}, median {statistics.median(map(abs, plain)):.3%}")
     print(f"several groups: mean {mean(mixed):.3%}")
+    return mean(plain)
 
 
-def pools(logs: Iterable[Row], fitted: dict[str, Coefficients]) -> None:
-    """The cache that vLLM has left, and the rule that gpustack uses."""
+def pools(logs: Iterable[Row], fitted: dict[str, Coefficients]) -> tuple[float, float]:
+    """Print the cache that vLLM has left; mean errors of ours and of gpustack's rule."""
     print(f"\nKV pool of {LEAST_POOL_GIB:g} GiB and more, GiB; one model left out")
     print(f"{'model':32} {'vLLM':12} {'log':>6} {'ours':>6} {'error':>7} {'80 %':>13} {'naive':>7}")
     ours, naive, covered, shipped = [], [], 0, coefficients()
@@ -78,6 +79,7 @@ def pools(logs: Iterable[Row], fitted: dict[str, Coefficients]) -> None:
         )
     print(f"ours {mean(ours):.1%}, naive (weights × 1.2 + 2 GiB) {mean(naive):.1%}, target 4 %; ")
     print(f"median {statistics.median(map(abs, ours)):.1%}; intervals cover {covered}/{len(ours)}")
+    return mean(ours), mean(naive)
 
 
 def strix() -> None:
