@@ -121,3 +121,21 @@ main()
     )
     assert done.returncode == 130
     assert done.stderr.strip() == "Interrupted."
+
+
+def test_what_native_code_prints_while_kept_clean_is_talk() -> None:
+    script = (
+        "import ctypes, os\n"
+        "from weighbridge.cli.diagnostics import stdout_kept_clean\n"
+        "print('first')\n"
+        "with stdout_kept_clean():\n"
+        "    ctypes.CDLL(None).puts(b'from the solver')\n"
+        "    os.write(1, b'past all buffers')\n"
+        "print('{}')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "first\n{}\n"
+    assert "from the solver" in done.stderr
+    assert "past all buffers" in done.stderr

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from weighbridge.cli.diagnostics import say
+from weighbridge.cli.diagnostics import say, stdout_kept_clean
 from weighbridge.cli.options import (
     Bytes,
     json_option,
@@ -70,13 +70,14 @@ def command(
     from weighbridge.verbs import decide  # noqa: PLC0415 -- not needed for --help
 
     decide.check_replaceable(out, force=force)
-    run = decide.decide(
-        open_workspace(workspace),
-        names=runs,
-        budget_bytes=memory_budget,
-        mix=named(mix, _share, "code=3") or None,
-        memory_bytes=named(memory, parse_bytes, "tally=24GiB"),
-    )
+    with stdout_kept_clean():
+        run = decide.decide(
+            open_workspace(workspace),
+            names=runs,
+            budget_bytes=memory_budget,
+            mix=named(mix, _share, "code=3") or None,
+            memory_bytes=named(memory, parse_bytes, "tally=24GiB"),
+        )
     decide.write_router_config(run, out)
     if as_json:
         print_json(decide.to_json(run))

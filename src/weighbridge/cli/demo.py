@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from weighbridge.cli.diagnostics import run_async, say
+from weighbridge.cli.diagnostics import run_async, say, stdout_kept_clean
 from weighbridge.cli.options import json_option, open_workspace, print_json, workspace_option
 from weighbridge.core.units import MIB
 
@@ -50,9 +50,10 @@ def command(*, as_json: bool, workspace: Path) -> None:
                 )
                 return await demo.demo(effects)
 
-    study = run_async(
-        work(), interrupted="Interrupted. Finished runs are kept; `weigh demo` starts over."
-    )
+    with stdout_kept_clean():  # it decides by a solver that may print
+        study = run_async(
+            work(), interrupted="Interrupted. Finished runs are kept; `weigh demo` starts over."
+        )
     report = workspace / "reports" / f"{study.run.info.id}.html"
     with writing(report) as draft:
         draft.write_text(study_page(study, standalone=True), encoding="utf-8")

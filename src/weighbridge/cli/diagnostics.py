@@ -10,8 +10,8 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import click
@@ -132,6 +132,38 @@ def exit_code(error: WeighbridgeError) -> int:
     if isinstance(error, InputError):
         return USAGE
     return EXTERNAL if isinstance(error, ExternalError) else NO
+
+
+@contextmanager
+def stdout_kept_clean() -> Iterator[None]:
+    """What native code writes to the process's own output meanwhile is talk, not data.
+
+    HiGHS at times prints a line of its own, past ``sys.stdout``.
+    """
+    try:
+        kept = os.dup(1)
+    except OSError:  # closed by whoever started us: nothing to keep clean
+        yield
+        return
+    try:
+        _flush_all()
+        with suppress(OSError):
+            os.dup2(2, 1)
+        yield
+    finally:
+        _flush_all()
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def _flush_all() -> None:
+    """Python's buffer of standard output, and those of C, which would be written out later."""
+    import ctypes  # noqa: PLC0415 -- only where native code runs
+
+    with suppress(OSError):
+        _flush()
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).fflush(None)
 
 
 def say(sentence: str) -> None:

@@ -13,7 +13,7 @@ from weighbridge.cli.options import json_option, open_workspace, print_json, wor
 @click.command()
 @click.option(
     "--kind",
-    type=click.Choice(["inspect", "load", "eval", "verdict", "route", "demo"]),
+    type=click.Choice(["inspect", "plan", "load", "eval", "verdict", "route", "demo"]),
     help="Only runs of one kind.",
 )
 @json_option

@@ -33,12 +33,16 @@ class Candidate:
         quantization: name of the number format of its weights.
         settings: engine, parallelism, context and what else the engine is told.
         replicas: how many such servers the machine runs side by side.
+        source: where its published weights are, a Hub id or a path; "" where that is the name.
+        published: whether those are in this number format, or have to be converted.
     """
 
     model: str
     quantization: str
     settings: Settings
     replicas: int = 1
+    source: str = ""
+    published: bool = True
 
     @property
     def devices(self) -> int:

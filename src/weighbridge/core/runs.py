@@ -10,7 +10,7 @@ import msgspec
 
 from weighbridge.core.routing import ModelEntry
 
-RunKind = Literal["inspect", "load", "eval", "verdict", "route", "demo"]
+RunKind = Literal["inspect", "plan", "load", "eval", "verdict", "route", "demo"]
 
 
 def content_hash(*parts: Any) -> str:  # noqa: ANN401 -- anything that msgspec can encode

@@ -28,6 +28,7 @@ _SIZE_UNITS = {
     "gb": 10**9,
     "tb": 10**12,
 }
+_TOKENS = re.compile(r"\s*(\d{1,9})\s*([kKmM]?)\s*")
 _COUNT = re.compile(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*([kKmMbBtT]?)\s*")
 _SIZE = re.compile(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*([a-zA-Z]*)\s*")
 
@@ -76,6 +77,23 @@ def parse_count(text: str) -> int:
     if match is None:
         raise InputError(f"{text!r} is not a number.", fix="Write for example 32B, 700M or 128k.")
     return round(float(match[1]) * dict(_DECIMAL).get(match[2].upper(), 1))
+
+
+def parse_tokens(text: str) -> int:
+    """The number of tokens that ``text`` names; k is 1024, as people count contexts.
+
+    >>> parse_tokens("16k")
+    16384
+
+    Raises:
+        InputError: the text is no number of tokens.
+    """
+    match = _TOKENS.fullmatch(text)
+    if match is None:
+        raise InputError(
+            f"{text!r} is not a number of tokens.", fix="Write for example 16k or 4096."
+        )
+    return int(match[1]) * {"": 1, "K": KIB, "M": MIB}[match[2].upper()]
 
 
 def parse_bytes(text: str) -> int:

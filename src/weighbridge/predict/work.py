@@ -5,7 +5,7 @@ Summed once per model and number format, so that thousands of ways to serve it a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from weighbridge.core.architecture import Component, Layer, Mixer, ModelArchitecture
@@ -153,6 +153,17 @@ def work(architecture: ModelArchitecture, quantization: Quantization) -> Work | 
         decode_score_width=sum(map(_decode_score, free)),
         decode_score_limited_width=sum(map(_decode_score, bound)),
         mtp=architecture.mtp_parameters > 0 or architecture.by_component["mtp"] > 0,
+    )
+
+
+def requantized(of: Work, architecture: ModelArchitecture, quantization: Quantization) -> Work:
+    """The same model in another number format: cheaper than summing it up again."""
+    return replace(
+        of,
+        attention=_group(architecture, quantization, _ATTENTION),
+        dense=_group(architecture, quantization, _DENSE),
+        experts=_group(architecture, quantization, ("experts",)),
+        head=_head(architecture, quantization),
     )
 
 

@@ -25,6 +25,7 @@ STATIC = {
     "style.css": "text/css; charset=utf-8",
     "page.js": "text/javascript; charset=utf-8",
     "diagram.js": "text/javascript; charset=utf-8",
+    "plan.js": "text/javascript; charset=utf-8",
     "plotly.min.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
@@ -109,13 +110,13 @@ def _environment() -> Environment:
 @cache
 def _inlined() -> dict[str, Markup]:
     """Assets for a single file, and the policy that lets a browser load nothing else."""
-    style, module, diagram, plotly, icon = (asset(name) for name in STATIC)
-    if _ENDS_ELEMENT.search(style + module + diagram + plotly):
+    style, module, diagram, plan, plotly, icon = (asset(name) for name in STATIC)
+    if _ENDS_ELEMENT.search(style + module + diagram + plan + plotly):
         raise AssertionError("An asset would end the element that it is put into.")
     policy = "; ".join(
         [
             "default-src 'none'",
-            f"script-src {_hash(module)} {_hash(diagram)} {_hash(plotly)}",
+            f"script-src {' '.join(map(_hash, (module, diagram, plan, plotly)))}",
             f"style-src {_hash(style)} {' '.join(style_hashes())}",
             "img-src data: blob:",
             "base-uri 'none'",
@@ -128,6 +129,7 @@ def _inlined() -> dict[str, Markup]:
         "style_source": Markup(style.decode()),  # noqa: S704 -- our own files
         "module_source": Markup(module.decode()),  # noqa: S704
         "diagram_source": Markup(diagram.decode()),  # noqa: S704
+        "plan_source": Markup(plan.decode()),  # noqa: S704
         "plotly_source": Markup(plotly.decode()),  # noqa: S704
     }
 

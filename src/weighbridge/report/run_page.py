@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from weighbridge.core.plan import PlanRun
 from weighbridge.core.runs import EvalRun, LoadRun
 from weighbridge.core.study import ModelSheet, RouteRun, VerdictRun
 from weighbridge.report import charts
 from weighbridge.report.page import render
+from weighbridge.report.plan_page import plan_page
 from weighbridge.report.study import load_figures, wrong_answers
 from weighbridge.report.words import unique
 
-Record = ModelSheet | LoadRun | EvalRun | VerdictRun | RouteRun
+Sheet = ModelSheet | LoadRun | EvalRun | VerdictRun | RouteRun
+Record = Sheet | PlanRun
 
 
 def run_page(record: Record, *, standalone: bool) -> str:
     """The page of one run that is not a study: its tables, charts and identity."""
+    if isinstance(record, PlanRun):
+        return plan_page(record.plan, standalone=standalone, info=record.info)
     return render(
         "run.html",
         standalone=standalone,
@@ -27,7 +32,7 @@ def run_page(record: Record, *, standalone: bool) -> str:
     )
 
 
-def _context(record: Record) -> dict[str, Any]:
+def _context(record: Sheet) -> dict[str, Any]:
     """What the sections of this kind of record need beside it."""
     match record:
         case ModelSheet():

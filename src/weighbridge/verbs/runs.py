@@ -7,13 +7,15 @@ from typing import Any
 import msgspec
 
 from weighbridge.core.effects import Store
+from weighbridge.core.plan import PlanRun
 from weighbridge.core.runs import EvalRun, LoadRun, RunKind
 from weighbridge.core.study import DemoRun, ModelSheet, RouteRun, VerdictRun
 
-Record = ModelSheet | LoadRun | EvalRun | VerdictRun | RouteRun | DemoRun
+Record = ModelSheet | PlanRun | LoadRun | EvalRun | VerdictRun | RouteRun | DemoRun
 
 _TYPES: dict[RunKind, type[Record]] = {
     "inspect": ModelSheet,
+    "plan": PlanRun,
     "load": LoadRun,
     "eval": EvalRun,
     "verdict": VerdictRun,

@@ -29,6 +29,9 @@ def native(name: str) -> tuple[ModelArchitecture, Quantization]:
         ("Qwen/Qwen3-32B", "q4_k_m", "Q4_K_M"),
         ("openai/gpt-oss-120b", "fp4", "mxfp4 (experts)"),  # published so
         ("openai/gpt-oss-120b", "fp8", "mxfp4 (experts)"),  # nobody lengthens it
+        ("moonshotai/Kimi-K2.5", "", "compressed-tensors pack-quantized (4.5-bit)"),
+        ("moonshotai/Kimi-K2.5", "int4", "compressed-tensors pack-quantized (4.5-bit)"),
+        ("moonshotai/Kimi-K2.5", "nvfp4", "NVFP4"),  # integers are no floats
     ],
 )
 def test_words_of_tables(name: str, precision: str, found: str) -> None:

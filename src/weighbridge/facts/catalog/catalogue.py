@@ -51,6 +51,18 @@ class Catalogue:
             )
         raise InputError(f"The catalogue has no model {name!r}.", fix=self._suggest(wanted))
 
+    def called(self, name: str) -> tuple[CatalogueModel, ...]:
+        """The models of exactly that id, or that part of it after the slash, however spelt."""
+        return self._by_key.get(_key(name), ())
+
+    def near(self, name: str) -> tuple[str, ...]:
+        """Ids that look like ``name``: for a slip of the finger."""
+        import difflib  # noqa: PLC0415 -- only for a slip of the finger
+
+        tails = {key.rpartition("/")[2]: models for key, models in self._by_key.items()}
+        found = difflib.get_close_matches(_key(name).rpartition("/")[2], tails, n=3, cutoff=0.5)
+        return tuple(dict.fromkeys(model.id for key in found for model in tails[key]))
+
     def filter(self, wanted: Filter) -> tuple[CatalogueModel, ...]:
         """The models that pass, in the order the filter asks for."""
         return wanted.apply(self.models)
@@ -65,12 +77,8 @@ class Catalogue:
         return table
 
     def _suggest(self, wanted: str) -> str:
-        import difflib  # noqa: PLC0415 -- only for a slip of the finger
-
-        tails = {key.rpartition("/")[2]: models for key, models in self._by_key.items()}
-        near = difflib.get_close_matches(wanted.rpartition("/")[2], tails, n=3, cutoff=0.5)
-        ids = ", ".join(dict.fromkeys(model.id for key in near for model in tails[key]))
-        hint = f"Nearest are {ids}. " if ids else ""
+        near = self.near(wanted)
+        hint = f"Nearest {'is' if len(near) == 1 else 'are'} {', '.join(near)}. " if near else ""
         return f"{hint}`weigh models` lists all; `weigh models add` adds one."
 
 

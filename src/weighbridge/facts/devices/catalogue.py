@@ -116,10 +116,11 @@ def _unknown(name: str) -> InputError:
                 fix=f"Known are {have}; a `machine:` block can state another `memory:`.",
             )
     near = _near(wanted)
-    hint = f"Nearest are {', '.join(near)}. " if near else ""
+    hint = f"Nearest {'is' if len(near) == 1 else 'are'} {', '.join(near)}. " if near else ""
     return InputError(
         f"The catalogue has no device {name!r}.",
-        fix=f"{hint}A `machine:` block with memory and bandwidth describes any other.",
+        fix=f"{hint}A `machine:` block with device, memory and bandwidth describes any other: "
+        "`weigh plan --device box.yaml`.",
     )
 
 

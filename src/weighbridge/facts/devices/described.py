@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 
@@ -15,6 +16,7 @@ from weighbridge.core.units import GIB, parse_bytes
 from weighbridge.facts.devices.catalogue import find, matches
 from weighbridge.facts.devices.names import spell
 from weighbridge.facts.devices.rows import COMPILED, Entry
+from weighbridge.facts.documents import read_yaml
 
 MOST_DEVICES = 1024
 # Not a minus before it, and no digit run on: "4090" is no count.
@@ -55,6 +57,24 @@ class MachineBlock(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     host_memory: str | None = None
     host_bandwidth: float | str | None = None
     power_w: float | None = None
+
+
+class _MachineFile(msgspec.Struct, forbid_unknown_fields=True):
+    """A file with nothing but a machine."""
+
+    machine: MachineBlock
+
+
+def read_machine(text: str) -> Machine:
+    """The machine of a line such as ``2x RTX 4090``, or of the file ``box.yaml``.
+
+    Raises:
+        InputError: no device, several, or an impossible number of them go by that name.
+        ConfigError: the file cannot be read or has a mistake.
+    """
+    if text.strip().lower().endswith((".yaml", ".yml")):
+        return from_block(read_yaml(Path(text.strip()), _MachineFile).machine)
+    return parse_machine(text)
 
 
 def parse_machine(text: str) -> Machine:

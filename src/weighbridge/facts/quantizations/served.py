@@ -43,7 +43,7 @@ def served_as(
             f"There is no precision {precision!r}.",
             fix=f"Choose one of {', '.join(dict.fromkeys([*_WORDS, *WHAT_IF]))}.",
         )
-    if native.known and native.bits_of(_largest(architecture)) <= _SHORT.get(name, 0.0):
+    if _is_short(native, architecture, name):
         return native
     format_ = what_if(name, architecture)
     latent = any(layer.mixer.kind == "latent" for run in architecture.runs for layer in run.layers)
@@ -51,6 +51,14 @@ def served_as(
         kept = tuple((part, 16.0 if part == "attention" else bits) for part, bits in format_.bits)
         return replace(format_, bits=kept)
     return format_
+
+
+def _is_short(native: Quantization, architecture: ModelArchitecture, name: str) -> bool:
+    """Whether it was published in the format asked for, or a shorter one."""
+    short = native.known and native.bits_of(_largest(architecture)) <= _SHORT.get(name, 0.0)
+    # Integers of four bits are no fp4: who asks for that means another checkpoint (Kimi K2.5).
+    integers = name in {"NVFP4", "mxfp4"} and "fp4" not in native.name.lower()
+    return short and not integers
 
 
 def _largest(architecture: ModelArchitecture) -> Component:

@@ -140,7 +140,12 @@ const collator = new Intl.Collator("en", { numeric: true });
 function sortRows(table, column, direction) {
   const body = table.tBodies[0];
   const text = (row) => row.cells[column].textContent.trim();
-  const rows = [...body.rows].sort((a, b) => direction * collator.compare(text(a), text(b)));
+  // Figures with digits grouped, units or intervals say by what they are sorted; unknown ones last.
+  const bare = (row) => row.cells[column].dataset.sort;
+  const figure = (row) => (bare(row) === "" ? direction * Infinity : Number(bare(row)));
+  const compare = (a, b) =>
+    bare(a) === undefined ? collator.compare(text(a), text(b)) : figure(a) - figure(b) || 0;
+  const rows = [...body.rows].sort((a, b) => direction * compare(a, b));
   body.append(...rows);
 }
 
@@ -181,6 +186,9 @@ function setUpFilter(box) {
 
 setUpTheme();
 document.querySelectorAll("table[data-sortable]").forEach(setUpSorting);
+document.addEventListener("weighbridge:replaced", ({ target }) => {
+  target.querySelectorAll("table[data-sortable]").forEach(setUpSorting);
+});
 document.querySelectorAll("input[data-filter]").forEach(setUpFilter);
 setUpPrinting();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawCharts);
