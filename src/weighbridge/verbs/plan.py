@@ -144,11 +144,7 @@ def plan(
     _check_modality(modality, catalogue)
     models = chosen(catalogue, names, clock)
     models = allowed(models, asked.workload, intents, modality)
-    known = (
-        scores(store, task, [one.name for one in models.facts])
-        if task and store is not None
-        else {}
-    )
+    known = _scores(store, task, models)
     found = search(
         models.facts,
         machine,
@@ -167,6 +163,13 @@ def plan(
         models=found.models + len(models.refused),
         notes=(*said, *found.notes),
     )
+
+
+def _scores(store: Store | None, task: str, models: Chosen) -> dict[str, tuple[float, Provenance]]:
+    """By the user's evaluations, of models that have some."""
+    if not task or store is None:
+        return {}
+    return scores(store, task, [one.name for one in models.facts])
 
 
 def _quality(catalogue: Catalogue, known: dict[str, tuple[float, Provenance]]) -> QualityOf:
