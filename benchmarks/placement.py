@@ -20,8 +20,8 @@ import time
 
 from weighbridge.core.placement import Option, PlacementRules, Site, Wanted
 from weighbridge.core.units import GIB
-from weighbridge.predict.placement import place
-from weighbridge.predict.placement_spots import groups, spots
+from weighbridge.predict.placement.solve import place
+from weighbridge.predict.placement.spots import groups, spots
 
 SIZES = ((4, 1), (6, 8), (12, 16), (20, 32))
 SEEDS = range(5)

@@ -33,8 +33,14 @@ from weighbridge.core.workload import Request, Workload, parse_slo  # noqa: E402
 from weighbridge.facts.catalog.catalogue import load as catalogue  # noqa: E402
 from weighbridge.facts.devices.catalogue import find  # noqa: E402
 from weighbridge.facts.quantizations.what_if import what_if  # noqa: E402
-from weighbridge.predict.latency import latency  # noqa: E402
-from weighbridge.predict.load import (  # noqa: E402
+from weighbridge.predict.serving.coefficients import (  # noqa: E402
+    ENGINES,
+    ServingCoefficients,
+    fitted,
+)
+from weighbridge.predict.serving.latency import latency  # noqa: E402
+from weighbridge.predict.serving.scenes import Scene, scenes  # noqa: E402
+from weighbridge.predict.simulation.load import (  # noqa: E402
     Replica,
     bear,
     load,
@@ -43,14 +49,8 @@ from weighbridge.predict.load import (  # noqa: E402
     replica,
     saturation,
 )
-from weighbridge.predict.scenes import Scene, scenes  # noqa: E402
-from weighbridge.predict.serving_coefficients import (  # noqa: E402
-    ENGINES,
-    ServingCoefficients,
-    fitted,
-)
-from weighbridge.predict.simulation_rules import Cache, scheduler  # noqa: E402
-from weighbridge.predict.step_table import step_table  # noqa: E402
+from weighbridge.predict.simulation.rules import Cache, scheduler  # noqa: E402
+from weighbridge.predict.simulation.step_table import step_table  # noqa: E402
 from weighbridge.predict.table import memory, model  # noqa: E402
 from weighbridge.predict.versions import parse_version  # noqa: E402
 

@@ -22,11 +22,11 @@ from scipy.optimize import least_squares
 
 from memory_rows import GIB, TRUTH, Row, pool_of, rows
 from weighbridge.core.estimate import MemoryUse
-from weighbridge.predict.engine_defaults import batch
-from weighbridge.predict.memory import memory_use
-from weighbridge.predict.memory_coefficients import Coefficients, Era, Spread
-from weighbridge.predict.profile_run import activation_bytes
-from weighbridge.predict.shards import stages
+from weighbridge.predict.memory.coefficients import Coefficients, Era, Spread
+from weighbridge.predict.memory.engine_defaults import batch
+from weighbridge.predict.memory.profile_run import activation_bytes
+from weighbridge.predict.memory.shards import stages
+from weighbridge.predict.memory.use import memory_use
 from weighbridge.predict.versions import parse_version
 
 TOML = Path(__file__).parents[1] / "src/weighbridge/predict/coefficients/memory.toml"

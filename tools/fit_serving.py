@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from serving_rows import Measured, read
-from weighbridge.predict.latency import Latency, latency
-from weighbridge.predict.scenes import Scenes, scenes
-from weighbridge.predict.serving_coefficients import ENGINES, ServingCoefficients
+from weighbridge.predict.serving.coefficients import ENGINES, ServingCoefficients
+from weighbridge.predict.serving.latency import Latency, latency
+from weighbridge.predict.serving.scenes import Scenes, scenes
 
 Array = NDArray[np.float64]
 OUT = Path(__file__).parents[1] / "src/weighbridge/predict/coefficients/serving.toml"

@@ -25,14 +25,14 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from single_stream_rows import PERF, Metric, Row, all_rows
-from weighbridge.predict.single_stream import decode_s, prefill_s
-from weighbridge.predict.single_stream_coefficients import (
+from weighbridge.predict.llamacpp.coefficients import (
     DecodeCoefficients,
     PrefillCoefficients,
     Setting,
     Table,
     half_width,
 )
+from weighbridge.predict.llamacpp.single_stream import decode_s, prefill_s
 
 Array = NDArray[np.float64]
 Prior = tuple[float, float]  # median and standard deviation of the logarithm

@@ -11,10 +11,10 @@ from fit_memory import LEAST_POOL_GIB, doubted, left_out, pool_use
 from memory_rows import GIB, SHARED, Row, architecture, pool_of, rows
 from weighbridge.core.estimate import Engine, Settings
 from weighbridge.facts.quantizations.what_if import what_if
-from weighbridge.predict.cache_pages import pages
-from weighbridge.predict.footprint import footprint, weight_table
-from weighbridge.predict.memory import memory_use
-from weighbridge.predict.memory_coefficients import Coefficients, coefficients
+from weighbridge.predict.memory.cache_pages import pages
+from weighbridge.predict.memory.coefficients import Coefficients, coefficients
+from weighbridge.predict.memory.footprint import footprint, weight_table
+from weighbridge.predict.memory.use import memory_use
 from weighbridge.predict.versions import parse_version
 
 STRIX = {

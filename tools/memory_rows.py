@@ -18,7 +18,7 @@ from weighbridge.core.estimate import Engine, Parallelism, Settings
 from weighbridge.facts.architectures.read import read_config
 from weighbridge.facts.catalog.catalogue import load
 from weighbridge.facts.quantizations.what_if import what_if
-from weighbridge.predict.footprint import Footprint, WeightTable, footprint, weight_table
+from weighbridge.predict.memory.footprint import Footprint, WeightTable, footprint, weight_table
 
 GIB = 1024**3
 ROOT = Path(__file__).parents[1]

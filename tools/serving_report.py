@@ -9,7 +9,7 @@ import numpy as np
 
 from fit_serving import Array, fit, laid_out
 from serving_rows import Measured
-from weighbridge.predict.latency import Latency, latency
+from weighbridge.predict.serving.latency import Latency, latency
 
 # Fewer ways to serve one workload are no choice.
 LEAST_CHOICES = 4

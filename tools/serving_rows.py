@@ -14,7 +14,7 @@ from weighbridge.facts.devices.catalogue import find
 from weighbridge.facts.quantizations.served import served_as
 from weighbridge.facts.quantizations.table import from_config
 from weighbridge.facts.quantizations.what_if import what_if
-from weighbridge.predict.scenes import Scene
+from weighbridge.predict.serving.scenes import Scene
 from weighbridge.predict.table import Model, Scenario, model, placed
 
 # More devices than this in one replica are racks, which nothing here models.

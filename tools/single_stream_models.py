@@ -14,7 +14,7 @@ from weighbridge.core.quantization import Quantization
 from weighbridge.facts.architectures.read import read_config
 from weighbridge.facts.catalog.catalogue import load
 from weighbridge.facts.quantizations.what_if import WHAT_IF, what_if
-from weighbridge.predict.token_load import TokenLoad, token_load
+from weighbridge.predict.llamacpp.token_load import TokenLoad, token_load
 from weighbridge.predict.work import Work, work
 
 CONFIGS: Final = Path(__file__).parents[2] / "shared/data/configs"

@@ -17,8 +17,8 @@ from single_stream_models import architecture, at_bits, sized
 from weighbridge.core.machine import Device, Rate
 from weighbridge.core.units import GIB
 from weighbridge.facts.devices.catalogue import find
-from weighbridge.predict.silicon import Silicon, silicon
-from weighbridge.predict.token_load import TokenLoad
+from weighbridge.predict.llamacpp.silicon import Silicon, silicon
+from weighbridge.predict.llamacpp.token_load import TokenLoad
 
 Metric = Literal["decode_tps", "prefill_tps"]
 

@@ -6,7 +6,7 @@ from functools import cache
 
 from weighbridge.facts.catalog.catalogue import load
 from weighbridge.facts.quantizations.what_if import what_if
-from weighbridge.predict.token_load import TokenLoad, token_load
+from weighbridge.predict.llamacpp.token_load import TokenLoad, token_load
 from weighbridge.predict.work import work
 
 LLAMA, OSS, HYBRID = "meta-llama/Llama-3.1-8B-Instruct", "openai/gpt-oss-120b", "Qwen/Qwen3.5-27B"

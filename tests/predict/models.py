@@ -8,7 +8,7 @@ from weighbridge.core.estimate import Engine, EngineName, Parallelism, Settings
 from weighbridge.core.units import GIB
 from weighbridge.facts.catalog.catalogue import load
 from weighbridge.facts.quantizations.what_if import what_if
-from weighbridge.predict.footprint import Footprint, WeightTable, footprint, weight_table
+from weighbridge.predict.memory.footprint import Footprint, WeightTable, footprint, weight_table
 
 H100 = 79.19 * GIB
 KINDS = (

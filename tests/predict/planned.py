@@ -11,7 +11,7 @@ from weighbridge.core.workload import Workload, parse_slo
 from weighbridge.facts.catalog.catalogue import load
 from weighbridge.facts.devices import parse_machine
 from weighbridge.facts.quantizations.table import from_config
-from weighbridge.predict.search_models import ModelFacts
+from weighbridge.predict.search.models import ModelFacts
 
 FEW = (
     "Qwen/Qwen3-0.6B",

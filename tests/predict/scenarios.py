@@ -9,7 +9,7 @@ from weighbridge.core.machine import Device
 from weighbridge.facts.catalog.catalogue import load
 from weighbridge.facts.devices.catalogue import find
 from weighbridge.facts.quantizations.what_if import what_if
-from weighbridge.predict.scenes import Scene
+from weighbridge.predict.serving.scenes import Scene
 from weighbridge.predict.work import Work, work
 
 KINDS = (

@@ -8,9 +8,9 @@ from weighbridge.core.estimate import Engine, EngineName, MemoryUse, Parallelism
 from weighbridge.facts.catalog.catalogue import load
 from weighbridge.facts.devices.catalogue import find
 from weighbridge.facts.quantizations.what_if import what_if
-from weighbridge.predict.load import Replica, replica
-from weighbridge.predict.scenes import Scene
-from weighbridge.predict.serving_coefficients import fitted
+from weighbridge.predict.serving.coefficients import fitted
+from weighbridge.predict.serving.scenes import Scene
+from weighbridge.predict.simulation.load import Replica, replica
 from weighbridge.predict.table import Model, memory, model
 
 

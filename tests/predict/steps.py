@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from weighbridge.predict.simulation_rules import Cache, Scheduler
-from weighbridge.predict.step_table import StepTable
+from weighbridge.predict.simulation.rules import Cache, Scheduler
+from weighbridge.predict.simulation.step_table import StepTable
 
 ROOMY = Cache(1e12)
 

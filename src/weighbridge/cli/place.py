@@ -50,7 +50,7 @@ def command(file: Path, html: Path | None, as_json: bool, catalog: Path | None) 
 
 def _write_page(found: PlacementPlan, path: Path) -> None:
     from weighbridge.core.provenance import Provenance  # noqa: PLC0415 -- only if asked
-    from weighbridge.predict.serving_coefficients import fitted  # noqa: PLC0415
+    from weighbridge.predict.serving.coefficients import fitted  # noqa: PLC0415
     from weighbridge.report.placement_page import placement_page  # noqa: PLC0415
     from weighbridge.verbs.effects import writing  # noqa: PLC0415
 

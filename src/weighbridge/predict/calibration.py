@@ -20,9 +20,9 @@ import numpy as np
 from weighbridge.core.errors import InputError
 from weighbridge.core.provenance import Interval, Provenance
 from weighbridge.predict.rows import LEVEL, Job, Numbers, Prediction, spreads
-from weighbridge.predict.scenes import Array
-from weighbridge.predict.serving_coefficients import Spread
-from weighbridge.predict.serving_spreads import is_fitted
+from weighbridge.predict.serving.coefficients import Spread
+from weighbridge.predict.serving.scenes import Array
+from weighbridge.predict.serving.spreads import is_fitted
 from weighbridge.predict.slowdown import FACTORS, sensitivities, slowed
 
 Metric = Literal["ttft", "tpot"]

@@ -11,15 +11,16 @@ import numpy as np
 from weighbridge.core.estimate import MemoryUse
 from weighbridge.core.machine import Device
 from weighbridge.core.provenance import Interval, Provenance
-from weighbridge.predict import serving_coefficients, single_stream_coefficients
-from weighbridge.predict.latency import latency
-from weighbridge.predict.llamacpp_latency import Case, LlamaCppLatency, llamacpp_latency
-from weighbridge.predict.scenes import Array, scenes, timeable
-from weighbridge.predict.serving_coefficients import ServingCoefficients, Spread
-from weighbridge.predict.serving_spreads import spreads_on
-from weighbridge.predict.single_stream_coefficients import SingleStream
+from weighbridge.predict.llamacpp import coefficients as single_stream_coefficients
+from weighbridge.predict.llamacpp.coefficients import SingleStream
+from weighbridge.predict.llamacpp.latency import Case, LlamaCppLatency, llamacpp_latency
+from weighbridge.predict.llamacpp.token_load import token_load
+from weighbridge.predict.serving import coefficients as serving_coefficients
+from weighbridge.predict.serving.coefficients import ServingCoefficients, Spread
+from weighbridge.predict.serving.latency import latency
+from weighbridge.predict.serving.scenes import Array, scenes, timeable
+from weighbridge.predict.serving.spreads import spreads_on
 from weighbridge.predict.table import Model, Placed, Scenario, engine_name, placed
-from weighbridge.predict.token_load import token_load
 
 LEVEL: Final = 0.8
 

@@ -12,10 +12,10 @@ from typing import Final, Literal
 
 import numpy as np
 
+from weighbridge.predict.llamacpp.coefficients import SingleStream, Table
 from weighbridge.predict.rows import Job, Numbers, Times, shipped, times
-from weighbridge.predict.scenes import Array
-from weighbridge.predict.serving_coefficients import ServingCoefficients
-from weighbridge.predict.single_stream_coefficients import SingleStream, Table
+from weighbridge.predict.serving.coefficients import ServingCoefficients
+from weighbridge.predict.serving.scenes import Array
 
 Factor = Literal["reading", "launching", "prefill"]
 FACTORS: Final[tuple[Factor, ...]] = ("reading", "launching", "prefill")

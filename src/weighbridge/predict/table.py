@@ -13,10 +13,10 @@ from weighbridge.core.errors import InputError
 from weighbridge.core.estimate import Engine, EngineName, MemoryUse, Parallelism, Settings
 from weighbridge.core.machine import Device
 from weighbridge.core.quantization import Quantization
-from weighbridge.predict.engine_defaults import batch
-from weighbridge.predict.footprint import Footprint, WeightTable, footprint, weight_table
-from weighbridge.predict.memory import memory_use
-from weighbridge.predict.scenes import Scene
+from weighbridge.predict.memory.engine_defaults import batch
+from weighbridge.predict.memory.footprint import Footprint, WeightTable, footprint, weight_table
+from weighbridge.predict.memory.use import memory_use
+from weighbridge.predict.serving.scenes import Scene
 from weighbridge.predict.work import Work, work
 
 _ENGINES: Final[dict[str, EngineName]] = {

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from weighbridge.core.candidate import Estimate, Quality
 from weighbridge.core.provenance import Interval
 from weighbridge.core.units import GIB
-from weighbridge.predict.quality_order import rank
+from weighbridge.predict.search.quality_order import rank
 from weighbridge.report.numbers import number, size
 from weighbridge.report.pareto_scale import Scale, linear, logarithmic
 from weighbridge.report.plan_words import milliseconds, needs, short_name

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from weighbridge.core.placement import DeviceUse, Placed, Placement
 from weighbridge.core.plan import Plan
 from weighbridge.core.units import GIB
-from weighbridge.predict.search_verdict import needed_bytes
+from weighbridge.predict.search.verdict import needed_bytes
 from weighbridge.report.numbers import percent, size
 from weighbridge.report.plan_words import short_name
 from weighbridge.report.svg import tag

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from weighbridge.core.candidate import Estimate, Quality
 from weighbridge.core.plan import Plan
 from weighbridge.core.provenance import Interval
-from weighbridge.predict.search_verdict import needed_bytes
+from weighbridge.predict.search.verdict import needed_bytes
 from weighbridge.report.memory_bars import MemoryBar, memory_bar, scale_of
 from weighbridge.report.numbers import number
 from weighbridge.report.plan_words import (

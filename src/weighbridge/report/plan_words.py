@@ -6,7 +6,7 @@ from weighbridge.core.candidate import Candidate, Estimate
 from weighbridge.core.estimate import Settings
 from weighbridge.core.plan import Order, Plan
 from weighbridge.core.provenance import Interval
-from weighbridge.predict.search_verdict import needed_bytes, tokens_text
+from weighbridge.predict.search.verdict import needed_bytes, tokens_text
 from weighbridge.report.numbers import number
 
 _SPACE = "\N{NO-BREAK SPACE}"

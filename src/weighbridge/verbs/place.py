@@ -18,8 +18,8 @@ from weighbridge.facts.catalog.catalogue import load
 from weighbridge.facts.devices import from_block
 from weighbridge.facts.quantizations.served import served_as
 from weighbridge.facts.quantizations.table import from_config
-from weighbridge.predict.placement import place as best
-from weighbridge.predict.serving_coefficients import fitted
+from weighbridge.predict.placement.solve import place as best
+from weighbridge.predict.serving.coefficients import fitted
 from weighbridge.predict.table import Model, model
 from weighbridge.verbs.place_file import (
     PUBLISHED,

@@ -11,10 +11,10 @@ from weighbridge.core.errors import InputError
 from weighbridge.core.estimate import Engine, Parallelism, Settings
 from weighbridge.core.machine import Machine
 from weighbridge.core.placement import Option
-from weighbridge.predict.latency import latency
-from weighbridge.predict.memory import memory_on
-from weighbridge.predict.scenes import Scene, scenes, timeable
-from weighbridge.predict.serving_coefficients import fitted
+from weighbridge.predict.memory.use import memory_on
+from weighbridge.predict.serving.coefficients import fitted
+from weighbridge.predict.serving.latency import latency
+from weighbridge.predict.serving.scenes import Scene, scenes, timeable
 from weighbridge.predict.table import Model, kv_bytes_per_value
 from weighbridge.verbs.place_file import Demand
 

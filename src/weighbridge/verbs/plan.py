@@ -26,10 +26,10 @@ from weighbridge.facts.catalog.catalogue import Catalogue
 from weighbridge.facts.licenses.clauses import NOT_LEGAL_ADVICE
 from weighbridge.facts.licenses.intents import Intents
 from weighbridge.predict.calibration import Calibration
-from weighbridge.predict.quality_order import QualityOf, assumed, measured
-from weighbridge.predict.search import search
-from weighbridge.predict.search_space import format_names
-from weighbridge.predict.search_verdict import needed_bytes
+from weighbridge.predict.search.quality_order import QualityOf, assumed, measured
+from weighbridge.predict.search.search import search
+from weighbridge.predict.search.space import format_names
+from weighbridge.predict.search.verdict import needed_bytes
 from weighbridge.predict.table import engine_name
 from weighbridge.verbs.plan_models import NO_GENERATORS, Chosen, allowed, chosen
 from weighbridge.verbs.plan_quality import scores

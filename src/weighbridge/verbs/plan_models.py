@@ -18,8 +18,8 @@ from weighbridge.facts.licenses.intents import Intents
 from weighbridge.facts.licenses.questions import Answer, answer
 from weighbridge.facts.licenses.read import recognise
 from weighbridge.facts.quantizations.table import from_config
-from weighbridge.predict.search_models import ModelFacts
-from weighbridge.predict.search_verdict import tokens_text
+from weighbridge.predict.search.models import ModelFacts
+from weighbridge.predict.search.verdict import tokens_text
 
 # What gives no text back.
 NO_GENERATORS = frozenset({"embedding", "speech-to-text"})

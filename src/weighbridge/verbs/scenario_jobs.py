@@ -20,7 +20,7 @@ from weighbridge.facts.quantizations.served import served_as
 from weighbridge.facts.quantizations.table import from_config
 from weighbridge.facts.quantizations.what_if import what_if
 from weighbridge.predict.rows import Job
-from weighbridge.predict.search_space import engines_on
+from weighbridge.predict.search.space import engines_on
 from weighbridge.predict.table import Model, Scenario, engine_name, model
 
 ResultT = TypeVar("ResultT")

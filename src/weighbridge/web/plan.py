@@ -21,8 +21,8 @@ from weighbridge.facts.devices import parse_machine
 from weighbridge.facts.devices.detect import detect
 from weighbridge.facts.devices.rows import entries as load_devices
 from weighbridge.facts.licenses.intents import INTENTS, parse_intents
-from weighbridge.predict.search_space import SERVERS, format_names
-from weighbridge.predict.search_verdict import tokens_text
+from weighbridge.predict.search.space import SERVERS, format_names
+from weighbridge.predict.search.verdict import tokens_text
 from weighbridge.report.plan_form import Choice, Field, PlanForm, order_choices
 from weighbridge.report.plan_page import live_plan_page
 from weighbridge.report.plan_words import ENGINES

@@ -1,0 +1,1 @@
+"""How fast llama.cpp answers."""

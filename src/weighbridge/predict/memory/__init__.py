@@ -1,0 +1,1 @@
+"""What takes memory on the devices of a replica."""

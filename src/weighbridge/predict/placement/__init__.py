@@ -1,0 +1,1 @@
+"""Several models on the devices of one or more machines."""

@@ -1,0 +1,1 @@
+"""All ways to serve models on a machine, weighed against requirements."""

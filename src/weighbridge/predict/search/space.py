@@ -1,0 +1,136 @@
+"""Which ways to serve there are at all: what engines run where, and how models are spread.
+
+Facts on engines: vLLM's and SGLang's documentation on supported hardware and quantization, and
+TensorRT-LLM's lists of supported models and precisions, as of 2026-11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from weighbridge.core.estimate import EngineName, Parallelism
+from weighbridge.core.machine import Device, Machine
+from weighbridge.facts.quantizations.what_if import WHAT_IF
+from weighbridge.predict.memory.footprint import Footprint
+from weighbridge.predict.search.models import ModelFacts, main_bits, parameters, shape_of
+
+SERVERS: Final[tuple[EngineName, ...]] = ("vllm", "sglang", "trtllm")
+_NVIDIA: Final = frozenset({"Turing", "Ampere", "Ada", "Hopper", "Blackwell"})
+_RUNS_ON: Final[dict[EngineName, frozenset[str]]] = {
+    "vllm": _NVIDIA | {"CDNA", "CDNA3", "CDNA4", "RDNA3", "RDNA4"},
+    "sglang": _NVIDIA | {"CDNA3", "CDNA4"},
+    "trtllm": _NVIDIA - {"Turing"},
+}
+_FP8: Final = frozenset({"Ada", "Hopper", "Blackwell", "CDNA3", "CDNA4", "RDNA4"})
+_NVFP4: Final = frozenset({"Blackwell"})
+_INT4_ENGINES: Final = frozenset({"vllm", "sglang"})
+# Bits from which a checkpoint counts as unquantized, and as not shorter than 8 bits.
+_LONG, _BYTE = 15.0, 7.9
+# Families that TensorRT-LLM's PyTorch backend has a class for.
+_TRTLLM_FAMILIES: Final = frozenset(
+    {
+        "deepseek_v3", "deepseek_v32", "exaone4", "gemma3", "gemma3_text", "glm4_moe", "gpt_oss",
+        "llama", "llama4", "llama4_text", "mistral", "mixtral", "mllama", "nemotron-nas",
+        "nemotron_h", "phi3", "qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "qwen3_next",
+    }
+)  # fmt: skip
+# Of GGUF's mixtures those that people choose among: from no visible loss to the shortest usable.
+GGUF_FORMATS: Final = ("Q8_0", "Q6_K", "Q4_K_M", "Q3_K_M")
+# Bits per weight that a model in a format has at least.
+_LEAST_BITS: Final[dict[str, float]] = {
+    "fp8": 8.0, "NVFP4": 4.5, "AWQ int4 g128": 4.1,
+    "Q8_0": 8.4, "Q6_K": 6.5, "Q4_K_M": 4.4, "Q3_K_M": 3.4,
+}  # fmt: skip
+_MOST_TENSOR: Final = 64
+
+
+def engines_on(device: Device) -> tuple[EngineName, ...]:
+    """The engines that run on a device; llama.cpp runs on all."""
+    named = tuple(name for name in SERVERS if device.generation in _RUNS_ON[name])
+    return (*named, "llama.cpp")
+
+
+def usual_engines(device: Device) -> tuple[EngineName, ...]:
+    """Those that people choose among: nobody runs llama.cpp where NVLink joins the devices."""
+    named = engines_on(device)
+    return named[:-1] if device.link.kind == "nvlink" and len(named) > 1 else named
+
+
+def supports(engine: EngineName, facts: ModelFacts) -> bool:
+    """Whether an engine loads such a model, as far as its kind tells."""
+    if engine == "llama.cpp":
+        return True
+    if facts.gguf:
+        return False
+    return engine != "trtllm" or facts.architecture.model_type in _TRTLLM_FAMILIES
+
+
+def formats_for(engine: EngineName, device: Device, facts: ModelFacts) -> tuple[str, ...]:
+    """Number formats of the weights that an engine runs on a device, the native one first."""
+    if facts.gguf:
+        return ("native",)
+    bits = main_bits(facts)
+    if engine == "llama.cpp":
+        # Models that were trained in 4 bits are kept so; any other mixture would gain nothing.
+        return GGUF_FORMATS if bits >= _BYTE else ("native",)
+    found = ["native"]
+    if bits >= _LONG and device.generation in _FP8:
+        found.append("fp8")
+    if bits >= _BYTE and device.generation in _NVFP4:
+        found.append("NVFP4")
+    if bits >= _BYTE and engine in _INT4_ENGINES:
+        found.append("AWQ int4 g128")
+    return tuple(found)
+
+
+def short_cache(engine: EngineName, device: Device) -> tuple[str, float] | None:
+    """The shorter format of the cache that an engine offers on a device, and bytes per number."""
+    if engine == "llama.cpp":
+        return "q8_0", 34 / 32
+    return ("fp8", 1.0) if device.generation in _FP8 else None
+
+
+def worth_trying(formats: tuple[str, ...], machine: Machine, facts: ModelFacts) -> Iterator[str]:
+    """Formats without those that cannot fit on all devices together; the shortest always stays."""
+    room = machine.count * machine.device.memory_bytes
+    for name in formats:
+        bits = _LEAST_BITS.get(name, 0.9 * main_bits(facts))
+        if name == formats[-1] or parameters(facts) * bits / 8 <= room:
+            yield name
+
+
+def format_names() -> tuple[str, ...]:
+    """Every name that a number format of the search may have, ``native`` included."""
+    return ("native", *(name for name in WHAT_IF if name not in {"int8", "GPTQ int4 g128"}))
+
+
+def spreads(engine: EngineName, machine: Machine, facts: ModelFacts) -> Iterator[Parallelism]:
+    """How a replica may be spread over devices of the machine."""
+    if engine == "llama.cpp":
+        # It puts whole layers on devices, in turn: no more than there are.
+        shape = shape_of(facts)
+        for size in {1, min(machine.count, max(shape.depth, 1))}:
+            yield Parallelism(pipeline=size)
+        return
+    shape, size = shape_of(facts), 1
+    while size <= min(reach(machine), _MOST_TENSOR):
+        if divides(shape, size):
+            yield Parallelism(size)
+            if size > 1 and shape.experts and shape.experts % size == 0:
+                yield Parallelism(size, expert=size)
+                if shape.expanded_width:  # MLA: every device would keep the whole cache
+                    yield Parallelism(1, expert=size, attention_data=size)
+        size *= 2
+
+
+def reach(machine: Machine) -> int:
+    """How many devices may share layers: those that a link joins."""
+    link = machine.device.link
+    return 1 if link.kind == "none" else min(machine.count, max(link.domain, 1))
+
+
+def divides(shape: Footprint, tensor: int) -> bool:
+    """Whether heads can be dealt out evenly; heads of keys and values may be copied."""
+    heads, kv = shape.heads, max(shape.kv_heads, 1)
+    return heads % tensor == 0 and (kv % tensor == 0 or tensor % kv == 0)

@@ -1,0 +1,183 @@
+"""Ways to serve models on a machine, with what they take and how fast they are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from weighbridge.core.candidate import Candidate
+from weighbridge.core.estimate import Engine, MemoryUse, Offload, Parallelism, Settings
+from weighbridge.core.machine import Machine
+from weighbridge.core.plan import Requirements
+from weighbridge.predict.calibration import Calibration
+from weighbridge.predict.memory.use import memory_on
+from weighbridge.predict.search.models import ModelFacts, form
+from weighbridge.predict.search.space import (
+    formats_for,
+    spreads,
+    supports,
+    usual_engines,
+    worth_trying,
+)
+from weighbridge.predict.table import Model, kv_bytes_per_value
+
+# The least an engine is told to prepare for: smaller batches than this save next to nothing.
+_FEWEST_SLOTS: Final = 8
+# What llama.cpp's server is given where nobody says how many users there are.
+_OPEN_SLOTS: Final = 8
+# Devices that mainboards take; a link may join more.
+_MOST_IN_A_HOST: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to serve one model.
+
+    Attributes:
+        facts: the model.
+        form: the model in its number format.
+        format: that format's name among those of the search.
+        machine: on what.
+        settings: what each replica's engine is told.
+        replicas: servers side by side.
+        known: what the user's own measurements say of devices under engines.
+    """
+
+    facts: ModelFacts
+    form: Model
+    format: str
+    machine: Machine
+    settings: Settings
+    replicas: int
+    known: tuple[Calibration, ...] = ()
+
+    @property
+    def candidate(self) -> Candidate:
+        """As a record."""
+        return Candidate(
+            self.facts.name,
+            self.form.quantization.name,
+            self.settings,
+            self.replicas,
+            source=self.facts.source,
+            published=self.form.quantization is self.facts.native,
+        )
+
+
+def ways(
+    facts: ModelFacts,
+    machine: Machine,
+    asked: Requirements,
+    known: tuple[Calibration, ...] = (),
+) -> Iterator[Way]:
+    """Every sensible way to serve a model on a machine; whether it fits is not asked."""
+    chosen = asked.engines or tuple(Engine(name) for name in usual_engines(machine.device))
+    for engine in chosen:
+        if not supports(engine.name, facts):
+            continue
+        formats = formats_for(engine.name, machine.device, facts)
+        if asked.formats:
+            formats = tuple(name for name in formats if _wanted(name, facts, asked.formats))
+        for name in worth_trying(formats, machine, facts):
+            for spread in spreads(engine.name, machine, facts):
+                one = way(facts, name, machine=machine, engine=engine, spread=spread, asked=asked)
+                yield replace(one, known=known) if known else one
+
+
+def way(
+    facts: ModelFacts,
+    format_name: str,
+    *,
+    machine: Machine,
+    engine: Engine,
+    spread: Parallelism,
+    asked: Requirements,
+) -> Way:
+    """One way, its settings made for the workload."""
+    model, load = form(facts, format_name), asked.workload
+    arriving = load.requests_per_s is not None
+    # How many are in flight at a rate follows from the times: then all devices are used, and as
+    # many run at once as the engine lets; llama.cpp has to be told.
+    users = _crowd(machine, spread, engine) if arriving else load.users
+    replicas = _replicas(machine, spread, users)
+    share = math.ceil(users / replicas / spread.attention_data)
+    settings = Settings(
+        engine=engine,
+        context=asked.workload.longest,
+        users=share,
+        parallelism=spread,
+        kv_bytes_per_value=asked.kv_bytes_per_value or kv_bytes_per_value(engine.name, model),
+        utilisation=asked.utilisation,
+        max_num_seqs=None if arriving else _slots(share),
+    )
+    return Way(facts, model, format_name, machine, settings, replicas)
+
+
+def memory_of(one: Way) -> MemoryUse:
+    """What a way takes on the fullest device."""
+    return memory_on(one.machine, one.form.footprint, one.form.weights, one.settings)
+
+
+def hopeless(one: Way) -> bool:
+    """Whether its weights alone, evenly divided, exceed the devices: then no more needs computing.
+
+    What llama.cpp leaves to the host does not count.
+    """
+    if one.settings.offload != Offload():
+        return False
+    devices = one.settings.parallelism.devices
+    return one.form.weights.total > devices * one.machine.device.memory_bytes
+
+
+def with_users(one: Way, users: int) -> Way:
+    """The same way for another number of users in all."""
+    spread = one.settings.parallelism
+    replicas = _replicas(one.machine, spread, users)
+    share = math.ceil(users / replicas / spread.attention_data)
+    settings = replace(one.settings, users=share, max_num_seqs=_slots(share))
+    return replace(one, settings=settings, replicas=replicas)
+
+
+def on_more(one: Way, asked: Requirements) -> Iterator[tuple[int, Way]]:
+    """The same model, format and engine on machines with more devices, and how many those have."""
+    for count in _larger(one.machine):
+        machine = replace(one.machine, count=count)
+        for spread in spreads(one.settings.engine.name, machine, one.facts):
+            engine = one.settings.engine
+            more = way(
+                one.facts, one.format, machine=machine, engine=engine, spread=spread, asked=asked
+            )
+            yield count, replace(more, known=one.known)
+
+
+def _larger(machine: Machine) -> Iterable[int]:
+    """One more; then the next powers of two, which tensor parallelism wants; within one host."""
+    most = max(_MOST_IN_A_HOST, machine.device.link.domain)
+    powers = (2**exponent for exponent in range(1, 7))
+    counts = {machine.count + 1, *(power for power in powers if power > machine.count)}
+    return sorted(count for count in counts if count <= most)
+
+
+def _crowd(machine: Machine, spread: Parallelism, engine: Engine) -> int:
+    """Users that settings are made for where requests arrive at a rate."""
+    copies = machine.count // spread.devices * spread.attention_data
+    return max(1, copies) * (_OPEN_SLOTS if engine.name == "llama.cpp" else 1)
+
+
+def _replicas(machine: Machine, spread: Parallelism, users: int) -> int:
+    """As many as there is room for, but none without a user."""
+    return max(1, min(machine.count // spread.devices, users))
+
+
+def _slots(users: int) -> int:
+    """Sequences that an engine is told to run at once: a power of two, as graphs are captured."""
+    return max(_FEWEST_SLOTS, 1 << (users - 1).bit_length())
+
+
+def _wanted(name: str, facts: ModelFacts, formats: tuple[str, ...]) -> bool:
+    """Whether a format is among those asked for, by the search's name or by the model's own."""
+    own = facts.native.name if name == "native" else name
+    keys = {name.lower(), own.lower(), own.lower().partition(" ")[0]}
+    return any(each.lower() in keys for each in formats)

@@ -1,0 +1,1 @@
+"""How fast serving engines answer, in closed form."""

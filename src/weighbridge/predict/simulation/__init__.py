@@ -1,0 +1,1 @@
+"""Load on one replica, simulated by discrete events."""
