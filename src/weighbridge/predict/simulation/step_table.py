@@ -1,8 +1,8 @@
 """Step times worked out beforehand, so that a simulated step costs a look-up.
 
 Of :mod:`weighbridge.predict.serving.step_time` a table is made once per scene: seconds of a
-decoding step for every number of sequences at some lengths, and seconds of reading prompts. In between is
-interpolated; both are almost straight lines there.
+decoding step for every number of sequences at some lengths, and seconds of reading prompts. In
+between is interpolated; both are almost straight lines there.
 """
 
 from __future__ import annotations
