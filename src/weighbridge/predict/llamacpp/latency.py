@@ -2,7 +2,8 @@
 
 One request alone is fitted (:mod:`weighbridge.predict.llamacpp.single_stream`). What several
 sequences at once add, and what leaving layers or experts to the host costs, has no measurements
-behind it here: the formulas are physics, the numbers marked below are assumed, and intervals are widened for them.
+behind it here: the formulas are physics, the numbers marked below are assumed, and intervals are
+widened for them.
 
 A step of several sequences reads weights once, experts as many as are touched, and every sequence's
 cache; each further sequence unpacks and multiplies for itself. Prompts are read in between, as in
