@@ -14,7 +14,7 @@ _TEXT: Final = 200
 
 # The same number under the names that families gave it, the commonest first.
 _ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
-    "hidden_size": ("n_embd", "d_model", "dim", "model_dim"),
+    "hidden_size": ("n_embd", "n_embed", "d_model", "dim", "model_dim"),
     "num_hidden_layers": ("n_layer", "n_layers", "num_layers"),
     "num_attention_heads": ("n_head", "n_heads", "num_heads", "attention_heads"),
     "num_key_value_heads": (
@@ -33,6 +33,7 @@ _ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
         "max_sequence_length",
         "seq_length",
         "n_ctx",
+        "context_length",
         "model_max_length",
     ),
     "num_experts": (

@@ -12,6 +12,8 @@ FULL: Final = "full_attention"
 SLIDING: Final = "sliding_attention"
 CHUNKED: Final = "chunked_attention"
 LINEAR: Final = "linear_attention"
+HYBRID: Final = "hybrid"
+RECURRENT: Final = "recurrent"
 UNLOCATED: Final = "unlocated window"
 
 Pattern = tuple[str, ...]
@@ -29,12 +31,12 @@ _WORDS: Final = {
     "mamba2": "mamba",
     "-": "mlp",
     "E": "moe",
-    "recurrent": "recurrent",
+    "recurrent": RECURRENT,
     "short_conv": "conv",
     "deepseek_sparse_attention": FULL,
     "indexed_attention": FULL,
     "mla": FULL,
-    "hybrid": "hybrid",
+    "hybrid": HYBRID,
 }
 
 
