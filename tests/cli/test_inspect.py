@@ -25,7 +25,7 @@ def llama(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def hybrid(tmp_path: Path) -> Path:
-    return write_gguf(tmp_path / "hybrid.gguf", *gguf_models.hybrid())
+    return write_gguf(tmp_path / "hybrid.gguf", *gguf_models.unmodelled())
 
 
 def test_one_model_is_one_object_of_json(llama: Path) -> None:
@@ -39,7 +39,7 @@ def test_one_model_is_one_object_of_json(llama: Path) -> None:
 
 def test_several_models_are_a_list(llama: Path, hybrid: Path) -> None:
     records = json.loads(run(llama, hybrid, "--json").stdout)
-    assert [record["model_type"] for record in records] == ["llama", "granitehybrid"]
+    assert [record["model_type"] for record in records] == ["llama", "invented"]
 
 
 def test_the_table_fits_one_screen(llama: Path) -> None:
@@ -55,9 +55,22 @@ def test_the_table_fits_one_screen(llama: Path) -> None:
 def test_models_stand_side_by_side_with_their_assumptions(llama: Path, hybrid: Path) -> None:
     output = run(llama, hybrid).stdout
     assert "tiny llama" in output.splitlines()[0]
-    assert "tiny granitehybrid" in output.splitlines()[0]
+    assert "tiny invented" in output.splitlines()[0]
     assert "not modelled" in output
     assert "keep a recurrent state" in output
+
+
+def test_what_is_beyond_the_trained_context_is_marked(llama: Path) -> None:
+    lines = [line.rstrip() for line in run(llama, "--context", "512,1k").stdout.splitlines()]
+    caches = [line for line in lines if line.startswith("  at ")]
+    assert [line.endswith("*") for line in caches] == [False, True]
+    assert any(line.startswith("* tiny llama: trained for 512 tokens") for line in lines)
+
+
+def test_small_models_have_no_exponents(llama: Path, hybrid: Path) -> None:
+    output = run(llama, hybrid).stdout
+    assert "e+0" not in output
+    assert "MFLOP per token" in output
 
 
 def test_names_are_not_markup(tmp_path: Path) -> None:

@@ -88,3 +88,41 @@ def test_what_is_not_modelled_is_refused_not_compared() -> None:
     assert (follows.read_bytes, follows.users, follows.prefill_flops) == (None, None, None)
     (sentence,) = differences(whole, partly)
     assert sentence.startswith("Not all weights of part (layers) are modelled")
+
+
+def test_projections_beside_a_table_are_read_and_the_table_is_not() -> None:
+    table = Part("per_layer_embedding", "per-layer embedding", 10**9)
+    joined = Part("per_layer_embedding", "per-layer projection and norm", 10**6)
+    one = inspection("a", [FULL])
+    outside = (*one.architecture.outside, table, joined)
+    more = replace(one, architecture=replace(one.architecture, outside=outside))
+    assert (consequences(more).read_bytes or 0) - (consequences(one).read_bytes or 0) == 2 * 10**6
+
+
+def test_one_user_is_not_several_and_fast_models_have_no_exponents() -> None:
+    small = inspection("s", [FULL], weights=10**4)
+    small = replace(small, quantization=Quantization("made", otherwise=0.01))
+    large = inspection("l", [FULL] * 32, weights=10**10)
+    sentences = " ".join(differences(large, small))
+    assert "hold 1 user of l" in sentences
+    assert "e+0" not in sentences
+
+
+def test_a_length_beyond_training_is_said_to_be_that() -> None:
+    short, long = inspection("short", [FULL]), inspection("long", [FULL] * 2)
+    short = replace(short, architecture=replace(short.architecture, context=512))
+    told = differences(short, long)
+    assert told[-1].startswith("32k tokens are more than short (512) is made for")
+    assert "made for" not in " ".join(differences(long, long))
+
+
+def test_shared_weights_are_stored_once_and_read_each_time_they_are_passed() -> None:
+    one = inspection("m", [FULL])
+    shared = replace(
+        one.architecture,
+        outside=(*one.architecture.outside, Part("attention", "shared query", 1000, again=3000)),
+    )
+    both = replace(one, architecture=shared)
+    before, after = consequences(one), consequences(both)
+    assert (after.prefill_flops or 0) - (before.prefill_flops or 0) == 2 * 4000
+    assert shared.parameters - one.architecture.parameters == 1000

@@ -9,8 +9,10 @@ import pytest
 
 from tests.report import sample_architectures as samples
 from tests.report.html_check import Page
+from weighbridge.core.architecture import LayerRun, Part
 from weighbridge.core.inspection import Inspection
 from weighbridge.core.quantization import Quantization
+from weighbridge.core.wording import reach
 from weighbridge.predict.consequences import consequences
 from weighbridge.report.diagram import diagram, differing
 from weighbridge.report.diagram_block import Block
@@ -93,6 +95,40 @@ def test_formulas_have_the_numbers_put_in() -> None:
     )
     assert "2,048 numbers × 2 bytes × 32 layers = 128.00" in formulas["cache per token"]
     assert dict(attention.facts)["KV heads"] == "8"
+
+
+def test_groups_have_formulas_that_add_up() -> None:
+    for inspection in samples.ALL:
+        for item in blocks_of(inspection):
+            if item.role != "run":
+                continue
+            total = f"= {item.parameters:,}"
+            assert dict(item.formulas)["weights"].endswith(total)
+            for each in (child for child in item.children if child.role == "each"):
+                assert dict(each.formulas)["weights"].endswith(total)
+
+
+def test_per_layer_tables_are_looked_up_and_their_projections_read() -> None:
+    table = Part("per_layer_embedding", "per-layer embedding", 10**6)
+    joined = Part("per_layer_embedding", "per-layer projection and norm", 1000)
+    gate = Part("per_layer_embedding", "per-layer gate, projection and norm", 10)
+    dense = samples.dense()
+    (run,) = dense.architecture.runs
+    (layer,) = run.layers
+    with_gate = replace(run, layers=(replace(layer, parts=(*layer.parts, gate)),))
+    outside = (*dense.architecture.outside, table, joined)
+    model = replace(
+        dense, architecture=replace(dense.architecture, runs=(with_gate,), outside=outside)
+    )
+    tree = blocks_of(model)
+    bits = model.quantization.bits_of("per_layer_embedding")
+    outer = block(tree, "per-layer embedding table")
+    assert (outer.parameters, outer.read) == (10**6 + 1000, 1000 * bits / 8)
+    (whole,) = [item for item in tree if item.role == "run"]
+    (inner,) = [item for item in whole.children if item.component == "per_layer_embedding"]
+    assert inner.title == "per-layer gate and projection"
+    assert inner.read == inner.size > 0
+    assert sum(item.read for item in tree) == pytest.approx(consequences(model).read_bytes, abs=1)
 
 
 def test_only_routed_experts_are_read() -> None:
@@ -229,11 +265,12 @@ class TestChart:
         model = samples.windowed()
         figure = kv_growth([model], ["w"])
         assert figure is not None
-        least, full = figure["data"]
-        for tokens, count, more in zip(least["x"], least["y"], full["y"], strict=True):
+        least, full = figure.series
+        for (tokens, count), (_, more) in zip(least.points, full.points, strict=True):
             assert count == model.architecture.kv_bytes(tokens)
             assert more == model.architecture.kv_full_length_bytes(tokens)
-        assert (least["line"]["dash"], full["line"]["dash"]) == ("solid", "dash")
+        assert (least.full_length, full.full_length) == (False, True)
+        assert figure.drawing.count('class="curve series-1 dashed"') == 1
 
     def test_windows_and_contexts_are_among_the_lengths(self) -> None:
         lengths = context_lengths(samples.windowed().architecture, 131_072)
@@ -244,14 +281,73 @@ class TestChart:
         assert kv_growth([samples.unknown()], ["u"]) is None
         both = kv_growth([samples.unknown(), samples.dense()], ["u", "d"])
         assert both is not None
-        assert [trace["name"] for trace in both["data"]] == ["d"]
+        assert [line.name for line in both.series] == ["d"]
 
     def test_names_are_no_markup(self) -> None:
         figure = kv_growth([samples.hostile()], [samples.HOSTILE])
         assert figure is not None
-        assert "<" not in figure["data"][0]["name"]
+        page = Page(figure.drawing)
+        assert not page.tags("img")
+        labels = [values.get("aria-label") or "" for _, values in page.elements]
+        assert any(label.startswith(samples.HOSTILE) for label in labels)
+
+    def test_places_are_logarithms(self) -> None:
+        figure = kv_growth([samples.dense()], ["d"])
+        assert figure is not None
+        (line,) = figure.series
+        segments = [
+            values
+            for tag, values in Page(figure.drawing).elements
+            if tag == "line" and values.get("class") != "grid"
+        ]
+        assert len(segments) == len(line.points) - 1
+        # Without windows bytes grow as tokens do: every segment has the same slope.
+        slopes = []
+        for item in segments:
+            x1, x2, y1, y2 = (
+                float((item[name] or "").removesuffix("%")) for name in ("x1", "x2", "y1", "y2")
+            )
+            slopes.append((y2 - y1) / (x2 - x1))
+        assert slopes == pytest.approx([slopes[0]] * len(slopes), rel=0.02)
+        assert slopes[0] < 0, "down is up in a drawing"
+
+    def test_what_is_beyond_training_is_marked(self) -> None:
+        model = samples.dense()
+        context = reach(model.architecture)
+        assert context is not None
+        figure = kv_growth([model], ["d"])
+        assert figure is not None
+        assert figure.drawing.count('class="trained"') == 1
+        beyond = [length for length, _ in figure.series[0].points if length > context]
+        assert figure.drawing.count('class="beyond"') == len(beyond)
+        starred = [length for length, cells in figure.table if cells[0].endswith("*")]
+        assert [int(length.replace(",", "")) > context for length in starred] == [True] * len(
+            beyond
+        )
+
+    @pytest.mark.parametrize("inspection", samples.ALL, ids=lambda item: item.name)
+    def test_everything_lies_within_the_drawing(self, inspection: Inspection) -> None:
+        figure = kv_growth([inspection], ["m"])
+        if figure is None:
+            assert not inspection.architecture.kv_known
+            return
+        places = re.findall(r'[xy][12]?="([-\d.]+)%"', figure.drawing)
+        assert places
+        assert all(0 <= float(place) <= 100 for place in places)
 
 
 def test_rows_know_their_first_block() -> None:
     (dense,) = [item for item in blocks_of(samples.dense()) if item.role == "run"]
     assert Row("0", (None, dense), ()).any is dense
+
+
+def test_kinds_that_alternate_often_stand_together() -> None:
+    linear, full = (samples.hybrid().architecture.layers[index] for index in (0, 3))
+    unit = (linear, full, linear, linear, full, linear, full)
+    model = samples.hybrid()
+    model = replace(model, architecture=replace(model.architecture, runs=(LayerRun(2, unit),)))
+    (run,) = [item for item in blocks_of(model) if item.role == "run"]
+    assert run.title == "2 × [4 gated DeltaNet + MoE, 3 full GQA + MoE, in turns]"
+    assert [child.role for child in run.children] == ["layer", "layer", "each"]
+    assert run.parameters == 2 * (4 * linear.parameters + 3 * full.parameters)
+    assert run.children[-1].sequence == (0, 1, 0, 0, 1, 0, 1) * 2

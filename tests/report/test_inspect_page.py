@@ -10,7 +10,7 @@ from weighbridge.core.inspection import Inspection
 from weighbridge.core.quantization import Quantization
 from weighbridge.core.units import format_bytes, format_count
 from weighbridge.report.inspect_index import inspect_index
-from weighbridge.report.inspect_page import inspect_page, names_of, overview
+from weighbridge.report.inspect_page import STATES, inspect_page, names_of, overview
 
 FOUR = (samples.dense(), samples.hybrid(), samples.latent(), samples.windowed())
 
@@ -53,11 +53,11 @@ def test_hostile_names_are_text() -> None:
     page = Page(inspect_page([samples.hostile(), samples.hostile()], standalone=True))
     assert not page.tags("img")
     assert samples.HOSTILE in page.text
-    # Ours: the module of every page, the diagram's, the chart library; the others are data.
+    # Ours: the module of every page and the diagram's; the others are data.
     runnable = [
         values for values in page.tags("script") if values.get("type") != "application/json"
     ]
-    assert len(runnable) == 3
+    assert len(runnable) == 2
 
 
 def test_findings_and_assumptions_are_told() -> None:
@@ -87,7 +87,7 @@ def test_licences_are_summed_up_and_no_advice() -> None:
 def test_unknown_caches_are_never_a_number() -> None:
     lines = {(line.label, line.note): line for line in overview([samples.unknown()], [1.0])}
     assert lines["Cache per further token", ""].cells[0].text == "not known"
-    assert lines["State per sequence", ""].cells[0].text == "not known"
+    assert lines["State per sequence", STATES].cells[0].text == "not known"
 
 
 def test_overview_compares_with_the_first() -> None:
@@ -116,3 +116,34 @@ def test_the_live_page_offers_a_comparison() -> None:
 
 def test_an_empty_list_says_so() -> None:
     assert "None yet." in Page(inspect_index([], [])).text
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_a_file_is_small(count: int) -> None:
+    assert len(inspect_page(FOUR[:count], standalone=True).encode()) < 400_000
+
+
+def test_what_differs_most_comes_first_and_the_rest_is_folded() -> None:
+    html = inspect_page((samples.dense(), samples.hybrid()), standalone=True)
+    section = html.partition('id="differences"')[2].partition("</section>")[0]
+    leading, folded, rest = section.partition("<details>")
+    assert folded
+    assert leading.count("<tr") < 20 < rest.count("<tr")
+    assert leading.index("12 × [3 gated DeltaNet") < leading.index("embedding")
+
+
+def test_few_differences_are_not_folded() -> None:
+    near = samples.dense(name="Dense-8B-b")
+    odd = replace(near.architecture, vocabulary=near.architecture.vocabulary + 1)
+    html = inspect_page((samples.dense(), replace(near, architecture=odd)), standalone=True)
+    section = html.partition('id="differences"')[2].partition("</section>")[0]
+    assert "<details>" not in section
+
+
+def test_caches_beyond_the_context_are_starred() -> None:
+    model = samples.dense()
+    short = replace(model, architecture=replace(model.architecture, context=16384))
+    lines = {line.label: line for line in overview([short, model], [None, None])}
+    starred = {label for label, line in lines.items() if line.cells[0].text.endswith("*")}
+    assert starred == {"Cache at 32k tokens", "Cache at 128k tokens"}
+    assert "beyond" in lines["Cache at 32k tokens"].note

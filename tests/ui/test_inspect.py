@@ -25,6 +25,7 @@ SETS = {
     "windowed": [samples.windowed()],
     "hostile": [samples.hostile()],
     "two": [samples.dense(), samples.hybrid()],
+    "three": [samples.hybrid(), samples.latent(), samples.windowed()],
     "four": [samples.dense(), samples.hybrid(), samples.latent(), samples.windowed()],
 }
 
@@ -200,8 +201,11 @@ def test_search_counts_marks_and_leads_to_hits(page: Page, files: dict[str, str]
     box.press("Enter")
     assert page.locator(".block.hit:focus").is_visible()
     hidden = page.evaluate(
-        """() => document.querySelector('.block.hit:focus .title').getBoundingClientRect().bottom
-          > document.querySelector('.panel').getBoundingClientRect().top"""
+        """() => {
+          const title = document.querySelector('.block.hit:focus .title').getBoundingClientRect()
+          const panel = document.querySelector('.panel').getBoundingClientRect()
+          return title.bottom > panel.top && title.right > panel.left && title.left < panel.right
+        }"""
     )
     assert not hidden, "the details never cover what has the focus"
     box.fill("there is no such block")
@@ -282,6 +286,107 @@ def test_no_page_scrolls_sideways(page: Page, files: dict[str, str], name: str) 
             page.wait_for_timeout(50)
         else:
             pytest.fail(f"The page is wider than {width}.")
+
+
+@pytest.mark.parametrize("name", ["two", "three", "four"])
+@pytest.mark.parametrize("width", [1000, 1400])
+def test_several_models_fit_beside_each_other(
+    page: Page, files: dict[str, str], name: str, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    opened(page, files[name])
+    columns = page.locator(".columns").evaluate("one => [one.scrollWidth, one.clientWidth]")
+    assert columns[0] <= columns[1]
+    tops = page.locator("svg.diagram").evaluate_all(
+        "all => all.map((one) => Math.round(one.getBoundingClientRect().top))"
+    )
+    assert len(set(tops)) == 1
+    letters = page.locator(".diagram .figure").first.evaluate("one => 12 * one.getScreenCTM().a")
+    assert letters >= 9.5, "small, but it can be read"
+
+
+def test_the_hint_covers_nothing_and_details_can_be_closed(
+    page: Page, files: dict[str, str]
+) -> None:
+    page.set_viewport_size({"width": 360, "height": 700})
+    opened(page, files["two"])
+    panel = page.locator(".panel")
+    position = "one => getComputedStyle(one).position"
+    assert panel.evaluate(position) == "static"
+    page.locator(".block .title").first.click()
+    assert panel.evaluate(position) == "sticky"
+    panel.get_by_role("button", name="Close").click()
+    assert panel.evaluate(position) == "static"
+    assert "Point at a block" in panel.inner_text()
+
+
+def test_a_folded_group_says_how_its_numbers_come_about(page: Page, files: dict[str, str]) -> None:
+    opened(page, files["dense"])
+    block(page, "32 × full GQA").locator(".title").hover()
+    told = page.locator(".panel").inner_text()
+    part = SETS["dense"][0].architecture.layers[0]
+    assert "How it comes about" in told
+    assert "32 × (" in told
+    assert f"= {32 * part.parameters:,}" in told
+
+
+class TestCacheChart:
+    def test_it_fills_its_box_at_every_width(self, page: Page, files: dict[str, str]) -> None:
+        opened(page, files["windowed"])
+        for width in (360, 1000, 1400):
+            page.set_viewport_size({"width": width, "height": 800})
+            outside = page.evaluate(
+                """() => {
+                  const box = document.querySelector('svg.kv').getBoundingClientRect()
+                  return [...document.querySelectorAll('svg.kv text, svg.kv path')]
+                    .map((one) => one.getBoundingClientRect())
+                    .filter((one) => one.left < box.left - 1 || one.right > box.right + 1).length
+                }"""
+            )
+            assert outside == 0
+            size = page.locator("svg.kv text").first.evaluate("one => one.getScreenCTM().a")
+            assert size == 1, "the writing keeps its size"
+
+    def test_the_keyboard_reaches_every_line(self, page: Page, files: dict[str, str]) -> None:
+        opened(page, files["windowed"])
+        curves = page.locator("svg.kv .curve")
+        assert curves.count() == 2
+        thin = curves.first.locator("line").first.evaluate(
+            "one => getComputedStyle(one).strokeWidth"
+        )
+        page.keyboard.press("Tab")
+        curves.first.focus()
+        assert "bytes by tokens" in str(curves.first.get_attribute("aria-label"))
+        bold = curves.first.locator("line").first.evaluate(
+            "one => getComputedStyle(one).strokeWidth"
+        )
+        assert float(bold.removesuffix("px")) > float(thin.removesuffix("px"))
+
+    def test_it_follows_the_theme_with_contrast(self, page: Page, files: dict[str, str]) -> None:
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            opened(page, files["four"])
+            weakest = page.evaluate(
+                """() => {
+                  const light = (color) => {
+                    const [r, g, b] = color.match(/[\\d.]+/g).slice(0, 3).map((n) => n / 255)
+                      .map((n) => (n <= 0.04045 ? n / 12.92 : ((n + 0.055) / 1.055) ** 2.4))
+                    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+                  }
+                  const paper = light(getComputedStyle(document.body).backgroundColor)
+                  const ratio = (color) => {
+                    const [low, high] = [light(color), paper].sort((x, y) => x - y)
+                    return (high + 0.05) / (low + 0.05)
+                  }
+                  const all = (what) => [...document.querySelectorAll(what)].map(getComputedStyle)
+                  return [
+                    Math.min(...all('svg.kv .curve line').map((style) => ratio(style.stroke))),
+                    Math.min(...all('svg.kv text').map((style) => ratio(style.fill))),
+                  ]
+                }"""
+            )
+            assert weakest[0] >= 3
+            assert weakest[1] >= 4.5
 
 
 def test_writing_stays_inside_its_block(page: Page, files: dict[str, str]) -> None:
@@ -428,8 +533,16 @@ class TestLive:
         page.locator(".tools").wait_for()
         block(page, "32 × full GQA").locator(".title").click()
         assert block(page, "full GQA + MoE", column=1).is_visible()
-        chart: int = page.evaluate("document.querySelector('.plot').data.length")
-        assert chart == 2
+        assert page.locator("svg.kv .curve").count() == 2
+
+    @pytest.mark.parametrize("width", [360, 1000])
+    def test_the_list_does_not_scroll_sideways(
+        self, page: Page, server: tuple[str, list[str]], width: int
+    ) -> None:
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto(f"{server[0]}/inspect")
+        page.get_by_label("Filter").wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
     def test_the_catalogue_is_a_click_away(self, page: Page, server: tuple[str, list[str]]) -> None:
         url, _ = server

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,16 +12,21 @@ import click
 from weighbridge.cli.diagnostics import say
 from weighbridge.cli.options import json_option, open_workspace, print_json, workspace_option
 from weighbridge.core.errors import InputError
-from weighbridge.core.units import GIB, format_bytes, format_count
+from weighbridge.core.units import (
+    GIB,
+    format_bytes,
+    format_count,
+    format_figure,
+    parse_tokens,
+)
 
 if TYPE_CHECKING:
     from weighbridge.core.architecture import Component, ModelArchitecture
     from weighbridge.core.inspection import Inspection
     from weighbridge.facts.licenses.questions import Answer
 
-_TOKENS = re.compile(r"([1-9]\d{0,8})\s*([kKmM]?)")
-_TOKEN_UNITS = {"": 1, "k": 1024, "m": 1024**2}
 _MOST_ON_A_PAGE = 4
+_STAR = "*"  # marks lengths beyond its context
 _SHOWN = ("fp8", "AWQ int4 g128", "Q8_0", "Q4_K_M")
 _KV_DTYPES = ("bf16", "f16", "f32", "fp8", "q8_0")
 
@@ -35,13 +39,13 @@ _KV_DTYPES = ("bf16", "f16", "f32", "fp8", "q8_0")
     type=click.Choice(_KV_DTYPES),
     default="bf16",
     show_default=True,
-    help="Number format of the KV cache.",
+    help="Number format of the KV cache; states (SSM, convolutions) keep their own.",
 )
 @click.option(
     "--context",
     default="8k,32k,128k",
     show_default=True,
-    help="Tokens at which to show the KV cache; k is 1024.",
+    help="Tokens at which to show the KV cache; k = 1024.",
 )
 @click.option("--revision", help="Branch, tag or commit of a Hub id.")
 @click.option(
@@ -121,12 +125,12 @@ def parse_contexts(text: str) -> tuple[int, ...]:
     Raises:
         InputError: something in the list is no number of tokens.
     """
-    matches = [_TOKENS.fullmatch(part.strip()) for part in text.split(",")]
-    found = [int(match[1]) * _TOKEN_UNITS[match[2].lower()] for match in matches if match]
-    if len(found) < len(matches):
+    try:
+        found = [parse_tokens(part) for part in text.split(",")]
+    except InputError:
         raise InputError(
             f"--context {text!r} is not a list of token counts.", fix="Write for example 8k,32k."
-        )
+        ) from None
     return tuple(dict.fromkeys(found))
 
 
@@ -158,12 +162,34 @@ def _show(
         table.add_row(label, *(Text(column.get(label, "–")) for column in columns))
     console = stdout_console()
     console.print(table)
+    for sentence in _beyond_notes(inspected, contexts):
+        console.print(Text(sentence), style="dim")
     for one in inspected:
         for sentence in one.notes:
             console.print(Text(f"{one.architecture.name}: {sentence}"), style="dim")
     for other in inspected[1:]:
         for sentence in differences(inspected[0], other, size):
             console.print(Text(f"· {sentence}"))
+
+
+def _beyond_notes(inspected: Sequence[Inspection], contexts: Sequence[int]) -> list[str]:
+    """What the stars of the table mean, for each model that has any."""
+    from weighbridge.core.wording import beyond_context, trained_text  # noqa: PLC0415
+    from weighbridge.predict.consequences import REFERENCE_CONTEXT  # noqa: PLC0415
+
+    longest = max((*contexts, REFERENCE_CONTEXT))
+    return [
+        f"{_STAR} {one.architecture.name}: {trained_text(one.architecture)}; beyond, only the "
+        "memory is known."
+        for one in inspected
+        if beyond_context(one.architecture, longest)
+    ]
+
+
+def _starred(one: Inspection, tokens: int, text: str) -> str:
+    from weighbridge.core.wording import beyond_context  # noqa: PLC0415
+
+    return f"{text} {_STAR}" if beyond_context(one.architecture, tokens) else text
 
 
 def _write_page(inspected: Sequence[Inspection], path: Path, kv_dtype: str, size: float) -> None:
@@ -220,8 +246,8 @@ def _model_cells(one: Inspection, components: Sequence[Component]) -> dict[str, 
         "  without embedding, head": _counted(architecture, architecture.active - ends),
         **shares,
         "layers": _layers(architecture),
-        "hidden": str(architecture.hidden),
-        "vocabulary": str(architecture.vocabulary or "not stated"),
+        "hidden": f"{architecture.hidden:,}",
+        "vocabulary": f"{architecture.vocabulary:,}" if architecture.vocabulary else "not stated",
         "output head": "tied to the embedding" if architecture.tied_embeddings else "own weights",
         "context": _context(architecture),
     }
@@ -243,16 +269,18 @@ def _license(one: Inspection) -> str:
 
 
 def _layers(architecture: ModelArchitecture) -> str:
-    from weighbridge.core.wording import run_text  # noqa: PLC0415
+    from weighbridge.core.wording import is_folded, stack_lines  # noqa: PLC0415
 
-    lines = [run_text(run) for run in architecture.runs]
+    lines = stack_lines(architecture)
+    if is_folded(architecture):
+        return "\n".join([f"{lines[0]} (--json lists all)", *lines[1:]])
     return "\n".join([str(architecture.depth), *lines]) if len(lines) > 1 else lines[0]
 
 
 def _context(architecture: ModelArchitecture) -> str:
     native, extended = architecture.context, architecture.context_extended
-    text = f"{native} tokens" if native else "not stated"
-    return f"{text}, extended {extended}" if extended and extended != native else text
+    text = f"{native:,} tokens" if native else "not stated"
+    return f"{text}, extended {extended:,}" if extended and extended != native else text
 
 
 def _memory_cells(
@@ -268,13 +296,14 @@ def _memory_cells(
     for tokens in contexts:
         least = architecture.kv_bytes(tokens, size)
         full = architecture.kv_full_length_bytes(tokens, size)
-        cells[f"  at {_tokens(tokens)}"] = (
+        text = (
             _bytes(least)
             if full == least
             else f"{_bytes(least)} (llama.cpp); {_bytes(full)} (vLLM: windows at full length)"
         )
-    if architecture.state_bytes(size):
-        cells["state per sequence"] = _bytes(architecture.state_bytes(size))
+        cells[f"  at {_tokens(tokens)}"] = _starred(one, tokens, text)
+    if architecture.state_bytes():
+        cells["state per sequence"] = _state(architecture)
     return cells
 
 
@@ -286,16 +315,18 @@ def _consequence_cells(one: Inspection, size: float) -> dict[str, str]:
     context = _tokens(predict.REFERENCE_CONTEXT)
     return {
         "decode ceiling": (
-            f"{follows.decode_per_gb_s:.3g} tokens/s per GB/s"
+            f"{format_figure(follows.decode_per_gb_s)} tokens/s per GB/s"
             if follows.decode_per_gb_s
             else "unknown"
         ),
         "prefill": (
             "unknown"
             if follows.prefill_flops is None
-            else f"{follows.prefill_flops / 1e9:.3g} GFLOP per token"
+            else f"{_operations(follows.prefill_flops)} per token"
         ),
-        f"users at {context} in {memory} GiB": (_users(one, follows.users)),
+        f"users at {context} in {memory} GiB": _starred(
+            one, predict.REFERENCE_CONTEXT, _users(one, follows.users)
+        ),
     }
 
 
@@ -307,7 +338,7 @@ def _users(one: Inspection, users: int | None) -> str:
         return "unknown"
     if weights > REFERENCE_MEMORY_BYTES:
         return f"none: the weights alone need {format_bytes(weights)}"
-    return str(users) if users else "none: there is no room beside the weights"
+    return f"{users:,}" if users else "none: there is no room beside the weights"
 
 
 def _other_formats(one: Inspection) -> str:
@@ -325,5 +356,18 @@ def _bytes(count: int | None) -> str:
     return "not modelled" if count is None else format_bytes(count)
 
 
+def _state(architecture: ModelArchitecture) -> str:
+    """Bytes of the states; they keep their number formats whatever the cache has."""
+    from weighbridge.verbs.inspect import STATE_DTYPE  # noqa: PLC0415
+
+    return f"{_bytes(architecture.state_bytes())} ({STATE_DTYPE})"
+
+
+def _operations(count: int) -> str:
+    unit, scale = ("GFLOP", 1e9) if count >= 1e8 else ("MFLOP", 1e6)
+    return f"{format_figure(count / scale)} {unit}"
+
+
 def _tokens(count: int) -> str:
-    return f"{count // 1024}k tokens" if count % 1024 == 0 else f"{count} tokens"
+    exact = f"{count // 1024}k" if count % 1024 == 0 else f"{count:,}"
+    return f"{exact} tokens"

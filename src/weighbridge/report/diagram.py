@@ -14,7 +14,7 @@ from weighbridge.core.units import format_count
 from weighbridge.core.wording import stack_text
 from weighbridge.report import diagram_colour as colour
 from weighbridge.report.diagram_block import Block, Kind
-from weighbridge.report.diagram_face import INDENT, Whole, row_height
+from weighbridge.report.diagram_face import INDENT, Measures, Whole, measures_for, row_height
 from weighbridge.report.diagram_rows import Change, Row, align, changes, flat
 from weighbridge.report.diagram_svg import GAP, INNER_GAP, MARGIN, drawing, strip, swatch
 from weighbridge.report.diagram_tree import blocks_of, has_mixed_run, layer_kinds
@@ -76,11 +76,13 @@ def diagram(
     trees = [blocks_of(item, kv_bytes_per_value, by_layer=by_layer) for item in inspections]
     rows = align(trees)
     wholes = tuple(_whole(item, tree) for item, tree in zip(inspections, trees, strict=True))
+    measures = measures_for(len(names))
     columns = []
     for index, (item, name) in enumerate(zip(inspections, names, strict=True)):
         text = f"Layers of {name}: {stack_text(item.architecture)}"
-        picture = drawing(rows, index, wholes, f"Architecture of {name}")
-        columns.append(Column(name, strip(layer_kinds(item), rows, index, text), picture))
+        picture = drawing(rows, index, wholes, f"Architecture of {name}", measures)
+        layers = strip(layer_kinds(item), rows, index, text, measures)
+        columns.append(Column(name, layers, picture))
     everything = flat(rows)
     return Diagram(
         columns=tuple(columns),
@@ -91,7 +93,7 @@ def diagram(
         data={
             "names": list(names),
             "measures": {"gap": GAP, "inner": INNER_GAP, "indent": INDENT, "margin": MARGIN},
-            "rows": [_row_data(row, wholes, 0) for row in rows],
+            "rows": [_row_data(row, wholes, 0, measures) for row in rows],
             "blocks": [_column_data(everything, index, wholes) for index in range(len(names))],
         },
     )
@@ -117,17 +119,70 @@ def differing(rows: Sequence[tuple[int, Row]], column: int) -> list[tuple[Row, t
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """What sets a model apart from the first, in two helpings.
+
+    Attributes:
+        leading: the outermost blocks that differ, the largest effect first, told briefly.
+        rest: every block that differs, with all that differs, in reading order; empty where
+            ``leading`` says it all.
+    """
+
+    leading: list[tuple[Row, tuple[Change, ...]]]
+    rest: list[tuple[Row, tuple[Change, ...]]]
+
+
+# Tables shorter than this need not be folded.
+_SHORT = 14
+_LEADING_ROWS = 5
+_LEADING_CHANGES = 4
+
+
+def parted(drawn: Diagram, column: int) -> Differences:
+    """The differences of a model from the first: what matters most, and the rest."""
+    found = differing(drawn.rows, column)
+    if sum(len(told) for _, told in found) <= _SHORT:
+        return Differences(found, [])
+    outer = [(row, told) for row, told in found if "." not in row.key]
+    outer.sort(key=lambda pair: -_effect(pair[0], column, drawn.wholes))
+    leading = [(row, _briefly(row, told, column)) for row, told in outer[:_LEADING_ROWS]]
+    return Differences(leading, found)
+
+
+def _effect(row: Row, column: int, wholes: tuple[Whole, ...]) -> float:
+    """How much of a model's weights, or of what it reads, the difference is."""
+    first, other = row.cells[0], row.cells[column]
+    weights = [block.parameters if block else 0 for block in (first, other)]
+    reads = [block.read if block else 0.0 for block in (first, other)]
+    whole, whole_other = wholes[0], wholes[column]
+    of_weights = abs(weights[0] - weights[1]) / max(whole.parameters, whole_other.parameters, 1)
+    return max(of_weights, abs(reads[0] - reads[1]) / max(whole.read, whole_other.read, 1.0))
+
+
+def _briefly(row: Row, told: tuple[Change, ...], column: int) -> tuple[Change, ...]:
+    """The changes of a block without those that follow from others."""
+    first, other = row.cells[0], row.cells[column]
+    if first is None or other is None:
+        counts = (format_count(block.parameters) if block else "none" for block in (first, other))
+        return (*told, Change("weights", *counts))
+    own = tuple(change for change in told if change.name not in ("size", "read per token"))
+    return (own or told)[:_LEADING_CHANGES]
+
+
 def _whole(inspection: Inspection, tree: Sequence[Block]) -> Whole:
     return Whole(inspection.architecture.parameters, sum(block.read for block in tree))
 
 
-def _row_data(row: Row, wholes: tuple[Whole, ...], depth: int) -> dict[str, Any]:
+def _row_data(
+    row: Row, wholes: tuple[Whole, ...], depth: int, measures: Measures
+) -> dict[str, Any]:
     """Where a row is, for the arithmetic of unfolding."""
     return {
         "key": row.key,
-        "side": row.side,
-        "height": row_height(row, wholes, depth),
-        "rows": [_row_data(inner, wholes, depth + 1) for inner in row.rows],
+        "side": measures.side(row),
+        "height": row_height(row, wholes, depth, measures),
+        "rows": [_row_data(inner, wholes, depth + 1, measures) for inner in row.rows],
     }
 
 

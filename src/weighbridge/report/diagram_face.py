@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from weighbridge.core.units import format_bytes, format_count
@@ -10,18 +11,16 @@ from weighbridge.report.diagram_block import Block
 from weighbridge.report.diagram_rows import Change, Row, changes
 from weighbridge.report.numbers import percent
 
-WIDTH = 348
 SIDE_WIDTH = 150
 INDENT = 10
 TEXT_X = 18
-RIGHT_X = 172  # the second half of a line
 LINE = 16.0
 TITLE_LINE = 18.0
 BAR = 4.0
 
 # Widths of an average letter, generous so that wide fonts fit too.
 _LETTER = 6.7
-_TITLE_LETTER = 7.9
+_TITLE_LETTER = 8.7
 _CHEVRON = 22.0
 _SMALL_SHARE = 0.001
 _CHANGE_LINES = 3
@@ -37,6 +36,35 @@ class Whole:
 
     parameters: int
     read: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """How a drawing is laid out; the more models share a page, the narrower each is.
+
+    Attributes:
+        width: of the column of blocks.
+        right: where the second half of a line begins.
+        beside: whether towers and multi-token prediction stand beside the column, or in it.
+    """
+
+    width: float = 348
+    right: float = 172
+    beside: bool = True
+
+    def side(self, row: Row) -> str:
+        """Where a row stands: ``left``, ``right``, or empty for the column."""
+        return row.side if self.beside else ""
+
+
+WIDE = Measures()
+_TWO = Measures(beside=False)
+_MANY = Measures(width=264, right=162, beside=False)
+
+
+def measures_for(models: int) -> Measures:
+    """The layout with which so many models fit beside each other."""
+    return WIDE if models == 1 else _TWO if models == 2 else _MANY
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +102,13 @@ class Face:
         return 14 + TITLE_LINE * len(self.title) + LINE * (self.lines + len(self.changes)) + bars
 
 
-def face(block: Block, whole: Whole, width: float, differences: tuple[Change, ...]) -> Face:
+def face(
+    block: Block,
+    whole: Whole,
+    width: float,
+    differences: tuple[Change, ...],
+    measures: Measures = WIDE,
+) -> Face:
     """The writing on a block of this width."""
     room = width - TEXT_X - _CHEVRON
     title = tuple(textwrap.wrap(block.title, int(room / _TITLE_LETTER))) or ("",)
@@ -83,43 +117,65 @@ def face(block: Block, whole: Whole, width: float, differences: tuple[Change, ..
         return Face(title, (), 0, None, notes)
     share = block.parameters / whole.parameters if whole.parameters else 0.0
     weights = f"{brief_count(block.parameters)} · {percent(share)}"
-    if block.side:
+    if block.side and measures.beside:
         beside = (Figure("", weights, 0), Figure("", block.size_words(brief_size), 1))
         return Face(title, beside, 2, None, notes)
-    figures = [
-        Figure("weights", weights, 0),
-        Figure("size", block.size_words(brief_size), 0, right=True),
-    ]
-    if block.component in _SMALL and share < _SMALL_SHARE:
-        return Face(title, tuple(figures), 1, None, notes)
-    figures.append(Figure("read", block.read_words(brief_size), 1))
-    lines, growth = 2, block.growth.words(brief_size)
-    if growth:
-        fits = len(f"cache {growth}") <= (width - RIGHT_X - 6) / _LETTER
-        figures.append(Figure("cache", growth, 1 if fits else 2, right=fits))
-        lines = 2 if fits else 3
+    told = [("weights", weights), ("size", block.size_words(brief_size))]
+    small = block.component in _SMALL and share < _SMALL_SHARE
+    if not small:
+        told.append(("read", block.read_words(brief_size)))
+        growth = block.growth.words(brief_size)
+        told += [("cache", growth)] if growth else []
+    figures = _placed(told, width, measures)
+    lines = figures[-1].line + 1
+    if small:
+        return Face(title, figures, lines, None, notes)
     read = block.read / whole.read if whole.read else 0.0
-    return Face(title, tuple(figures), lines, (share, read), notes)
+    return Face(title, figures, lines, (share, read), notes)
 
 
-def row_faces(row: Row, wholes: tuple[Whole, ...], depth: int) -> tuple[Face | None, ...]:
+def _placed(
+    told: Sequence[tuple[str, str]], width: float, measures: Measures
+) -> tuple[Figure, ...]:
+    """Numbers on lines: size beside weights and cache beside read, where they fit."""
+    placed: list[Figure] = []
+    for label, value in told:
+        line = placed[-1].line + 1 if placed else 0
+        fits = len(f"{label} {value}") <= (width - measures.right - 6) / _LETTER
+        if label in ("size", "cache") and fits:
+            placed.append(Figure(label, value, line - 1, right=True))
+        elif len(f"{label} {value}") > (width - TEXT_X - 6) / _LETTER and ", " in value:
+            head, _, rest = value.partition(", ")
+            placed += [Figure(label, f"{head},", line), Figure("", rest, line + 1)]
+        else:
+            placed.append(Figure(label, value, line))
+    return tuple(placed)
+
+
+def row_faces(
+    row: Row, wholes: tuple[Whole, ...], depth: int, measures: Measures = WIDE
+) -> tuple[Face | None, ...]:
     """The writing on each block of a row."""
-    width = row_width(row, depth)
+    width = row_width(row, depth, measures)
     first = row.cells[0]
     return tuple(
-        None if cell is None else face(cell, whole, width, changes(first, cell) if index else ())
+        None
+        if cell is None
+        else face(cell, whole, width, changes(first, cell) if index else (), measures)
         for index, (cell, whole) in enumerate(zip(row.cells, wholes, strict=True))
     )
 
 
-def row_width(row: Row, depth: int) -> float:
+def row_width(row: Row, depth: int, measures: Measures = WIDE) -> float:
     """Width of the blocks of a row."""
-    return SIDE_WIDTH if row.side else WIDTH - 2 * INDENT * depth
+    return SIDE_WIDTH if measures.side(row) else measures.width - 2 * INDENT * depth
 
 
-def row_height(row: Row, wholes: tuple[Whole, ...], depth: int = 0) -> float:
+def row_height(
+    row: Row, wholes: tuple[Whole, ...], depth: int = 0, measures: Measures = WIDE
+) -> float:
     """Height of a row while it is folded: that of its highest block."""
-    return max(found.height for found in row_faces(row, wholes, depth) if found)
+    return max(found.height for found in row_faces(row, wholes, depth, measures) if found)
 
 
 def brief_size(count: float) -> str:

@@ -6,10 +6,10 @@ inside. The drawing is folded; ``static/diagram.js`` unfolds it by the same arit
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from weighbridge.report.diagram_block import Block, Kind
 from weighbridge.report.diagram_colour import HUES, MIXERS, MLPS
@@ -17,18 +17,19 @@ from weighbridge.report.diagram_face import (
     BAR,
     INDENT,
     LINE,
-    RIGHT_X,
     SIDE_WIDTH,
     TEXT_X,
     TITLE_LINE,
-    WIDTH,
+    WIDE,
     Face,
+    Measures,
     Whole,
     row_faces,
     row_height,
     row_width,
 )
 from weighbridge.report.diagram_rows import Row
+from weighbridge.report.svg import tag
 
 SIDE_GAP = 26
 GAP = 18  # between blocks of the column: room for an arrow
@@ -53,40 +54,54 @@ class Sheet:
         column: number of the model.
         wholes: totals of every model.
         left: width of what stands left of the column of blocks.
+        measures: how it is laid out.
     """
 
     column: int
     wholes: tuple[Whole, ...]
     left: float
+    measures: Measures
 
 
-def drawing(rows: Sequence[Row], column: int, wholes: tuple[Whole, ...], label: str) -> Markup:
+def drawing(
+    rows: Sequence[Row],
+    column: int,
+    wholes: tuple[Whole, ...],
+    label: str,
+    measures: Measures = WIDE,
+) -> Markup:
     """One model as an SVG, folded; ``label`` says what it is to those who do not see it."""
-    left, width = _extent(rows, column)
-    sheet = Sheet(column, wholes, left)
-    places = folded(rows, wholes)
-    height = max((y + row_height(row, wholes) for row, y in places), default=0)
+    left, width = _extent(rows, column, measures)
+    sheet = Sheet(column, wholes, left, measures)
+    places = folded(rows, wholes, measures)
+    height = max((y + row_height(row, wholes, 0, measures) for row, y in places), default=0)
     parts = [_group(row, sheet, 0, y) for row, y in places]
     box = f"{-MARGIN} {-MARGIN} {width + 2 * MARGIN} {height + 2 * MARGIN:g}"
     frame = {
-        "class": "diagram" if sheet.left or width > WIDTH else "diagram plain",
+        "class": "diagram" if width > measures.width else "diagram plain",
         "data-column": column,
         "viewBox": box,
         "width": f"{(width + 2 * MARGIN) / UNITS_PER_REM:.3f}rem",
         "role": "img",
         "aria-label": label,
     }
-    blocks = _tag("g", {"class": "blocks", "data-left": sheet.left}, *parts)
-    return _tag("svg", frame, _patterns(str(column)), blocks)
+    blocks = tag("g", {"class": "blocks", "data-left": sheet.left}, *parts)
+    return tag("svg", frame, _patterns(str(column)), blocks)
 
 
-def strip(kinds: Sequence[Kind], rows: Sequence[Row], column: int, label: str) -> Markup:
+def strip(
+    kinds: Sequence[Kind],
+    rows: Sequence[Row],
+    column: int,
+    label: str,
+    measures: Measures = WIDE,
+) -> Markup:
     """One cell per layer: how it mixes tokens above, its feed-forward part below.
 
     ``rows`` are those of the drawing below it, so that the two stand in one line.
     """
-    left, whole = _extent(rows, column)
-    cell = WIDTH / max(1, len(kinds))
+    left, whole = _extent(rows, column, measures)
+    cell = measures.width / max(1, len(kinds))
     width = cell - min(1.0, cell * 0.15)
     high, low = 25.0, 9.0
     cells = []
@@ -97,13 +112,13 @@ def strip(kinds: Sequence[Kind], rows: Sequence[Row], column: int, label: str) -
         if kind.mlp != "none":
             cells.append(_rect(x, high + 3, width, low, f"hue h{MLPS[kind.mlp][0]}"))
     frame = {
-        "class": "strip" if whole > WIDTH else "strip plain",
+        "class": "strip" if whole > measures.width else "strip plain",
         "viewBox": f"{-MARGIN - left} 0 {whole + 2 * MARGIN} {STRIP_HEIGHT}",
         "width": f"{(whole + 2 * MARGIN) / UNITS_PER_REM:.3f}rem",
         "role": "img",
         "aria-label": label,
     }
-    return _tag("svg", frame, *cells)
+    return tag("svg", frame, *cells)
 
 
 def swatch(series: int, texture: int, name: str, share: float = 1.0) -> Markup:
@@ -113,72 +128,76 @@ def swatch(series: int, texture: int, name: str, share: float = 1.0) -> Markup:
     if texture:
         parts += [_patterns(name), _texture((0, 14 - tall, 14, tall), texture, name)]
     frame = {"class": "swatch", "viewBox": "0 0 14 14", "aria-hidden": "true"}
-    return _tag("svg", frame, *parts)
+    return tag("svg", frame, *parts)
 
 
-def folded(rows: Sequence[Row], wholes: tuple[Whole, ...]) -> list[tuple[Row, float]]:
+def folded(
+    rows: Sequence[Row], wholes: tuple[Whole, ...], measures: Measures = WIDE
+) -> list[tuple[Row, float]]:
     """Every outermost row with its top edge, nothing unfolded."""
     places = []
     tops = {"": 0.0, "left": 0.0}
     last = 0.0
-    for row in (row for row in rows if row.side != "right"):
-        top = tops[row.side]
+    for row in (row for row in rows if measures.side(row) != "right"):
+        side = measures.side(row)
+        top = tops[side]
         places.append((row, top))
-        gap = INNER_GAP if row.side else GAP
-        tops[row.side] = top + row_height(row, wholes) + gap
-        last = last if row.side else top
+        gap = INNER_GAP if side else GAP
+        tops[side] = top + row_height(row, wholes, 0, measures) + gap
+        last = last if side else top
     # Multi-token prediction stands beside the last block, the output head.
-    return [*places, *((row, last) for row in rows if row.side == "right")]
+    return [*places, *((row, last) for row in rows if measures.side(row) == "right")]
 
 
-def _extent(rows: Sequence[Row], column: int) -> tuple[float, float]:
+def _extent(rows: Sequence[Row], column: int, measures: Measures) -> tuple[float, float]:
     """Width of what stands left of a model's column of blocks, and of its whole drawing."""
-    sides = {row.side for row in rows if row.cells[column] is not None}
+    sides = {measures.side(row) for row in rows if row.cells[column] is not None}
     gutter = SIDE_WIDTH + SIDE_GAP
     left = gutter if "left" in sides else 0
-    return left, left + WIDTH + (gutter if "right" in sides else 0)
+    return left, left + measures.width + (gutter if "right" in sides else 0)
 
 
 def _group(row: Row, sheet: Sheet, depth: int, y: float) -> Markup:
     """A block with everything inside it; what is inside is hidden until it is unfolded."""
     block = row.cells[sheet.column]
-    height, width = row_height(row, sheet.wholes, depth), row_width(row, depth)
-    x = {"left": 0.0, "right": sheet.left + WIDTH + SIDE_GAP}.get(
-        row.side, INDENT if depth else sheet.left
+    measures = sheet.measures
+    side, width = measures.side(row), row_width(row, depth, measures)
+    height = row_height(row, sheet.wholes, depth, measures)
+    x = {"left": 0.0, "right": sheet.left + measures.width + SIDE_GAP}.get(
+        side, INDENT if depth else sheet.left
     )
-    link = _link(row.side, y) if depth == 0 else Markup("")
+    link = _link(side, y, measures.width / 2) if depth == 0 else Markup("")
     place = {"transform": f"translate({x:g} {y:g})", "data-row": row.key}
     if block is None:
-        if row.side:
+        if side:
             return Markup("")
-        return _tag("g", {"class": "ghost", **place}, link, *_ghost(width, height))
-    written = row_faces(row, sheet.wholes, depth)[sheet.column]
+        return tag("g", {"class": "ghost", **place}, link, *_ghost(width, height))
+    written = row_faces(row, sheet.wholes, depth, measures)[sheet.column]
     classes = ["block"]
     if sheet.column and written and written.changes:
         classes.append("changed")
     inside = [_group(inner, sheet, depth + 1, 0) for inner in row.rows]
     folds = bool(row.rows) or block.role == "each"
     parts = [link, _rect(0, 0, width, height, "frame", rounded=3), _band(block, height, sheet)]
-    parts += _writing(written, width) if written else []
+    parts += _writing(written, width, measures.right) if written else []
     if folds:
         mark = f"M{width - 19:g} 11l5 5 5-5"
-        parts.append(_tag("path", {"class": "chevron", "d": mark}))
-    content = [_tag("g", {"class": " ".join(classes)}, *parts)]
+        parts.append(tag("path", {"class": "chevron", "d": mark}))
+    content = [tag("g", {"class": " ".join(classes)}, *parts)]
     if folds:
-        content.append(_tag("g", {"class": "inside", "hidden": ""}, *inside))
-    return _tag("g", {"class": "node", **place}, *content)
+        content.append(tag("g", {"class": "inside", "hidden": ""}, *inside))
+    return tag("g", {"class": "node", **place}, *content)
 
 
-def _link(side: str, y: float) -> Markup:
+def _link(side: str, y: float, middle: float) -> Markup:
     """What joins a block to its neighbour: an arrow from above, or a line from the side."""
     if side == "left":
-        return _tag("path", {"class": "link", "d": f"M{SIDE_WIDTH} 24h{SIDE_GAP}"})
+        return tag("path", {"class": "link", "d": f"M{SIDE_WIDTH} 24h{SIDE_GAP}"})
     if side == "right":
-        return _tag("path", {"class": "link", "d": f"M0 24h{-SIDE_GAP}"})
+        return tag("path", {"class": "link", "d": f"M0 24h{-SIDE_GAP}"})
     if y == 0:
         return Markup("")
-    middle = WIDTH / 2
-    return _tag("path", {"class": "link", "d": f"M{middle:g} {-GAP}v{GAP - 1}m-4 -5l4 5l4 -5"})
+    return tag("path", {"class": "link", "d": f"M{middle:g} {-GAP}v{GAP - 1}m-4 -5l4 5l4 -5"})
 
 
 def _ghost(width: float, height: float) -> list[Markup]:
@@ -195,7 +214,7 @@ def _band(block: Block, height: float, sheet: Sheet) -> Markup:
         parts = [_rect(0, 0, _BAND, height, f"hue h{series} edge")]
         if texture:
             parts.append(_texture((0, 0, _BAND, height), texture, name))
-        return _tag("g", {}, *parts)
+        return tag("g", {}, *parts)
     each = height / max(1, len(block.kinds))
     parts = []
     for index, kind in enumerate(block.kinds):
@@ -205,17 +224,17 @@ def _band(block: Block, height: float, sheet: Sheet) -> Markup:
         parts.append(_rect(0, top, half, tall, f"hue h{mixer[0]}"))
         if kind.mlp != "none":
             parts.append(_rect(half, top, half, tall, f"hue h{mlp[0]}"))
-    return _tag("g", {}, *parts)
+    return tag("g", {}, *parts)
 
 
-def _writing(written: Face, width: float) -> list[Markup]:
+def _writing(written: Face, width: float, right: float) -> list[Markup]:
     """Title, numbers, bars and differences of a block."""
     parts, y = [], 6.0
     for line in written.title:
         y += TITLE_LINE
         parts.append(_text(TEXT_X, y - 4, line, "title"))
     for figure in written.figures:
-        x = RIGHT_X if figure.right else TEXT_X
+        x = right if figure.right else TEXT_X
         label = (
             Markup('<tspan class="label">{} </tspan>').format(figure.label) if figure.label else ""
         )
@@ -238,7 +257,7 @@ def _writing(written: Face, width: float) -> list[Markup]:
 def _patterns(name: str) -> Markup:
     """Textures in the colour of the paper, to be laid over a colour."""
     patterns = [
-        _tag(
+        tag(
             "pattern",
             {"id": f"texture-{name}-{number}", "width": 4, "height": 4}
             | {"patternUnits": "userSpaceOnUse", "class": "texture"},
@@ -246,12 +265,12 @@ def _patterns(name: str) -> Markup:
         )
         for number, shape in enumerate(_TEXTURES, start=1)
     ]
-    return _tag("defs", {}, *patterns)
+    return tag("defs", {}, *patterns)
 
 
 def _texture(place: tuple[float, float, float, float], number: int, name: str) -> Markup:
     sides = zip(("x", "y", "width", "height"), (f"{value:g}" for value in place), strict=True)
-    return _tag("rect", {**dict(sides), "class": "edge", "fill": f"url(#texture-{name}-{number})"})
+    return tag("rect", {**dict(sides), "class": "edge", "fill": f"url(#texture-{name}-{number})"})
 
 
 def _rect(
@@ -259,19 +278,10 @@ def _rect(
 ) -> Markup:
     place: dict[str, object] = {"class": classes, "x": f"{x:.5g}", "y": f"{y:.5g}"}
     place |= {"width": f"{width:.5g}", "height": f"{height:.5g}"}
-    return _tag("rect", place | ({"rx": rounded} if rounded else {}))
+    return tag("rect", place | ({"rx": rounded} if rounded else {}))
 
 
 def _text(x: float, y: float, content: str, classes: str, *, anchor: str = "") -> Markup:
     place = {"class": classes, "x": f"{x:g}", "y": f"{y:g}"}
     # The space keeps words of two lines apart for those who hear them, or copy them.
-    return _tag("text", place | ({"text-anchor": anchor} if anchor else {}), content, " ")
-
-
-def _tag(name: str, attributes: Mapping[str, object], *content: str) -> Markup:
-    """An element; names come from this module only, values and content are escaped."""
-    written = Markup("").join(
-        Markup(' {}="{}"').format(key, value) for key, value in attributes.items()
-    )
-    inner = Markup("").join(escape(item) for item in content)
-    return Markup("<{0}{1}>{2}</{0}>").format(Markup(name), written, inner)  # noqa: S704
+    return tag("text", place | ({"text-anchor": anchor} if anchor else {}), content, " ")

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from weighbridge.core.architecture import ModelArchitecture
 from weighbridge.core.inspection import Inspection
 from weighbridge.core.provenance import Kind, Provenance
-from weighbridge.core.units import format_count
-from weighbridge.core.wording import stack_text
+from weighbridge.core.units import format_count, format_tokens
+from weighbridge.core.wording import beyond_context, stack_text
 from weighbridge.facts.licenses.clauses import NOT_LEGAL_ADVICE
 from weighbridge.facts.licenses.read import recognise
 from weighbridge.facts.licenses.summary import summarise
-from weighbridge.report.diagram import MOST_MODELS, diagram, differing
+from weighbridge.report.diagram import MOST_MODELS, diagram, parted
 from weighbridge.report.kv_chart import kv_growth
 from weighbridge.report.numbers import number, size
 from weighbridge.report.page import render
 from weighbridge.report.picks import Pick, more_address
 
 CONTEXTS = (8192, 32768, 131072)
+STATES = "recurrent states in float32, inputs of convolutions in bf16, whatever the cache is in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def inspect_page(
     return render(
         "inspect.html",
         standalone=standalone,
-        charts=True,
+        charts=False,
         here="inspect",
         inspections=inspections,
         names=names,
@@ -88,8 +89,8 @@ def inspect_page(
         notes=[notes_of(item) for item in inspections],
         licenses=[(license_of(item), _license_words(item)) for item in inspections],
         not_legal_advice=NOT_LEGAL_ADVICE,
-        differences=[differing(drawn.rows, index) for index in range(1, len(names))],
-        figure=kv_growth(inspections, names, kv_bytes_per_value),
+        differences=[parted(drawn, index) for index in range(1, len(names))],
+        chart=kv_growth(inspections, names, kv_bytes_per_value),
         computed=Provenance("predicted", "arithmetic on the architecture", _dates(inspections)),
         more=more_address(picks) if 0 < len(picks) < MOST_MODELS else "",
     )
@@ -169,14 +170,15 @@ def overview(
     for tokens in CONTEXTS:
         least = [m.kv_bytes(tokens, value) for m in models]
         full = [m.kv_full_length_bytes(tokens, value) for m in models]
-        label = f"Cache at {tokens // 1024}k tokens"
-        lines.append(_numbers(label, least, size, note="the least the architecture allows"))
+        label = f"Cache at {format_tokens(tokens)} tokens"
+        found = [_numbers(label, least, size, note="the least the architecture allows")]
         if full != least:
             note = "an engine that keeps windows at full length, as vLLM by default"
-            lines.append(_numbers(label, full, size, note=note))
+            found.append(_numbers(f"{label}, windows at full length", full, size, note=note))
+        lines += [_starred(line, models, tokens) for line in found]
     return [
         *lines,
-        _numbers("State per sequence", [m.state_bytes(value) for m in models], size),
+        _numbers("State per sequence", [m.state_bytes() for m in models], size, note=STATES),
         _contexts("Native context", [m.context for m in models]),
         _contexts("Extended context", [m.context_extended for m in models]),
         _numbers("Layers", [m.depth for m in models], _plain, None),
@@ -205,6 +207,16 @@ def _numbers(
             ratio = f"{number(value / values[0])}\N{MULTIPLICATION SIGN}"
         cells.append(Cell(text, ratio, differs=value != values[0]))
     return Line(label, tuple(cells), kind, note)
+
+
+def _starred(line: Line, models: Sequence[ModelArchitecture], tokens: int) -> Line:
+    """The line with a star on cells of models that were never trained on such long texts."""
+    cells = tuple(
+        replace(cell, text=f"{cell.text}*") if beyond_context(model, tokens) else cell
+        for cell, model in zip(line.cells, models, strict=True)
+    )
+    note = f"{line.note}; * beyond its context" if cells != line.cells else line.note
+    return replace(line, cells=cells, note=note)
 
 
 def _contexts(label: str, values: Sequence[int | None]) -> Line:

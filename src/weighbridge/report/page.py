@@ -34,13 +34,22 @@ _ENDS_ELEMENT = re.compile(rb"</(script|style)|<!--", re.IGNORECASE)
 _PLOTLY_STYLE = re.compile(r"\.textContent='([^'\\]+)',document\.head\.appendChild")
 
 
-def render(template: str, *, standalone: bool, **context: Any) -> str:  # noqa: ANN401 -- as Jinja
-    """A page as HTML: served beside ``/static/``, or standalone with everything inside."""
-    assets = _inlined() if standalone else {}
+def render(
+    template: str,
+    *,
+    standalone: bool,
+    charts: bool,
+    **context: Any,  # noqa: ANN401 -- as Jinja
+) -> str:
+    """A page as HTML: served beside ``/static/``, or standalone with everything inside.
+
+    ``charts`` says whether it draws any with plotly, which is 4.5 MB.
+    """
+    assets = _inlined(charts=charts) if standalone else {}
     return (
         _environment()
         .get_template(template)
-        .render(standalone=standalone, version=__version__, **assets, **context)
+        .render(standalone=standalone, charts=charts, version=__version__, **assets, **context)
     )
 
 
@@ -107,16 +116,19 @@ def _environment() -> Environment:
 
 
 @cache
-def _inlined() -> dict[str, Markup]:
+def _inlined(*, charts: bool) -> dict[str, Markup]:
     """Assets for a single file, and the policy that lets a browser load nothing else."""
-    style, module, diagram, plotly, icon = (asset(name) for name in STATIC)
+    style, module, diagram, icon = (
+        asset(name) for name in ("style.css", "page.js", "diagram.js", "icon.svg")
+    )
+    plotly = asset("plotly.min.js") if charts else b""
     if _ENDS_ELEMENT.search(style + module + diagram + plotly):
         raise AssertionError("An asset would end the element that it is put into.")
     policy = "; ".join(
         [
             "default-src 'none'",
-            f"script-src {_hash(module)} {_hash(diagram)} {_hash(plotly)}",
-            f"style-src {_hash(style)} {' '.join(style_hashes())}",
+            " ".join(["script-src", *map(_hash, (module, diagram, *([plotly] if charts else [])))]),
+            " ".join(["style-src", _hash(style), *(style_hashes() if charts else ())]),
             "img-src data: blob:",
             "base-uri 'none'",
             "form-action 'none'",

@@ -5,6 +5,7 @@
 const SVG = "http://www.w3.org/2000/svg";
 const LAYER_HEIGHT = 22;
 const LAYER_GAP = 2;
+const LETTER = 6.7; // width of an average one, generous
 
 
 function element(name, attributes = {}, text = "") {
@@ -112,8 +113,13 @@ function layerGroup(column, row, block, index) {
     group.append(element("rect", { class: `hue h${kind.mlp}`, x: 5, width: 4, height: LAYER_HEIGHT }));
   }
   group.append(element("text", { class: "label number", x: 36, y: 15, "text-anchor": "end" }, String(block.first + index)));
-  group.append(element("text", { class: "figure", x: 44, y: 15 }, kind.title));
-  group.append(element("text", { class: "label", x: width - 8, y: 15, "text-anchor": "end" }, kind.weights));
+  // Of what does not fit the weights go first; the details tell them.
+  const room = Math.floor((width - 44 - 6) / LETTER);
+  const title = kind.title.length <= room ? kind.title : `${kind.title.slice(0, room - 1)}\u2026`;
+  group.append(element("text", { class: "figure", x: 44, y: 15 }, title));
+  if (kind.title.length + kind.weights.length + 2 <= room) {
+    group.append(element("text", { class: "label", x: width - 8, y: 15, "text-anchor": "end" }, kind.weights));
+  }
   column.blocks[`${row.key}.${index}`] = { ...kind, title: `layer ${block.first + index}: ${kind.title}`, changes: [] };
   promote(node);
   return node;
@@ -280,8 +286,21 @@ function show(diagram, column, group) {
   if (block.changes.length) {
     parts.push(part(html("h4", "", `Against ${diagram.columns[0].name}`), changeList(block.changes)));
   }
-  diagram.panel.replaceChildren(...parts);
+  const close = html("button", "close", "Close");
+  close.type = "button";
+  close.addEventListener("click", () => hide(diagram));
+  diagram.panel.replaceChildren(close, ...parts);
+  diagram.panel.classList.add("told");
   diagram.panel.scrollTop = 0;
+}
+
+function hide(diagram) {
+  diagram.shown = null;
+  // What lay below the details is now below the pointer, which has not been moved there.
+  diagram.still = true;
+  addEventListener("pointermove", () => (diagram.still = false), { once: true });
+  diagram.panel.classList.remove("told");
+  diagram.panel.replaceChildren(diagram.hint);
 }
 
 // ---- Search ----
@@ -463,10 +482,11 @@ function setUp(root) {
     for (const kind of ["pointerover", "focusin"]) {
       column.top.addEventListener(kind, (event) => {
         const group = event.target.closest(".block");
-        if (group) show(diagram, column, group);
+        if (group && !(kind === "pointerover" && diagram.still)) show(diagram, column, group);
       });
     }
   }
+  diagram.hint = diagram.panel.firstElementChild;
   setUpSearch(diagram);
   setUpTools(diagram);
   watchPanel(diagram);
