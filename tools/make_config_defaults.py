@@ -32,10 +32,7 @@ PATTERNS = ("layer_types", "mlp_layer_types", "cross_attention_layers")
 
 # A class default that checkpoints of the same type do not share.
 INVENTED = {
-    "nemotron_h": {"n_routed_experts", "n_shared_experts", "num_experts_per_tok",
-                   "moe_intermediate_size", "moe_shared_expert_intermediate_size",
-                   "hybrid_override_pattern", "layers_block_type"},
-    "deepseek_v2": {"q_lora_rank"},
+    "nemotron_h": {"hybrid_override_pattern", "layers_block_type"},
 }  # fmt: skip
 # Sizes whose names sound like noise.
 SIZES = {"output_dim", "output_proj_dims", "output_channels", "conv_expansion_factor",

@@ -67,6 +67,47 @@ def test_what_is_beyond_the_trained_context_is_marked(llama: Path) -> None:
     assert any(line.startswith("* tiny llama: trained for 512 tokens") for line in lines)
 
 
+def windowed(folder: Path) -> Path:
+    """A config.json with the dimensions of Gemma 3 12B's text model."""
+    config = {
+        "model_type": "gemma3_text", "hidden_size": 3840, "num_hidden_layers": 48,
+        "num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 256,
+        "intermediate_size": 15360, "vocab_size": 262144, "sliding_window": 1024,
+        "sliding_window_pattern": 6, "max_position_embeddings": 131072,
+    }  # fmt: skip
+    path = folder / "gemma.json"
+    path.write_text(json.dumps(config))
+    return path
+
+
+def test_windows_take_what_named_engines_allocate(tmp_path: Path) -> None:
+    text = " ".join(run(windowed(tmp_path), "--context", "8k,1M").stdout.split())
+    row = "832.00 MiB at least; llama.cpp 992.00 MiB; vLLM 1.44 GiB (3.00 GiB before 0.10)"
+    assert f"at 8k tokens {row}" in text
+    assert "at 1M tokens" in text
+    assert "batches of 512 tokens" in text
+    record = json.loads(run(windowed(tmp_path), "--context", "8k", "--json").stdout)
+    assert record["kv_cache"]["bytes_at"] == {"8192": 832 * 1024**2}
+    assert record["kv_cache"]["allocated_at"]["llama.cpp"] == {"8192": 992 * 1024**2}
+
+
+def test_models_without_windows_have_one_figure(llama: Path) -> None:
+    assert "at least" not in run(llama).stdout
+    assert "batches of" not in run(llama).stdout
+
+
+def test_the_page_has_the_answers_and_no_folders(tmp_path: Path, llama: Path) -> None:
+    page = tmp_path / "page.html"
+    asked = run(llama, "--license-for", "commercial,redistribute", "--html", page)
+    html = page.read_text(encoding="utf-8")
+    assert "May I?" in html
+    for line in asked.stdout.splitlines():
+        if line.startswith("  commercial: "):
+            assert line.partition(" – ")[2][:40] in html
+    assert str(tmp_path) not in html
+    assert "llama.gguf" in html
+
+
 def test_small_models_have_no_exponents(llama: Path, hybrid: Path) -> None:
     output = run(llama, hybrid).stdout
     assert "e+0" not in output

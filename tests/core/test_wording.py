@@ -11,7 +11,7 @@ from weighbridge.core.architecture import (
     attention,
     fold,
 )
-from weighbridge.core.wording import run_text, stack_lines, stack_text
+from weighbridge.core.wording import growth_text, run_text, stack_lines, stack_text
 
 GQA = attention(4, 2, 32, 32)
 MHA = attention(4, 4, 32, 32)
@@ -96,3 +96,35 @@ def test_few_runs_are_told_one_by_one() -> None:
     assert stack_text(_stack([10, 10, 20])).startswith(
         "2 × GQA 4 heads on 2 KV heads of 32, MLP 10; GQA"
     )
+
+
+def _kept(*mixers: Mixer, context: int | None = None) -> ModelArchitecture:
+    layers = [Layer(mixer, Mlp("none")) for mixer in mixers]
+    return ModelArchitecture("m", "t", 8, 9, fold(layers), (), context, False)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "text"),
+    [
+        (_kept(GQA), "256 B"),
+        (_kept(MAMBA), "0 B"),
+        (_kept(Mixer("unknown", "", cache=None)), "not known"),
+        (_kept(attention(4, 2, 32, 32, 4096), context=2048), "256 B up to 4,096 tokens"),
+        (
+            _kept(attention(4, 2, 32, 32, 4096), context=8192),
+            "256 B up to 4,096 tokens, then nothing",
+        ),
+        (
+            _kept(GQA, attention(4, 2, 32, 32, 64), context=8192),
+            "512 B up to 64 tokens, then 256 B each",
+        ),
+        (
+            _kept(GQA, attention(4, 2, 32, 32, 64), attention(4, 2, 32, 32, 128)),
+            "768 B up to 64 to 128 tokens, then 256 B each",
+        ),
+    ],
+)
+def test_growth_of_a_cache_says_where_windows_end_it(
+    architecture: ModelArchitecture, text: str
+) -> None:
+    assert growth_text(architecture) == text

@@ -17,6 +17,7 @@ from weighbridge.predict.consequences import consequences
 from weighbridge.report.diagram import diagram, differing
 from weighbridge.report.diagram_block import Block
 from weighbridge.report.diagram_face import Whole, brief_count, brief_size, row_height
+from weighbridge.report.diagram_gather import gather, gathered, is_group
 from weighbridge.report.diagram_rows import Row, align, changes, flat
 from weighbridge.report.diagram_svg import GAP, folded
 from weighbridge.report.diagram_tree import blocks_of
@@ -158,10 +159,10 @@ def test_unknown_number_formats_give_no_sizes() -> None:
     assert all("bits" not in text for item in tree for _, text in item.formulas)
 
 
-def test_towers_stand_left_and_prediction_right() -> None:
-    sides = {item.title: item.side for item in blocks_of(samples.windowed())}
-    assert (sides["vision tower"], sides["audio tower"], sides["embedding"]) == ("left", "left", "")
-    assert block(blocks_of(samples.hybrid()), "multi-token prediction").side == "right"
+def test_towers_stand_above_and_prediction_below() -> None:
+    titles = [item.title for item in blocks_of(samples.windowed())]
+    assert titles[:3] == ["vision tower", "audio tower", "embedding"]
+    assert blocks_of(samples.hybrid())[-1].title == "multi-token prediction"
 
 
 class TestRows:
@@ -186,14 +187,14 @@ class TestRows:
 
     def test_a_model_does_not_differ_from_itself(self) -> None:
         drawn = diagram([samples.hybrid(), samples.hybrid()], ["a", "b"])
-        assert differing(drawn.rows, 1) == []
+        assert differing(drawn.rows, 0, 1) == []
         assert 'class="block changed"' not in drawn.columns[1].drawing
 
     def test_changes_name_before_and_after(self) -> None:
         drawn = diagram([samples.dense(), samples.dense(40, name="Dense-10B")], ["a", "b"])
         told = {
             row.any.role: {item.name: (item.before, item.after) for item in found}
-            for row, found in differing(drawn.rows, 1)
+            for row, found in differing(drawn.rows, 0, 1)
         }
         assert told["run"]["layers"] == ("32", "40")
         assert told["run"]["cache"] == ("+128.00\xa0KiB/token", "+160.00\xa0KiB/token")
@@ -205,7 +206,7 @@ class TestRows:
         drawn = diagram([samples.dense(), samples.hybrid()], ["a", "b"])
         missing = [
             row.any.title
-            for row, told in differing(drawn.rows, 1)
+            for row, told in differing(drawn.rows, 0, 1)
             if (told[0].name, told[0].before) == ("block", "none")
         ]
         assert "3 × gated DeltaNet + MoE" in missing
@@ -216,10 +217,85 @@ class TestRows:
         assert changes(None, None) == ()
 
 
+def searched(shares: tuple[int, ...], name: str = "Searched-50B") -> Inspection:
+    """A model whose layers a search made unlike: runs of so many layers, MLPs of two widths."""
+    layers = [
+        samples.with_mlp(samples.gqa(1024, 16, 4, 64), 1024, 2048 + 1024 * (place % 2))
+        for place in range(len(shares))
+    ]
+    runs = tuple(LayerRun(n, (layer,)) for n, layer in zip(shares, layers, strict=True))
+    return samples.inspected(samples.model(name, 1024, 32_000, runs, 4096))
+
+
+class TestManyRuns:
+    def test_a_long_run_meets_the_largest_one_and_not_the_first(self) -> None:
+        trees = [blocks_of(samples.deep()), blocks_of(searched((1, 5, 2, 30, 9)))]
+        rows = [row for row in align(trees) if row.any.role == "run"]
+        both = [row for row in rows if None not in row.cells]
+        assert [row.cells[1].title for row in both if row.cells[1]] == ["30 × full GQA + MLP"]
+        alone = [row.cells[1] for row in rows if row.cells[0] is None and row.cells[1]]
+        assert [is_group(item) for item in alone] == [True, False]
+        assert dict(alone[0].facts)["layers"] == "8"
+
+    def test_experts_meet_the_layers_though_the_first_run_is_more_alike(self) -> None:
+        trees = [blocks_of(samples.deep()), blocks_of(samples.latent())]
+        both = [row for row in align(trees) if None not in row.cells and row.any.role == "run"]
+        assert [row.cells[1].title for row in both if row.cells[1]] == ["58 × MLA + MoE"]
+
+    def test_gathering_loses_nothing(self) -> None:
+        for shares in ((1, 5, 2, 3, 30, 1, 2, 9, 1, 1), (2,) * 13):
+            tree = blocks_of(searched(shares))
+            for several in (False, True):
+                found = gathered(tree, several=several)
+                assert len(found) < len(tree)
+                assert sum(one.parameters for one in found) == sum(one.parameters for one in tree)
+                kept = [
+                    one for item in found for one in (item.children if is_group(item) else [item])
+                ]
+                assert kept == list(tree)
+
+    def test_few_runs_stand_each_by_itself(self) -> None:
+        tree = blocks_of(searched((1, 2, 3, 4, 5, 6)))
+        assert gathered(tree, several=True) == tree
+
+    def test_groups_say_what_they_hold_and_dissolve_in_groups(self) -> None:
+        runs = [item for item in blocks_of(searched((1, 5, 2, 3))) if item.role == "run"]
+        group = gather([gather(runs[:3]), runs[3]])
+        assert list(group.children) == runs
+        assert group.title == "4 runs: 11 × full GQA + MLP"
+        assert dict(group.facts) == {"layers": "11", "numbers": "0–10"}
+
+    def test_what_only_one_model_has_takes_one_line_of_the_other(self) -> None:
+        drawn = diagram([samples.deep(), searched((1, 5, 2, 3, 30, 1, 2, 1, 9, 1, 1))], ["a", "b"])
+        outer = [row for depth, row in drawn.rows if depth == 0 and row.cells[0] is None]
+        assert len(outer) <= 3
+
+
+def test_folded_groups_say_the_size_of_one_and_how_often() -> None:
+    run = block(blocks_of(samples.dense()), "32 × full GQA + MLP")
+    for name in ("size", "read per token"):
+        text = dict(run.formulas)[name]
+        assert text.startswith("32 × (80.00\xa0MiB (full GQA) + ")
+        assert text.endswith(f"= {run.size_text}")
+
+
+def test_every_model_can_be_the_one_compared_with() -> None:
+    drawn = diagram([samples.dense(), samples.hybrid(), samples.latent()], ["a", "b", "c"])
+    for column in range(3):
+        markup = drawn.columns[column].drawing
+        told = {int(base) for base in re.findall(r'class="told" data-base="(\d)"', markup)}
+        assert told == {0, 1, 2} - {column}
+        shown = re.findall(r'class="told" data-base="(\d)">', markup)
+        assert set(shown) == ({"0"} if column else set()), "the first, until another is chosen"
+    heights = [row["heights"] for row in drawn.data["rows"]]
+    assert all(len(found) == 3 for found in heights)
+    assert any(len(set(found)) > 1 for found in heights)
+
+
 def test_folded_blocks_follow_each_other_without_overlap() -> None:
     rows = align([blocks_of(item) for item in (samples.windowed(), samples.latent())])
     wholes = (Whole(1, 1.0), Whole(1, 1.0))
-    column = [(y, row_height(row, wholes)) for row, y in folded(rows, wholes) if not row.side]
+    column = [(y, row_height(row, wholes)) for row, y in folded(rows, wholes)]
     for (above, height), (below, _) in pairwise(column):
         assert below == above + height + GAP
 
@@ -242,7 +318,7 @@ def test_classes_are_known_to_the_stylesheet() -> None:
     known = set(re.findall(r"\.([a-z][a-z0-9-]*)", asset("style.css").decode()))
     markup = "".join(diagram([item], ["a"]).columns[0].drawing for item in samples.ALL)
     used = {name for value in re.findall(r'class="([^"]*)"', markup) for name in value.split()}
-    structure = {"blocks", "node", "inside", "hue", "edge", "figure", "title"}
+    structure = {"blocks", "node", "inside", "hue", "edge", "figure", "title", "band", "told"}
     assert used - structure <= known
 
 

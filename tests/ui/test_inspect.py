@@ -23,6 +23,11 @@ SETS = {
     "dense": [samples.dense()],
     "deep": [samples.deep()],
     "windowed": [samples.windowed()],
+    "long names": [
+        samples.dense(),
+        samples.dense(36, name="a-name-that-takes-two-lines-above-its-narrow-column-9B"),
+        samples.latent(),
+    ],
     "hostile": [samples.hostile()],
     "two": [samples.dense(), samples.hybrid()],
     "three": [samples.hybrid(), samples.latent(), samples.windowed()],
@@ -320,6 +325,120 @@ def test_the_hint_covers_nothing_and_details_can_be_closed(
     assert "Point at a block" in panel.inner_text()
 
 
+def test_any_model_can_be_the_one_compared_with(page: Page, files: dict[str, str]) -> None:
+    opened(page, files["four"])
+    run = block(page, "58 × MLA + MoE", column=2)
+    first = block(page, "32 × full GQA + MLP")
+    assert "layers 32 → 58" in str(run.get_attribute("aria-label"))
+    assert first.locator(".change").locator("visible=true").count() == 0
+    frame = "one => getComputedStyle(one.querySelector('.frame')).strokeWidth"
+    plain = first.evaluate(frame)
+    pairs = page.locator("#differences > details").locator("visible=true")
+    assert [text.split(" and ")[0] for text in pairs.all_inner_texts()] == ["Dense-8B"] * 3
+    page.get_by_label("Compare with").select_option("Latent-671B")
+    assert "→" not in str(run.get_attribute("aria-label"))
+    assert "layers 58 → 32" in str(first.get_attribute("aria-label"))
+    assert first.evaluate(frame) != plain
+    first.locator(".title").click()
+    panel = page.locator(".panel").inner_text()
+    assert "Against Latent-671B" in panel
+    assert "layers: 58 → 32" in panel
+    assert all("Latent-671B" in text for text in pairs.all_inner_texts())
+    figures = page.locator("table.overview tr", has_text="Vocabulary").locator("td.num")
+    assert "×" in figures.nth(0).inner_text()
+    assert "×" not in figures.nth(2).inner_text()
+    assert page.locator("[data-base-name]").inner_text() == "Latent-671B"
+    tangled = page.evaluate(
+        """() => [...document.querySelectorAll('.blocks')].flatMap((group) => {
+          const boxes = [...group.querySelectorAll(':scope > .node > .block > .frame')]
+            .map((one) => one.getBoundingClientRect())
+          return boxes.slice(1).filter((box, index) => box.top < boxes[index].bottom)
+        }).length"""
+    )
+    assert tangled == 0
+
+
+def test_names_of_two_lines_leave_rows_at_one_height(page: Page, files: dict[str, str]) -> None:
+    opened(page, files["long names"])
+    heights = page.locator(".model figcaption").evaluate_all(
+        "all => all.map((one) => one.getBoundingClientRect().height)"
+    )
+    assert max(heights) > 1.5 * min(heights)
+    tops = page.locator("svg.diagram").evaluate_all(
+        "all => all.map((one) => Math.round(one.getBoundingClientRect().top))"
+    )
+    assert len(set(tops)) == 1
+
+
+def test_models_below_each_other_leave_no_room_for_what_they_lack(
+    page: Page, files: dict[str, str]
+) -> None:
+    opened(page, files["four"])
+    assert page.locator(".ghost").locator("visible=true").count() > 0
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.wait_for_function(
+        "document.querySelectorAll('.blocks > .ghost:not([hidden])').length === 0"
+    )
+    gaps = page.evaluate(
+        """() => [...document.querySelectorAll('.blocks')].flatMap((group) => {
+          const boxes = [...group.querySelectorAll(':scope > .node > .block > .frame')]
+            .map((one) => one.getBoundingClientRect())
+          return boxes.slice(1).map((box, index) => box.top - boxes[index].bottom)
+        })"""
+    )
+    assert 0 < min(gaps) <= max(gaps) < 25
+    page.set_viewport_size({"width": 1400, "height": 800})
+    page.wait_for_function("document.querySelectorAll('.blocks > .ghost:not([hidden])').length > 0")
+
+
+@pytest.mark.parametrize("name", ["windowed", "dense"])
+def test_nothing_of_one_model_is_cut_off_on_a_phone(
+    page: Page, files: dict[str, str], name: str
+) -> None:
+    page.set_viewport_size({"width": 360, "height": 800})
+    opened(page, files[name])
+    right = page.locator(".block .frame").evaluate_all(
+        "all => Math.max(...all.map((one) => one.getBoundingClientRect().right))"
+    )
+    assert right <= 360
+    columns = page.locator(".columns").evaluate("one => [one.scrollWidth, one.clientWidth]")
+    assert columns[0] <= columns[1]
+
+
+class TestDetailsBelow:
+    def test_they_are_low_and_nothing_lies_on_their_heading(
+        self, page: Page, files: dict[str, str]
+    ) -> None:
+        opened(page, files["four"])
+        block(page, "3 × MLA", column=2).locator(".title").click()
+        panel = page.locator(".panel")
+        assert "below" in str(panel.get_attribute("class"))
+        box = panel.bounding_box()
+        assert box
+        assert box["height"] < 900 / 4
+        heading = panel.locator("h3").bounding_box()
+        close = panel.get_by_role("button", name="Close").bounding_box()
+        assert heading
+        assert close
+        assert heading["x"] + heading["width"] <= close["x"]
+
+    def test_only_a_click_brings_them(self, page: Page, files: dict[str, str]) -> None:
+        opened(page, files["four"])
+        title = block(page, "embedding").locator(".title")
+        title.hover()
+        assert "told" not in str(page.locator(".panel").get_attribute("class"))
+        title.click()
+        assert "told" in str(page.locator(".panel").get_attribute("class"))
+
+    def test_a_search_takes_them_away(self, page: Page, files: dict[str, str]) -> None:
+        opened(page, files["four"])
+        block(page, "embedding").locator(".title").click()
+        page.get_by_label("Find").fill("delta")
+        assert "told" not in str(page.locator(".panel").get_attribute("class"))
+        page.get_by_label("Find").press("Enter")
+        assert "DeltaNet" in page.locator(".panel h3").inner_text()
+
+
 def test_a_folded_group_says_how_its_numbers_come_about(page: Page, files: dict[str, str]) -> None:
     opened(page, files["dense"])
     block(page, "32 × full GQA").locator(".title").hover()
@@ -395,10 +514,10 @@ def test_writing_stays_inside_its_block(page: Page, files: dict[str, str]) -> No
         for _ in range(3):
             page.get_by_role("button", name="Unfold a level").click()
         outside = page.evaluate(
-            """() => [...document.querySelectorAll('.block > text')]
+            """() => [...document.querySelectorAll('.block text')]
               .filter((one) => !one.closest('[hidden]'))
               .filter((one) => {
-                const frame = one.parentElement.querySelector('.frame').getBoundingClientRect()
+                const frame = one.closest('.block').querySelector('.frame').getBoundingClientRect()
                 const box = one.getBoundingClientRect()
                 return box.right > frame.right + 1 || box.bottom > frame.bottom + 1
               }).map((one) => one.textContent)"""
@@ -445,7 +564,7 @@ def accessibility(page: Page) -> list[str]:
             const [low, high] = [light(a), light(b)].sort((x, y) => x - y)
             return (high + 0.05) / (low + 0.05)
           }
-          for (const text of all('.block > text, .block > text tspan, .ghost text')) {
+          for (const text of all('.block text, .block text tspan, .ghost text')) {
             const frame = text.closest('.block, .ghost').querySelector('.frame')
             const behind = frame ? getComputedStyle(frame).fill
               : getComputedStyle(document.body).backgroundColor
@@ -498,6 +617,7 @@ def test_without_scripts_the_folded_drawing_and_the_numbers_remain(
     assert drawing.is_visible()
     assert not page.locator(".tools").is_visible()
     assert not page.locator(".inside").locator("visible=true").count()
+    page.get_by_text("Every block of the diagram in numbers").click()
     table = page.get_by_role("region", name="Every block of the diagram")
     shown = table.inner_text()
     for inspection in SETS["two"]:
@@ -529,7 +649,8 @@ class TestLive:
         page.get_by_role("link", name="Compare with another model").click()
         page.get_by_role("link", name="compare Hybrid-42B-A3B").click()
         assert page.locator("h1").inner_text() == "Dense-8B against Hybrid-42B-A3B"
-        assert "What follows" in page.locator("main").inner_text()
+        assert "a user of Hybrid-42B-A3B takes" in page.locator("p.lead").inner_text()
+        assert page.get_by_text("More that follows").is_visible()
         page.locator(".tools").wait_for()
         block(page, "32 × full GQA").locator(".title").click()
         assert block(page, "full GQA + MoE", column=1).is_visible()

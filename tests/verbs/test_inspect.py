@@ -137,6 +137,10 @@ def test_json_keys_are_stable(tmp_path: Path) -> None:
                 "bytes_per_token": 256,
                 "bytes_at": {"512": 131072, "8192": 2097152},
                 "full_length_bytes_at": {"512": 131072, "8192": 2097152},
+                "allocated_at": {
+                    "llama.cpp": {"512": 131072, "8192": 2097152},
+                    "vllm": {"512": 131072, "8192": 2097152},
+                },
                 "state_bytes": 0,
                 "state_dtype": STATE_DTYPE,
                 "beyond_context": [8192],
@@ -191,6 +195,10 @@ def test_unknown_is_null(tmp_path: Path) -> None:
         "bytes_per_token": None,
         "bytes_at": {"8192": None, "32768": None, "131072": None},
         "full_length_bytes_at": {"8192": None, "32768": None, "131072": None},
+        "allocated_at": {
+            "llama.cpp": {"8192": None, "32768": None, "131072": None},
+            "vllm": {"8192": None, "32768": None, "131072": None},
+        },
         "state_bytes": None,
         "state_dtype": STATE_DTYPE,
         "beyond_context": [],

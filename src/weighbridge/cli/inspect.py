@@ -99,21 +99,21 @@ def command(
         store = open_workspace(workspace)
         for one in inspected:
             inspect.keep(store, one)
+    asked = [] if intents is None else [inspect.permitted(one, intents) for one in inspected]
     if html is not None:
-        _write_page(inspected, html, kv_dtype, size)
+        _write_page(inspected, html, kv_dtype, size, asked)
     if as_json:
         records = []
-        for one in inspected:
+        for place, one in enumerate(inspected):
             record = inspect.to_json(one, contexts=contexts, kv_dtype=kv_dtype)
-            if intents is not None:
-                record["license_for"] = permission_json(inspect.permitted(one, intents))
+            if asked:
+                record["license_for"] = permission_json(asked[place])
             records.append(record)
         print_json(records if len(records) > 1 else records[0])
         return
     _show(inspected, contexts, kv_dtype, size)
-    if intents is not None:
-        for one in inspected:
-            _say_permission(one, inspect.permitted(one, intents))
+    for one, permission in zip(inspected, asked, strict=False):
+        _say_permission(one, permission)
 
 
 def parse_contexts(text: str) -> tuple[int, ...]:
@@ -162,7 +162,7 @@ def _show(
         table.add_row(label, *(Text(column.get(label, "–")) for column in columns))
     console = stdout_console()
     console.print(table)
-    for sentence in _beyond_notes(inspected, contexts):
+    for sentence in (*_windows_note(inspected, contexts), *_beyond_notes(inspected, contexts)):
         console.print(Text(sentence), style="dim")
     for one in inspected:
         for sentence in one.notes:
@@ -192,18 +192,20 @@ def _starred(one: Inspection, tokens: int, text: str) -> str:
     return f"{text} {_STAR}" if beyond_context(one.architecture, tokens) else text
 
 
-def _write_page(inspected: Sequence[Inspection], path: Path, kv_dtype: str, size: float) -> None:
-    from weighbridge.predict.consequences import differences  # noqa: PLC0415
+def _write_page(
+    inspected: Sequence[Inspection],
+    path: Path,
+    kv_dtype: str,
+    size: float,
+    asked: Sequence[Answer],
+) -> None:
     from weighbridge.report.inspect_page import inspect_page  # noqa: PLC0415
     from weighbridge.verbs.effects import writing  # noqa: PLC0415
 
     if len(inspected) > _MOST_ON_A_PAGE:
         raise InputError(f"A page shows at most {_MOST_ON_A_PAGE} models.", fix="Name fewer.")
-    findings = [
-        sentence for other in inspected[1:] for sentence in differences(inspected[0], other, size)
-    ]
     page = inspect_page(
-        inspected, standalone=True, findings=findings, kv_dtype=kv_dtype, kv_bytes_per_value=size
+        inspected, standalone=True, permissions=asked, kv_dtype=kv_dtype, kv_bytes_per_value=size
     )
     with writing(path) as draft:
         draft.write_text(page, encoding="utf-8")
@@ -286,25 +288,56 @@ def _context(architecture: ModelArchitecture) -> str:
 def _memory_cells(
     one: Inspection, contexts: Sequence[int], kv_dtype: str, size: float
 ) -> dict[str, str]:
+    from weighbridge.core.wording import growth_text  # noqa: PLC0415
+
     architecture = one.architecture
     cells = {
         "quantization": one.quantization.name,
         "weights": "unknown" if one.weight_bytes is None else format_bytes(one.weight_bytes),
         "  in other formats": _other_formats(one) or "unknown",
-        f"KV cache ({kv_dtype}) per token": _bytes(architecture.kv_bytes_per_token(size)),
+        f"KV cache ({kv_dtype}) per token": growth_text(architecture, size),
     }
     for tokens in contexts:
-        least = architecture.kv_bytes(tokens, size)
-        full = architecture.kv_full_length_bytes(tokens, size)
-        text = (
-            _bytes(least)
-            if full == least
-            else f"{_bytes(least)} (llama.cpp); {_bytes(full)} (vLLM: windows at full length)"
-        )
+        text = _cache(architecture, tokens, kv_dtype, size)
         cells[f"  at {_tokens(tokens)}"] = _starred(one, tokens, text)
     if architecture.state_bytes():
         cells["state per sequence"] = _state(architecture)
     return cells
+
+
+def _cache(architecture: ModelArchitecture, tokens: int, kv_dtype: str, size: float) -> str:
+    """Bytes of one sequence: the least, and where windows make a difference, what engines take."""
+    from weighbridge.predict.engine_cache import ENGINES, allocated  # noqa: PLC0415
+
+    least = architecture.kv_bytes(tokens, size)
+    full = architecture.kv_full_length_bytes(tokens, size)
+    if full == least:
+        return _bytes(least)
+    told = [f"{_bytes(least)} at least"]
+    for engine, name in ENGINES.items():
+        found = allocated(engine, architecture, tokens, kv_dtype, size)
+        if found is not None:
+            told.append(f"{name} {_bytes(found)}")
+    if told[-1].startswith(ENGINES["vllm"]) and _mixes_windows(architecture):
+        return "; ".join([*told[:-1], f"{told[-1]} ({_bytes(full)} before 0.10)"])
+    return "; ".join([*told, f"{_bytes(full)} with windows at full length"])
+
+
+def _mixes_windows(architecture: ModelArchitecture) -> bool:
+    """Whether full layers stand beside windowed ones, which vLLM kept alike before 0.10."""
+    return (architecture.kv_bytes_per_token() or 0) > 0
+
+
+def _windows_note(inspected: Sequence[Inspection], contexts: Sequence[int]) -> list[str]:
+    """The settings behind what engines take, where any is told."""
+    from weighbridge.predict.engine_cache import SETTINGS  # noqa: PLC0415
+
+    windowed = any(
+        one.architecture.kv_bytes(tokens) != one.architecture.kv_full_length_bytes(tokens)
+        for one in inspected
+        for tokens in contexts
+    )
+    return [f"Caches by engine: {SETTINGS}."] if windowed else []
 
 
 def _consequence_cells(one: Inspection, size: float) -> dict[str, str]:
@@ -369,5 +402,7 @@ def _operations(count: int) -> str:
 
 
 def _tokens(count: int) -> str:
-    exact = f"{count // 1024}k" if count % 1024 == 0 else f"{count:,}"
-    return f"{exact} tokens"
+    for unit, size in (("M", 1024**2), ("k", 1024)):
+        if count % size == 0:
+            return f"{count // size}{unit} tokens"
+    return f"{count:,} tokens"

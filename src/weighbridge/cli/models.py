@@ -13,7 +13,7 @@ from weighbridge.cli import diagnostics
 from weighbridge.cli.options import CommandT, json_option, print_json
 from weighbridge.core import units
 from weighbridge.core.errors import InputError
-from weighbridge.core.units import format_bytes, format_count, format_tokens
+from weighbridge.core.units import format_count, format_tokens
 
 if TYPE_CHECKING:
     from weighbridge.facts.catalog.model import CatalogueModel
@@ -78,7 +78,8 @@ def own_file(catalog: Path | None) -> Path:
     "--license",
     "licensed",
     default="",
-    help="permissive, commercial (with conditions too), non-commercial, unread, or a licence id.",
+    help="permissive, conditional, use-restricted, non-commercial, unread; commercial: what may be "
+    "used to earn money, with conditions too; or a licence id.",
 )
 @click.option("--modality", default="", help="What it takes: text (only), image, embedding …")
 @click.option("--family", default="", help="Only one family, e.g. qwen.")
@@ -222,17 +223,16 @@ def _print_details(model: CatalogueModel) -> None:
 
 
 def _architecture_rows(model: CatalogueModel) -> list[tuple[str, str]]:
-    from weighbridge.core.wording import stack_text  # noqa: PLC0415 -- not needed for --help
+    from weighbridge.core.wording import growth_text, stack_text  # noqa: PLC0415 -- not needed for --help
     from weighbridge.verbs.models import rebuilt  # noqa: PLC0415
 
     built = rebuilt(model)
     if isinstance(built, str):
         return [("architecture", built)]
-    kv = built.kv_bytes_per_token()
     certain = "" if model.verified else f" (from {_BASES[model.basis]}, not verified)"
     return [
         ("architecture", stack_text(built) + certain),
-        ("KV cache", "not known" if kv is None else f"{format_bytes(kv)} a token in bf16"),
+        ("KV cache", f"per token in bf16: {growth_text(built)}"),
     ]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from weighbridge.core.architecture import Layer, LayerRun, Mixer, Mlp, ModelArchitecture
+from weighbridge.core.units import format_bytes
 
 _TIMES = "\N{MULTIPLICATION SIGN}"
 
@@ -82,6 +83,36 @@ def trained_text(architecture: ModelArchitecture) -> str:
     stretched = architecture.context_extended
     longer = stretched is not None and stretched > architecture.context
     return f"{text}, stretched to {stretched:,}" if longer else text
+
+
+def growth_text(architecture: ModelArchitecture, bytes_per_value: float = 2.0) -> str:
+    """What one more token adds to the cache: ``384 KiB up to 262,144 tokens, then nothing``.
+
+    Layers with a window stop growing when it is full.
+    """
+    late = architecture.kv_bytes_per_token(bytes_per_value)
+    if late is None:
+        return "not known"
+    most = _windows(architecture)
+    if not most:
+        return format_bytes(late)
+    early = (architecture.kv_bytes(1, bytes_per_value) or 0) - _states(architecture)
+    longest = reach(architecture)
+    if longest is not None and longest <= most[0]:
+        return f"{format_bytes(early)} up to {most[0]:,} tokens"
+    after = f"{format_bytes(late)} each" if late else "nothing"
+    until = f"{most[0]:,}" if len(most) == 1 else f"{most[0]:,} to {most[-1]:,}"
+    return f"{format_bytes(early)} up to {until} tokens, then {after}"
+
+
+def _windows(architecture: ModelArchitecture) -> list[int]:
+    """The lengths at which layers stop growing, shortest first."""
+    caches = [layer.mixer.cache for run in architecture.runs for layer in run.layers]
+    return sorted({most for cache in caches if cache for _, most in cache.windows})
+
+
+def _states(architecture: ModelArchitecture) -> int:
+    return architecture.state_bytes() or 0
 
 
 def layer_text(layer: Layer) -> str:

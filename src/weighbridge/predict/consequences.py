@@ -111,6 +111,34 @@ def differences(
     return (*compared, *_untrained(names, first, second)) if compared else ()
 
 
+def at_a_glance(
+    inspections: Sequence[Inspection], names: Sequence[str], kv_bytes_per_value: float = 2.0
+) -> str:
+    """What sets several models apart, in one or two sentences; empty where nothing is known."""
+    follows = [consequences(item, kv_bytes_per_value) for item in inspections]
+    reads = [found.read_bytes for found in follows]
+    caches = [found.kv_bytes for found in follows]
+    told = []
+    if any(reads):
+        told.append(f"For each token that it decodes, {_listed(names, reads, 'reads', 'weights')}.")
+    if any(caches):
+        context = format_tokens(REFERENCE_CONTEXT)
+        told.append(
+            f"At {context} tokens a user {_listed(names, caches, 'takes', 'cache', 'of ')}."
+        )
+    return " ".join(told)
+
+
+def _listed(
+    names: Sequence[str], sizes: Sequence[int | None], verb: str, what: str, before: str = ""
+) -> str:
+    """``A reads 3 GiB of weights, B 2 GiB``; what is not known is left out."""
+    known = [(name, size) for name, size in zip(names, sizes, strict=True) if size]
+    (name, size), *others = known
+    rest = [f"{before}{other} {format_bytes(count)}" for other, count in others]
+    return ", ".join([f"{before}{name} {verb} {format_bytes(size)} of {what}", *rest])
+
+
 def _names(first: Inspection, second: Inspection) -> tuple[str, str]:
     names = (first.architecture.name, second.architecture.name)
     return names if names[0] != names[1] else (first.name, second.name)
@@ -227,10 +255,11 @@ def _weights(
 def _users(names: tuple[str, str], a: Consequences, b: Consequences) -> Sequence[str]:
     if a.users is None or b.users is None or a.users == b.users:
         return ()
+    second = f"{b.users:,}" if b.users else "not one"
     sentence = (
         f"Beside its weights, {REFERENCE_MEMORY_BYTES // GIB} GiB hold "
-        f"{plural(a.users, 'user')} of {names[0]} and {b.users:,} of {names[1]} at "
-        f"{format_tokens(REFERENCE_CONTEXT)} tokens each."
+        f"{plural(a.users, 'user') if a.users else 'not one user'} of {names[0]} and "
+        f"{second} of {names[1]} at {format_tokens(REFERENCE_CONTEXT)} tokens each."
     )
     return (sentence,)
 

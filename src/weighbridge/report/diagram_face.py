@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from weighbridge.core.units import format_bytes, format_count
@@ -11,7 +11,6 @@ from weighbridge.report.diagram_block import Block
 from weighbridge.report.diagram_rows import Change, Row, changes
 from weighbridge.report.numbers import percent
 
-SIDE_WIDTH = 150
 INDENT = 10
 TEXT_X = 18
 LINE = 16.0
@@ -45,26 +44,19 @@ class Measures:
     Attributes:
         width: of the column of blocks.
         right: where the second half of a line begins.
-        beside: whether towers and multi-token prediction stand beside the column, or in it.
     """
 
     width: float = 348
     right: float = 172
-    beside: bool = True
-
-    def side(self, row: Row) -> str:
-        """Where a row stands: ``left``, ``right``, or empty for the column."""
-        return row.side if self.beside else ""
 
 
 WIDE = Measures()
-_TWO = Measures(beside=False)
-_MANY = Measures(width=264, right=162, beside=False)
+_MANY = Measures(width=264, right=162)
 
 
 def measures_for(models: int) -> Measures:
     """The layout with which so many models fit beside each other."""
-    return WIDE if models == 1 else _TWO if models == 2 else _MANY
+    return WIDE if models <= 2 else _MANY
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,40 +78,39 @@ class Face:
         figures: numbers, placed on lines.
         lines: how many lines of numbers there are.
         bars: shares of the weights and of the bytes read per token, or None on small blocks.
-        changes: lines about the difference from the first model.
+        changes: lines about the difference from each of the models, by its number; the numbers
+            missing are those that it does not differ from.
     """
 
     title: tuple[str, ...]
     figures: tuple[Figure, ...]
     lines: int
     bars: tuple[float, float] | None
-    changes: tuple[str, ...]
+    changes: Mapping[int, tuple[str, ...]]
 
-    @property
-    def height(self) -> float:
-        """Of the block while it is folded."""
+    def height(self, base: int = 0) -> float:
+        """Of the block while it is folded, compared with the model of that number."""
         bars = 2 * BAR + 8 if self.bars else 0
-        return 14 + TITLE_LINE * len(self.title) + LINE * (self.lines + len(self.changes)) + bars
+        lines = self.lines + len(self.changes.get(base, ()))
+        return 14 + TITLE_LINE * len(self.title) + LINE * lines + bars
 
 
 def face(
     block: Block,
     whole: Whole,
     width: float,
-    differences: tuple[Change, ...],
+    differences: Mapping[int, tuple[Change, ...]],
     measures: Measures = WIDE,
 ) -> Face:
-    """The writing on a block of this width."""
+    """The writing on a block of this width; ``differences`` by the model that it differs from."""
     room = width - TEXT_X - _CHEVRON
     title = tuple(textwrap.wrap(block.title, int(room / _TITLE_LETTER))) or ("",)
-    notes = _change_lines(differences, int((width - TEXT_X - 8) / _LETTER))
+    letters = int((width - TEXT_X - 8) / _LETTER)
+    notes = {base: _change_lines(told, letters) for base, told in differences.items()}
     if block.role == "each":
         return Face(title, (), 0, None, notes)
     share = block.parameters / whole.parameters if whole.parameters else 0.0
     weights = f"{brief_count(block.parameters)} · {percent(share)}"
-    if block.side and measures.beside:
-        beside = (Figure("", weights, 0), Figure("", block.size_words(brief_size), 1))
-        return Face(title, beside, 2, None, notes)
     told = [("weights", weights), ("size", block.size_words(brief_size))]
     small = block.component in _SMALL and share < _SMALL_SHARE
     if not small:
@@ -156,26 +147,34 @@ def row_faces(
     row: Row, wholes: tuple[Whole, ...], depth: int, measures: Measures = WIDE
 ) -> tuple[Face | None, ...]:
     """The writing on each block of a row."""
-    width = row_width(row, depth, measures)
-    first = row.cells[0]
+    width = row_width(depth, measures)
     return tuple(
-        None
-        if cell is None
-        else face(cell, whole, width, changes(first, cell) if index else (), measures)
+        None if cell is None else face(cell, whole, width, _differences(row, index), measures)
         for index, (cell, whole) in enumerate(zip(row.cells, wholes, strict=True))
     )
 
 
-def row_width(row: Row, depth: int, measures: Measures = WIDE) -> float:
+def _differences(row: Row, column: int) -> dict[int, tuple[Change, ...]]:
+    """What a block differs in from its counterpart of every other model, where it does."""
+    against = {
+        base: changes(cell, row.cells[column])
+        for base, cell in enumerate(row.cells)
+        if base != column
+    }
+    return {base: told for base, told in against.items() if told}
+
+
+def row_width(depth: int, measures: Measures = WIDE) -> float:
     """Width of the blocks of a row."""
-    return SIDE_WIDTH if measures.side(row) else measures.width - 2 * INDENT * depth
+    return measures.width - 2 * INDENT * depth
 
 
 def row_height(
-    row: Row, wholes: tuple[Whole, ...], depth: int = 0, measures: Measures = WIDE
+    row: Row, wholes: tuple[Whole, ...], depth: int = 0, measures: Measures = WIDE, base: int = 0
 ) -> float:
     """Height of a row while it is folded: that of its highest block."""
-    return max(found.height for found in row_faces(row, wholes, depth, measures) if found)
+    faces = row_faces(row, wholes, depth, measures)
+    return max(found.height(base) for found in faces if found)
 
 
 def brief_size(count: float) -> str:
@@ -199,7 +198,7 @@ def _brief(number: float) -> str:
 def _change_lines(differences: tuple[Change, ...], letters: int) -> tuple[str, ...]:
     """The differences in a few lines, dimensions first; the panel and the table tell all."""
     if any(item.name == "block" for item in differences):
-        return ("not in the first model",)
+        return ("not in the model compared with",)
     arrow = "\N{RIGHTWARDS ARROW}"
     shown = [item for item in differences if item.name not in _FOLLOWING]
     shown.sort(key=lambda item: item.name in _LATER)

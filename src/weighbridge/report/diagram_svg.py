@@ -17,7 +17,6 @@ from weighbridge.report.diagram_face import (
     BAR,
     INDENT,
     LINE,
-    SIDE_WIDTH,
     TEXT_X,
     TITLE_LINE,
     WIDE,
@@ -31,7 +30,6 @@ from weighbridge.report.diagram_face import (
 from weighbridge.report.diagram_rows import Row
 from weighbridge.report.svg import tag
 
-SIDE_GAP = 26
 GAP = 18  # between blocks of the column: room for an arrow
 INNER_GAP = 6
 UNITS_PER_REM = 15.5
@@ -53,13 +51,11 @@ class Sheet:
     Attributes:
         column: number of the model.
         wholes: totals of every model.
-        left: width of what stands left of the column of blocks.
         measures: how it is laid out.
     """
 
     column: int
     wholes: tuple[Whole, ...]
-    left: float
     measures: Measures
 
 
@@ -71,36 +67,27 @@ def drawing(
     measures: Measures = WIDE,
 ) -> Markup:
     """One model as an SVG, folded; ``label`` says what it is to those who do not see it."""
-    left, width = _extent(rows, column, measures)
-    sheet = Sheet(column, wholes, left, measures)
+    sheet = Sheet(column, wholes, measures)
     places = folded(rows, wholes, measures)
     height = max((y + row_height(row, wholes, 0, measures) for row, y in places), default=0)
     parts = [_group(row, sheet, 0, y) for row, y in places]
+    width = measures.width
     box = f"{-MARGIN} {-MARGIN} {width + 2 * MARGIN} {height + 2 * MARGIN:g}"
     frame = {
-        "class": "diagram" if width > measures.width else "diagram plain",
+        "class": "diagram",
         "data-column": column,
         "viewBox": box,
         "width": f"{(width + 2 * MARGIN) / UNITS_PER_REM:.3f}rem",
         "role": "img",
         "aria-label": label,
     }
-    blocks = tag("g", {"class": "blocks", "data-left": sheet.left}, *parts)
+    blocks = tag("g", {"class": "blocks"}, *parts)
     return tag("svg", frame, _patterns(str(column)), blocks)
 
 
-def strip(
-    kinds: Sequence[Kind],
-    rows: Sequence[Row],
-    column: int,
-    label: str,
-    measures: Measures = WIDE,
-) -> Markup:
-    """One cell per layer: how it mixes tokens above, its feed-forward part below.
-
-    ``rows`` are those of the drawing below it, so that the two stand in one line.
-    """
-    left, whole = _extent(rows, column, measures)
+def strip(kinds: Sequence[Kind], label: str, measures: Measures = WIDE) -> Markup:
+    """One cell per layer: how it mixes tokens above, its feed-forward part below."""
+    whole = measures.width
     cell = measures.width / max(1, len(kinds))
     width = cell - min(1.0, cell * 0.15)
     high, low = 25.0, 9.0
@@ -112,8 +99,8 @@ def strip(
         if kind.mlp != "none":
             cells.append(_rect(x, high + 3, width, low, f"hue h{MLPS[kind.mlp][0]}"))
     frame = {
-        "class": "strip" if whole > measures.width else "strip plain",
-        "viewBox": f"{-MARGIN - left} 0 {whole + 2 * MARGIN} {STRIP_HEIGHT}",
+        "class": "strip",
+        "viewBox": f"{-MARGIN} 0 {whole + 2 * MARGIN} {STRIP_HEIGHT}",
         "width": f"{(whole + 2 * MARGIN) / UNITS_PER_REM:.3f}rem",
         "role": "img",
         "aria-label": label,
@@ -136,46 +123,28 @@ def folded(
 ) -> list[tuple[Row, float]]:
     """Every outermost row with its top edge, nothing unfolded."""
     places = []
-    tops = {"": 0.0, "left": 0.0}
-    last = 0.0
-    for row in (row for row in rows if measures.side(row) != "right"):
-        side = measures.side(row)
-        top = tops[side]
+    top = 0.0
+    for row in rows:
         places.append((row, top))
-        gap = INNER_GAP if side else GAP
-        tops[side] = top + row_height(row, wholes, 0, measures) + gap
-        last = last if side else top
-    # Multi-token prediction stands beside the last block, the output head.
-    return [*places, *((row, last) for row in rows if measures.side(row) == "right")]
-
-
-def _extent(rows: Sequence[Row], column: int, measures: Measures) -> tuple[float, float]:
-    """Width of what stands left of a model's column of blocks, and of its whole drawing."""
-    sides = {measures.side(row) for row in rows if row.cells[column] is not None}
-    gutter = SIDE_WIDTH + SIDE_GAP
-    left = gutter if "left" in sides else 0
-    return left, left + measures.width + (gutter if "right" in sides else 0)
+        top += row_height(row, wholes, 0, measures) + GAP
+    return places
 
 
 def _group(row: Row, sheet: Sheet, depth: int, y: float) -> Markup:
     """A block with everything inside it; what is inside is hidden until it is unfolded."""
     block = row.cells[sheet.column]
     measures = sheet.measures
-    side, width = measures.side(row), row_width(row, depth, measures)
-    height = row_height(row, sheet.wholes, depth, measures)
-    x = {"left": 0.0, "right": sheet.left + measures.width + SIDE_GAP}.get(
-        side, INDENT if depth else sheet.left
-    )
-    link = _link(side, y, measures.width / 2) if depth == 0 else Markup("")
-    place = {"transform": f"translate({x:g} {y:g})", "data-row": row.key}
+    width, height = row_width(depth, measures), row_height(row, sheet.wholes, depth, measures)
+    link = _link(y, measures.width / 2) if depth == 0 else Markup("")
+    x = INDENT if depth else 0
+    place = {"transform": f"translate({x} {y:g})", "data-row": row.key}
     if block is None:
-        if side:
-            return Markup("")
-        return tag("g", {"class": "ghost", **place}, link, *_ghost(width, height))
+        return tag("g", {"class": "ghost", **place}, *_ghost(width, height, depth, y))
     written = row_faces(row, sheet.wholes, depth, measures)[sheet.column]
-    classes = ["block"]
-    if sheet.column and written and written.changes:
-        classes.append("changed")
+    bases = list(written.changes) if written else []
+    frame = {"class": "block changed" if 0 in bases else "block"}
+    if bases:
+        frame["data-changed"] = " ".join(map(str, bases))
     inside = [_group(inner, sheet, depth + 1, 0) for inner in row.rows]
     folds = bool(row.rows) or block.role == "each"
     parts = [link, _rect(0, 0, width, height, "frame", rounded=3), _band(block, height, sheet)]
@@ -183,27 +152,26 @@ def _group(row: Row, sheet: Sheet, depth: int, y: float) -> Markup:
     if folds:
         mark = f"M{width - 19:g} 11l5 5 5-5"
         parts.append(tag("path", {"class": "chevron", "d": mark}))
-    content = [tag("g", {"class": " ".join(classes)}, *parts)]
+    content = [tag("g", frame, *parts)]
     if folds:
         content.append(tag("g", {"class": "inside", "hidden": ""}, *inside))
     return tag("g", {"class": "node", **place}, *content)
 
 
-def _link(side: str, y: float, middle: float) -> Markup:
-    """What joins a block to its neighbour: an arrow from above, or a line from the side."""
-    if side == "left":
-        return tag("path", {"class": "link", "d": f"M{SIDE_WIDTH} 24h{SIDE_GAP}"})
-    if side == "right":
-        return tag("path", {"class": "link", "d": f"M0 24h{-SIDE_GAP}"})
+def _link(y: float, middle: float) -> Markup:
+    """The arrow to a block from the one above."""
     if y == 0:
         return Markup("")
     return tag("path", {"class": "link", "d": f"M{middle:g} {-GAP}v{GAP - 1}m-4 -5l4 5l4 -5"})
 
 
-def _ghost(width: float, height: float) -> list[Markup]:
-    """The place of a block that other models have."""
-    line = _rect(0, 0, width, height, "absent", rounded=3)
-    return [line, _text(width / 2, height / 2 + 4, "not in this model", "none", anchor="middle")]
+def _ghost(width: float, height: float, depth: int, y: float) -> list[Markup]:
+    """The place of a block that other models have: the flow passes it by."""
+    x = f"{width / 2:g}"
+    above = -GAP if depth == 0 and y else 0
+    line = {"class": "absent", "x1": x, "x2": x, "y1": above, "y2": f"{height:g}"}
+    words = _text(width / 2 + 8, 20, "not in this model", "none")
+    return [tag("line", line), words]
 
 
 def _band(block: Block, height: float, sheet: Sheet) -> Markup:
@@ -214,7 +182,7 @@ def _band(block: Block, height: float, sheet: Sheet) -> Markup:
         parts = [_rect(0, 0, _BAND, height, f"hue h{series} edge")]
         if texture:
             parts.append(_texture((0, 0, _BAND, height), texture, name))
-        return tag("g", {}, *parts)
+        return tag("g", {"class": "band"}, *parts)
     each = height / max(1, len(block.kinds))
     parts = []
     for index, kind in enumerate(block.kinds):
@@ -224,7 +192,7 @@ def _band(block: Block, height: float, sheet: Sheet) -> Markup:
         parts.append(_rect(0, top, half, tall, f"hue h{mixer[0]}"))
         if kind.mlp != "none":
             parts.append(_rect(half, top, half, tall, f"hue h{mlp[0]}"))
-    return tag("g", {}, *parts)
+    return tag("g", {"class": "band"}, *parts)
 
 
 def _writing(written: Face, width: float, right: float) -> list[Markup]:
@@ -248,10 +216,17 @@ def _writing(written: Face, width: float, right: float) -> list[Markup]:
             parts.append(_rect(TEXT_X, top, room, BAR, "rail"))
             parts.append(_rect(TEXT_X, top, room * min(1.0, share), BAR, f"amount {name}"))
         y += 2 * BAR + 8
-    for line in written.changes:
-        y += LINE
-        parts.append(_text(TEXT_X, y - 3, line, "change"))
-    return parts
+    return [*parts, *(_change(base, lines, y) for base, lines in written.changes.items())]
+
+
+def _change(base: int, lines: Sequence[str], y: float) -> Markup:
+    """What differs from the model of that number; shown while it is the one compared with."""
+    written = [
+        _text(TEXT_X, y + LINE * number - 3, line, "change")
+        for number, line in enumerate(lines, start=1)
+    ]
+    hidden = {"hidden": ""} if base else {}
+    return tag("g", {"class": "told", "data-base": base, **hidden}, *written)
 
 
 def _patterns(name: str) -> Markup:

@@ -38,7 +38,8 @@ _OUTSIDE: dict[Component, str] = {
     "per_layer_embedding": "per-layer embedding table",
 }
 _MOST_GROUPS = 4
-_BEFORE: tuple[Component, ...] = ("embedding", "per_layer_embedding", "vision", "audio")
+# What towers make of images and sound stands among the embedded tokens.
+_BEFORE: tuple[Component, ...] = ("vision", "audio", "embedding", "per_layer_embedding")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +175,10 @@ def _run(ruler: _Ruler, run: LayerRun, first: int, by_layer: bool) -> Block:
     last = first + run.depth - 1
     facts = [("layers", f"{run.depth:,}"), ("numbers", f"{first}\N{EN DASH}{last}")]
     times = run.count * groups[0][1] if len(groups) == 1 else run.count
-    whole = _sum("run", title, inside, tuple(facts), times=times)
+    whole = sum_of("run", title, inside, tuple(facts), times=times)
     each = (_each(ruler, run, first),) if run.depth > 1 else ()
     kinds = tuple(kind_of(layer) for layer in run.layers)
-    return replace(whole, kinds=kinds, first=first, children=(*inside, *each))
+    return replace(whole, kinds=kinds, first=first, depth=run.depth, children=(*inside, *each))
 
 
 def _groups(run: LayerRun) -> list[tuple[Layer, int]]:
@@ -199,7 +200,7 @@ def _each(ruler: _Ruler, run: LayerRun, first: int) -> Block:
     """Every layer of a run by itself; equal layers share one child."""
     kinds = list(dict.fromkeys(run.layers))
     children = tuple(
-        _sum("layer", layer_title(layer), _layer_parts(ruler, layer, 1), kind=kind_of(layer))
+        sum_of("layer", layer_title(layer), _layer_parts(ruler, layer, 1), kind=kind_of(layer))
         for layer in kinds
     )
     sequence = tuple(kinds.index(layer) for layer in run.layers) * run.count
@@ -226,7 +227,7 @@ def _layer(ruler: _Ruler, layer: Layer, times: int, copies: int) -> Block:
     parts = _layer_parts(ruler, layer, copies)
     facts = (("layers", f"{copies:,}"),)
     title = repeated(times, layer_title(layer))
-    return _sum("layer", title, parts, facts, kind=kind_of(layer), times=copies)
+    return sum_of("layer", title, parts, facts, kind=kind_of(layer), times=copies)
 
 
 def _layer_parts(ruler: _Ruler, layer: Layer, copies: int) -> tuple[Block, ...]:
@@ -302,7 +303,7 @@ def _parts_block(
     )
 
 
-def _sum(
+def sum_of(
     role: str,
     title: str,
     inside: Iterable[Block],
@@ -340,18 +341,22 @@ def _sum_formulas(children: Sequence[Block], times: int) -> tuple[tuple[str, str
             text = f"{times:,} {_TIMES} ({text})" if len(each) > 1 else f"{times:,} {_TIMES} {text}"
         lines.append(("weights", f"{text} = {sum(block.parameters for block in weighing):,}"))
     if all(block.sized for block in children):
-        lines += _size_sum("size", [block.size for block in children])
-        lines += _size_sum("read per token", [block.read for block in children])
+        sizes = [(block.size, block.title) for block in children]
+        reads = [(block.read, block.title) for block in children]
+        lines += [*_size_sum("size", sizes, times), *_size_sum("read per token", reads, times)]
     kept = [f"{block.title}: {block.growth.text}" for block in children if block.growth.text]
     return (*lines, ("cache", "; ".join(kept))) if kept else tuple(lines)
 
 
-def _size_sum(name: str, sizes: Sequence[float]) -> list[tuple[str, str]]:
-    some = [count for count in sizes if count]
+def _size_sum(name: str, sizes: Sequence[tuple[float, str]], times: int) -> list[tuple[str, str]]:
+    """``32 × (64.03 MiB (full GQA) + 336.00 MiB (MLP)) = 12.50 GiB``."""
+    some = [(count, title) for count, title in sizes if count]
     if not some:
         return []
-    text = " + ".join(size(count) for count in some)
-    return [(name, f"{text} = {size(sum(some))}" if len(some) > 1 else text)]
+    text = " + ".join(f"{size(count / times)} ({title})" for count, title in some)
+    if times > 1:
+        text = f"{times:,} {_TIMES} ({text})" if len(some) > 1 else f"{times:,} {_TIMES} {text}"
+    return [(name, f"{text} = {size(sum(count for count, _ in some))}")]
 
 
 def _part_formula(part: Part, copies: int) -> str:

@@ -99,6 +99,7 @@ def _environment() -> Environment:
         "point_bounds": numbers.point_bounds,
         "points": numbers.points,
         "shortened": numbers.shortened,
+        "growth": wording.growth_text,
         "layers": wording.stack_text,
         "lead": words.lead,
         "marked": _marked,

@@ -13,31 +13,29 @@ from weighbridge.core.architecture import (
     ModelArchitecture,
     WeightFile,
 )
-from weighbridge.core.effects import Clock, Store
 from weighbridge.core.errors import ConnectError, DeadlineError, InputError, NotCachedError
 from weighbridge.core.inspection import Inspection
 from weighbridge.core.provenance import Kind, Provenance
 from weighbridge.core.quantization import Quantization
-from weighbridge.core.runs import content_hash
-from weighbridge.core.study import ModelSheet
 from weighbridge.core.units import format_count
 from weighbridge.core.wording import beyond_context, layer_text, run_text
 from weighbridge.facts.architectures.grouping import by_module
 from weighbridge.facts.architectures.read import read_config
-from weighbridge.facts.gguf_architecture import describe
 from weighbridge.facts.licenses.clauses import License
 from weighbridge.facts.licenses.intents import Intents
 from weighbridge.facts.licenses.questions import Answer, answer
 from weighbridge.facts.licenses.read import recognise
 from weighbridge.facts.licenses.summary import summarise
-from weighbridge.facts.quantizations.measured import measured
 from weighbridge.facts.quantizations.stated import Stated
 from weighbridge.facts.quantizations.table import from_config
 from weighbridge.facts.quantizations.what_if import WHAT_IF, what_if
 from weighbridge.facts.sources.material import Material
 from weighbridge.facts.sources.resolve import resolve
+from weighbridge.predict.engine_cache import ENGINES, allocated
 
 if TYPE_CHECKING:
+    from weighbridge.core.effects import Clock, Store
+    from weighbridge.core.study import ModelSheet
     from weighbridge.facts.catalog import CatalogueModel
 
 # Bytes per cached value. q8_0: 32 values of one byte and a scale of two (ggml-common.h).
@@ -147,7 +145,9 @@ def _mtp_note(architecture: ModelArchitecture) -> tuple[str, ...]:
 
 def _architecture(material: Material) -> tuple[ModelArchitecture, WeightFile | None]:
     if material.gguf is not None:
-        return describe(material.gguf, name=material.origin, stem=material.name)
+        from weighbridge.facts import gguf_architecture  # noqa: PLC0415 -- 20 ms, only for GGUF
+
+        return gguf_architecture.describe(material.gguf, name=material.origin, stem=material.name)
     if material.config is None:
         raise InputError(
             f"{material.origin} has no config.json, so what its tensors form cannot be told.",
@@ -161,6 +161,8 @@ def _quantization(
 ) -> Stated:
     """The number format: of the tensors where they were read, else as the configuration says."""
     if weights is not None:
+        from weighbridge.facts.quantizations.measured import measured  # noqa: PLC0415 -- as above
+
         return Stated(measured(weights, architecture), ())
     return from_config(material.config or {}, architecture, side=material.quantization)
 
@@ -173,6 +175,9 @@ def keep(store: Store, inspection: Inspection, model: str | None = None) -> Mode
     Raises:
         WorkspaceError: the run cannot be saved.
     """
+    from weighbridge.core.runs import content_hash  # noqa: PLC0415 -- few inspections are kept
+    from weighbridge.core.study import ModelSheet  # noqa: PLC0415
+
     info = store.new_info(
         "inspect",
         model=model or inspection.architecture.name,
@@ -306,6 +311,10 @@ def _kv_json(
         "bytes_at": {str(n): architecture.kv_bytes(n, size) for n in lengths},
         "full_length_bytes_at": {
             str(n): architecture.kv_full_length_bytes(n, size) for n in lengths
+        },
+        "allocated_at": {
+            engine: {str(n): allocated(engine, architecture, n, kv_dtype, size) for n in lengths}
+            for engine in ENGINES
         },
         "state_bytes": architecture.state_bytes(),
         "state_dtype": STATE_DTYPE,

@@ -70,14 +70,6 @@ def _bloom(raw: Raw) -> Raw:
     return {"intermediate_size": None}
 
 
-def _granitemoehybrid(raw: Raw) -> Raw:
-    """Granite 4 without experts: its MLP is what otherwise is the shared expert."""
-    if number(raw, "num_local_experts", 8):
-        return {}
-    width = number(raw, "shared_intermediate_size", 1024)
-    return {"intermediate_size": width, "num_local_experts": 0}
-
-
 def _jamba(raw: Raw) -> Raw:
     """Jamba: one expert is none."""
     return {"num_experts": 0} if number(raw, "num_experts", 16) < 2 else {}
@@ -148,7 +140,6 @@ DERIVED: Final[dict[str, Callable[[Raw], Raw]]] = {
     "doge": _doge,
     "opt": _opt,
     "bloom": _bloom,
-    "granitemoehybrid": _granitemoehybrid,
     "jamba": _jamba,
     "hunyuan_v1_moe": _hunyuan_moe,
     "moshi": _moshi,

@@ -77,20 +77,6 @@ def _lfm2(raw: Raw) -> Raw:
     return {"intermediate_size": multiple * -(-width // multiple)}
 
 
-def _mimo_v2(raw: Raw) -> Raw:
-    """MiMo-V2: sliding layers have eight key-value heads where neither list nor twin key says."""
-    if "swa_num_key_value_heads" in raw or "per_layer_config" in raw:
-        return {}
-    return {"swa_num_key_value_heads": 8}
-
-
-def _gemma4(raw: Raw) -> Raw:
-    """Gemma 4: full layers have heads of 512 where neither key nor list says."""
-    if "global_head_dim" in raw or "per_layer_config" in raw:
-        return {}
-    return {"global_head_dim": 512}
-
-
 def _longcat(raw: Raw) -> Raw:
     """LongCat-Flash: a layer is two of the usual ones, whose first has experts beside its MLP."""
     layers = raw.get("num_layers", 28)
@@ -114,7 +100,4 @@ _DIALECTS: Final[dict[str, Callable[[Raw], Raw]]] = {
     "gpt_bigcode": _gpt_bigcode,
     "lfm2": _lfm2,
     "longcat_flash": _longcat,
-    "gemma4_text": _gemma4,
-    "gemma4_unified_text": _gemma4,
-    "mimo_v2_flash": _mimo_v2,
 }

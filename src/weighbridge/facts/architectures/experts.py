@@ -61,7 +61,10 @@ def experts_of(keys: Keys, traits: Traits) -> Experts:
             f"{keys.name}: moe_intermediate_size is a list, a form that is not modelled.",
             fix="Inspect its weight files, or a GGUF of it.",
         )
-    width = keys.maybe("moe_intermediate_size") or keys.size("intermediate_size")
+    beside = traits.dense_beside_experts
+    width = keys.maybe("moe_intermediate_size") or (
+        keys.size("moe_intermediate_size" if beside else "intermediate_size")
+    )
     shared = keys.number("n_shared_experts") or traits.shared
     total = keys.maybe(
         "shared_expert_intermediate_size",

@@ -40,7 +40,13 @@ _GPT2 = Traits(
     norm="layer", qkv_bias=True, o_bias=True, mlp_bias=True, gated=False, mlp_width=4,
     positions="max_position_embeddings", tied=True,
 )  # fmt: skip
-_LFM2 = Traits(qkv_bias=False, o_bias=False, mlp_bias=False, qk_norm="head", tied=True)
+_STEP = Traits(
+    mtp_stored=False, qk_norm="head", gate="heads", mlp_bias=False, otherwise="full_attention"
+)
+_LFM2 = Traits(
+    qkv_bias=False, o_bias=False, mlp_bias=False, qk_norm="head", tied=True,
+    otherwise="full_attention",
+)  # fmt: skip
 
 FAMILIES: Final[dict[str, Traits]] = {
     "llama": LLAMA,
@@ -162,18 +168,24 @@ FAMILIES: Final[dict[str, Traits]] = {
         mtp_stored=False, qk_norm="flat", mlp_bias=False, qkv_bias=False, o_bias=False
     ),
     "minimax": replace(_MISTRAL, linear="lightning", window="none"),
-    "minimax_text_01": replace(_MISTRAL, linear="lightning", window="none"),
-    "minimax_m1": replace(_MISTRAL, linear="lightning", window="none"),
+    "minimax_text_01": replace(_MISTRAL, linear="lightning", window="none", otherwise="unlisted"),
+    "minimax_m1": replace(_MISTRAL, linear="lightning", window="none", otherwise="unlisted"),
     "minimax_m3": Traits(
         mtp_stored=False, qk_norm="head", mlp_bias=False, qkv_bias=False, o_bias=False
     ),
     "minimax_m3_vl_text": Traits(
-        mtp_stored=False, qk_norm="head", mlp_bias=False, qkv_bias=False, o_bias=False
+        mtp_stored=False,
+        qk_norm="head",
+        mlp_bias=False,
+        qkv_bias=False,
+        o_bias=False,
+        otherwise="full_attention",
     ),
     "mimo_v2_flash": Traits(
         sinks="sliding", mlp_bias=False, o_bias=False, period=6, first_full=True, dense_first=1
     ),
     "laguna": Traits(
+        otherwise="full_attention",
         qk_norm="head",
         gate="heads",
         gate_key="gating",
@@ -183,8 +195,8 @@ FAMILIES: Final[dict[str, Traits]] = {
     ),
     "afmoe": Traits(norms=4, qk_norm="head", gate="full", router_bias=1, mlp_bias=False, period=4),
     "dots1": Traits(qk_norm="head", mlp_bias=False),
-    "step3p7": Traits(mtp_stored=False, qk_norm="head", gate="heads", mlp_bias=False),
-    "step3p5": Traits(mtp_stored=False, qk_norm="head", gate="heads", mlp_bias=False),
+    "step3p7": _STEP,
+    "step3p5": _STEP,
     "mellum": Traits(qk_norm="head", mlp_bias=False),
     "kolibri1": Traits(qk_norm="head", norms=4, mlp_bias=False),
     "llama4_text": Traits(mlp_bias=False, shared=1),
@@ -224,9 +236,10 @@ FAMILIES: Final[dict[str, Traits]] = {
         qkv_bias=False,
         o_bias=False,
         ties=False,
+        otherwise="unlisted",
     ),
     "lfm2": _LFM2,
-    "lfm2_moe": _LFM2,
+    "lfm2_moe": replace(_LFM2, otherwise="unlisted"),
     "gpt2": _GPT2,
     "gpt_bigcode": _GPT2,
     "gpt-sw3": _GPT2,

@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from weighbridge.facts.architectures.keys import Keys
 from weighbridge.facts.architectures.traits import Setting, Traits
+from weighbridge.facts.architectures.unread import unclaimed_sizes
 
 _TWO_SETS: Final = "experts for text beside experts for images"
 NOT_MODELLED: Final = {
@@ -62,17 +63,16 @@ def inferred(keys: Keys) -> Traits:
 
 def gaps(keys: Keys) -> tuple[str, ...]:
     """Keys that change what a layer holds, and that no reader asked for."""
-    return tuple(
-        sorted(
-            key
-            for key, value in keys.raw.items()
-            if value
-            and isinstance(key, str)
-            and key not in keys.seen
-            and _TELLING.search(key)
-            and not _HARMLESS.search(key)
-        )
-    )[:6]
+    telling = {
+        key
+        for key, value in keys.raw.items()
+        if value
+        and isinstance(key, str)
+        and key not in keys.seen
+        and _TELLING.search(key)
+        and not _HARMLESS.search(key)
+    }
+    return tuple(sorted(telling | set(unclaimed_sizes(keys))))[:6]
 
 
 def _norm(keys: Keys) -> Literal["rms", "layer"]:

@@ -33,6 +33,7 @@ from weighbridge.facts.architectures.patterns import (
     LINEAR,
     RECURRENT,
     SLIDING,
+    UNLISTED,
     UNLOCATED,
     mixer_pattern,
 )
@@ -71,6 +72,12 @@ _READERS: Final[Mapping[str, MixerReader]] = {
     "minimax_m3_sparse": indexed,
 }
 
+
+_WITHOUT: Final[Mapping[str, Mixer]] = {
+    "none": Mixer("none", "no mixer"),
+    UNLISTED: Mixer("unknown", "kind not stated", cache=None),
+}
+"""Mixers of which no weights are counted."""
 
 _ATTENDING: Final = frozenset({FULL, SLIDING, CHUNKED, "minimax_m3_sparse"})
 
@@ -188,8 +195,8 @@ def layer_of(keys: Keys, traits: Traits, plan: Plan) -> Layer:
 
 def mixer_of(keys: Keys, traits: Traits, plan: Plan) -> tuple[Mixer, tuple[Part, ...]]:
     """The mixer of one layer; a kind that no reader knows keeps an unknown amount."""
-    if plan.mixer == "none":
-        return Mixer("none", "no mixer"), ()
+    if plan.mixer in _WITHOUT:
+        return _WITHOUT[plan.mixer], ()
     if plan.mixer == "parallel":
         return _parallel(keys, traits, plan)
     if plan.mixer == HYBRID and traits.shared_blocks:
@@ -236,16 +243,9 @@ def _unknown(keys: Keys, kind: str) -> tuple[Mixer, tuple[Part, ...]]:
 
 
 def refused(keys: Keys, layers: list[Layer], why: str) -> list[Layer]:
-    """The layers with mixers that are not claimed to be known."""
+    """As many layers, of which nothing is claimed to be known: not even a least size."""
     keys.leave_out("layers", why)
-    known: dict[int, Layer] = {}
-    result: list[Layer] = []
-    for layer in layers:
-        if id(layer) not in known:
-            mixer = Mixer("unknown", layer.mixer.name, layer.mixer.numbers, None)
-            known[id(layer)] = replace(layer, mixer=mixer)
-        result.append(known[id(layer)])
-    return result
+    return [Layer(Mixer("unknown", keys.model_type, cache=None), Mlp("unknown"))] * len(layers)
 
 
 def _parallel(keys: Keys, traits: Traits, plan: Plan) -> tuple[Mixer, tuple[Part, ...]]:

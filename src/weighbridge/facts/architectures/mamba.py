@@ -113,7 +113,7 @@ def _inner1(keys: Keys, hidden: int) -> int:
     expand = keys.maybe("mamba_expand", "expand")
     if keys.stated("mamba_expand") and expand:
         return hidden * expand
-    if keys.stated("intermediate_size") and not keys.stated("mamba_d_state"):
+    if keys.stated("intermediate_size") and not keys.has("mamba_d_state"):
         return keys.size("intermediate_size")
     return hidden * (expand or 2)
 

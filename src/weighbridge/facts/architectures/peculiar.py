@@ -161,7 +161,20 @@ def _opt(keys: Keys) -> tuple[Part, ...]:
     return kept(part("other", "projections of the embedding", (("", count), hidden, width)))
 
 
+def _gpt2(keys: Keys, plan: Plan) -> tuple[Part, ...]:
+    """Attention to an encoder beside its own, where the file asks for it."""
+    del plan
+    if not keys.flag("add_cross_attention"):
+        return ()
+    hidden = ("hidden", keys.size("hidden_size"))
+    return (
+        part("attention", "cross-attention", (("", 4), hidden, hidden), (("", 4), hidden)),
+        part("norm", "norm of cross-attention", (("", 2), hidden)),
+    )
+
+
 _IN_LAYERS: Final[Mapping[str, Callable[[Keys, Plan], tuple[Part, ...]]]] = {
+    "gpt2": _gpt2,
     "rwkv": _rwkv,
     "diffllama": _diffllama,
     "doge": _doge,

@@ -11,7 +11,6 @@ from weighbridge.core.errors import FormatError
 from weighbridge.facts.architectures import extras
 from weighbridge.facts.architectures.context import contexts_of
 from weighbridge.facts.architectures.defaults import class_defaults
-from weighbridge.facts.architectures.dialects import translated
 from weighbridge.facts.architectures.families import FAMILIES
 from weighbridge.facts.architectures.infer import NOT_MODELLED, gaps, inferred
 from weighbridge.facts.architectures.keys import Keys, printable
@@ -23,9 +22,12 @@ from weighbridge.facts.architectures.outside import outside_parts
 from weighbridge.facts.architectures.peculiar import peculiar_outside
 from weighbridge.facts.architectures.refusals import refuse_by_name
 from weighbridge.facts.architectures.shared_blocks import shared_parts
+from weighbridge.facts.architectures.supplied import translate
 from weighbridge.facts.architectures.ties import nested_tie
 from weighbridge.facts.architectures.towers import tower_parts_of
 from weighbridge.facts.architectures.traits import Traits
+from weighbridge.facts.architectures.unmade import say_unmade
+from weighbridge.facts.architectures.unread import changed_experts, say_unread
 
 _WINDOW_KEYS: Final = (
     "sliding_window",
@@ -51,7 +53,8 @@ def read_config(raw: Mapping[str, Any], *, name: str) -> ModelArchitecture:
             fix="Point at the config.json of a model.",
         )
     model_type = _word(raw.get("model_type"))
-    top = Keys(translated(raw, model_type), model_type, name)
+    top = Keys(raw, model_type, name)
+    translate(top)
     refuse_by_name(top)
     keys = text_keys(top)
     if raw.get("is_encoder_decoder") is True:
@@ -75,6 +78,9 @@ def read_config(raw: Mapping[str, Any], *, name: str) -> ModelArchitecture:
         *extras.per_layer_table(keys, depth),
         *tower_parts_of(top, keys),
     )
+    if traits.known:
+        say_unread(keys)
+    say_unmade(keys)
     return ModelArchitecture(
         name=name,
         model_type=top.model_type or "unknown",
@@ -105,8 +111,7 @@ def text_keys(top: Keys) -> Keys:
     keys = top
     for _ in range(4):
         for key in _TEXT_KEYS:
-            default = keys.value(key)
-            kind = default if isinstance(default, str) else ""
+            kind = _usual_text(keys, key)
             nested = keys.under(key, model_type=kind)
             if nested is None and kind and not keys.stated("hidden_size"):
                 own = class_defaults(keys.model_type).get(f"{key}.own", {})
@@ -114,12 +119,24 @@ def text_keys(top: Keys) -> Keys:
             if nested is not None:
                 given = class_defaults(keys.model_type).get(f"{key}.given", {})
                 nested.raw = {**given, **nested.raw}
-                nested.raw = translated(nested.raw, nested.model_type)
+                translate(nested)
                 keys = nested
                 break
         else:
             return keys
     return keys
+
+
+def _usual_text(keys: Keys, key: str) -> str:
+    """The type of a nested text model that does not state its own: the class's, or the outer one.
+
+    ``step3p7`` around an unnamed object of text keys is read as ``step3p7``.
+    """
+    default = class_defaults(keys.model_type).get(key)
+    if isinstance(default, str):
+        return default
+    stated = isinstance(keys.raw.get(key), Mapping)
+    return keys.model_type if stated and keys.model_type in FAMILIES else ""
 
 
 def known_layers(top: Keys, keys: Keys, traits: Traits, depth: int) -> list[Layer]:
@@ -134,11 +151,12 @@ def known_layers(top: Keys, keys: Keys, traits: Traits, depth: int) -> list[Laye
         layer = Layer(Mixer("unknown", keys.model_type, cache=None), Mlp("unknown"))
         return [layer] * depth
     layers = layers_of(keys, traits, depth)
-    unread = gaps(keys) if not traits.known else ()
+    unread = changed_experts(keys) if traits.known else gaps(keys)
     if unread:
         why = (
             f"The configuration states {', '.join(printable(key) for key in unread)}, which no"
-            " reader knows: weights may be missing, and the KV cache is not computed."
+            " reader knows: what the layers hold is not claimed, their weights and their cache are"
+            " left out."
         )
         return refused(keys, layers, why)
     return layers

@@ -48,7 +48,7 @@ def tower_parts_of(top: Keys, text: Keys) -> tuple[Part, ...]:
     holder = _holder(top, text)
     _say_unread(top)
     seen: tuple[Part, ...] = ()
-    if text is not top or top.stated("vision_config") or top.model_type in _ALWAYS:
+    if text is not top or top.stated("vision_config") or top.model_type in _ALWAYS | _FLAT:
         seen = _vision(holder, text)
     parts = (*seen, *_audio(holder, text))
     _skip_voice(top)
@@ -156,7 +156,7 @@ def _vision_keys(top: Keys) -> Keys | None:
     default = _KINDS.get(top.model_type, default)
     if "vision_config" not in top.raw:
         top.seen.add("vision_config")
-        if not default or _text_only(top):
+        if not _needs_tower(top, default):
             return None
         return _nested(top, "vision_config", default)
     nested = top.under("vision_config", model_type=default)
@@ -269,6 +269,9 @@ _UNSEEN: Final = {
 
 # Published under the name of a text class, with a tower.
 _ALWAYS: Final = frozenset({"phi4_multimodal", "step3p7"})
+
+# Published with the keys of the text model beside those of the tower.
+_FLAT: Final = frozenset({"qwen2_vl", "qwen2_5_vl"})
 
 # Towers that a class finds by a type of its own, not of transformers' table.
 _KINDS: Final = {"gemma4": "gemma4_vision"}

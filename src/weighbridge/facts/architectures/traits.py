@@ -70,7 +70,8 @@ class Traits:
         shared_gate: whether the shared expert has a gate of its own.
         window: which layers slide where a window is stated without a pattern: ``all``, ``none``,
             ``late`` (from ``max_window_layers`` on) or ``unknown``.
-        otherwise: the kind of layers where nothing says it; full attention if "".
+        otherwise: the kind of layers where nothing says it; full attention if "", ``unlisted``
+            where they are of several kinds and no class has a usual order.
         period: the last of so many layers attends to everything, the others slide.
         mtp_stored: whether checkpoints hold the multi-token prediction that they announce.
         mtp_copies: whether multi-token prediction stores its own embedding and head.
