@@ -25,7 +25,7 @@ def llama(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def hybrid(tmp_path: Path) -> Path:
-    return write_gguf(tmp_path / "hybrid.gguf", *gguf_models.hybrid())
+    return write_gguf(tmp_path / "hybrid.gguf", *gguf_models.unmodelled())
 
 
 def test_one_model_is_one_object_of_json(llama: Path) -> None:
@@ -39,7 +39,7 @@ def test_one_model_is_one_object_of_json(llama: Path) -> None:
 
 def test_several_models_are_a_list(llama: Path, hybrid: Path) -> None:
     records = json.loads(run(llama, hybrid, "--json").stdout)
-    assert [record["model_type"] for record in records] == ["llama", "granitehybrid"]
+    assert [record["model_type"] for record in records] == ["llama", "invented"]
 
 
 def test_the_table_fits_one_screen(llama: Path) -> None:
@@ -55,9 +55,63 @@ def test_the_table_fits_one_screen(llama: Path) -> None:
 def test_models_stand_side_by_side_with_their_assumptions(llama: Path, hybrid: Path) -> None:
     output = run(llama, hybrid).stdout
     assert "tiny llama" in output.splitlines()[0]
-    assert "tiny granitehybrid" in output.splitlines()[0]
+    assert "tiny invented" in output.splitlines()[0]
     assert "not modelled" in output
     assert "keep a recurrent state" in output
+
+
+def test_what_is_beyond_the_trained_context_is_marked(llama: Path) -> None:
+    lines = [line.rstrip() for line in run(llama, "--context", "512,1k").stdout.splitlines()]
+    caches = [line for line in lines if line.startswith("  at ")]
+    assert [line.endswith("*") for line in caches] == [False, True]
+    assert any(line.startswith("* tiny llama: trained for 512 tokens") for line in lines)
+
+
+def windowed(folder: Path) -> Path:
+    """A config.json with the dimensions of Gemma 3 12B's text model."""
+    config = {
+        "model_type": "gemma3_text", "hidden_size": 3840, "num_hidden_layers": 48,
+        "num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 256,
+        "intermediate_size": 15360, "vocab_size": 262144, "sliding_window": 1024,
+        "sliding_window_pattern": 6, "max_position_embeddings": 131072,
+    }  # fmt: skip
+    path = folder / "gemma.json"
+    path.write_text(json.dumps(config))
+    return path
+
+
+def test_windows_take_what_named_engines_allocate(tmp_path: Path) -> None:
+    text = " ".join(run(windowed(tmp_path), "--context", "8k,1M").stdout.split())
+    row = "832.00 MiB at least; llama.cpp 992.00 MiB; vLLM 1.44 GiB (3.00 GiB before 0.10)"
+    assert f"at 8k tokens {row}" in text
+    assert "at 1M tokens" in text
+    assert "batches of 512 tokens" in text
+    record = json.loads(run(windowed(tmp_path), "--context", "8k", "--json").stdout)
+    assert record["kv_cache"]["bytes_at"] == {"8192": 832 * 1024**2}
+    assert record["kv_cache"]["allocated_at"]["llama.cpp"] == {"8192": 992 * 1024**2}
+
+
+def test_models_without_windows_have_one_figure(llama: Path) -> None:
+    assert "at least" not in run(llama).stdout
+    assert "batches of" not in run(llama).stdout
+
+
+def test_the_page_has_the_answers_and_no_folders(tmp_path: Path, llama: Path) -> None:
+    page = tmp_path / "page.html"
+    asked = run(llama, "--license-for", "commercial,redistribute", "--html", page)
+    html = page.read_text(encoding="utf-8")
+    assert "May I?" in html
+    for line in asked.stdout.splitlines():
+        if line.startswith("  commercial: "):
+            assert line.partition(" – ")[2][:40] in html
+    assert str(tmp_path) not in html
+    assert "llama.gguf" in html
+
+
+def test_small_models_have_no_exponents(llama: Path, hybrid: Path) -> None:
+    output = run(llama, hybrid).stdout
+    assert "e+0" not in output
+    assert "MFLOP per token" in output
 
 
 def test_names_are_not_markup(tmp_path: Path) -> None:

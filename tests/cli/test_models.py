@@ -45,6 +45,15 @@ def test_the_figures_of_json_are_those_asked_for(tmp_path: Path) -> None:
     assert models == sorted(models, key=lambda model: -int(str(model["active"])))
 
 
+def test_k_of_a_context_is_1024(tmp_path: Path) -> None:
+    contexts = {model["context"] for model in listed("--min-context", "128k", cwd=tmp_path)}
+    assert min(contexts) == 131072  # type: ignore[type-var]
+    assert len(listed("--min-context", "128000", cwd=tmp_path)) >= len(
+        listed("--min-context", "128k", cwd=tmp_path)
+    )
+    assert "k = 1024" in weigh("models", "--help", cwd=tmp_path).out
+
+
 def test_csv_has_a_row_per_model(tmp_path: Path) -> None:
     done = weigh("models", "--csv", "--family", "gemma", cwd=tmp_path)
     rows = list(csv.DictReader(io.StringIO(done.out)))
@@ -104,6 +113,7 @@ def test_another_file_can_be_the_users(tmp_path: Path) -> None:
     [
         (["--max-size", "1k"], 1, "No model of the catalogue passes"),
         (["--max-size", "big"], 2, "'big' is not a number"),
+        (["--min-context", "big"], 2, "'big' is not a number of tokens"),
         (["--family", "quen"], 2, "Did you mean 'qwen'?"),
         (["--license", "comercial"], 2, "Did you mean 'commercial'?"),
         (["show", "qwen3"], 2, "may mean"),

@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from weighbridge.core import units
 from weighbridge.core.errors import InputError
-from weighbridge.core.units import GIB, format_bytes, format_count, parse_bytes, parse_integers
+from weighbridge.core.units import (
+    GIB,
+    format_bytes,
+    format_count,
+    format_figure,
+    format_tokens,
+    parse_bytes,
+    parse_integers,
+    parse_tokens,
+)
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
@@ -54,6 +63,35 @@ def test_written_sizes_are_read_back_within_their_rounding(count: int) -> None:
 @given(st.integers(0, 10**15 - 1), st.sampled_from(["MiB", "GB", "b", "t"]))
 def test_units_ignore_case_and_spaces(count: int, unit: str) -> None:
     assert parse_bytes(f"{count}{unit}") == parse_bytes(f" {count}  {unit.upper()} ")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (2203.4, "2,203"), (1_234_567, "1,234,567"), (12.345, "12.3"), (0.0586, "0.0586")],
+)
+def test_figures_have_no_exponent(value: float, text: str) -> None:
+    assert format_figure(value) == text
+
+
+@given(st.integers(1, 10**8), st.sampled_from(["k", "K", "m", "M", ""]))
+def test_tokens_are_binary(count: int, unit: str) -> None:
+    assert (
+        parse_tokens(f" {count} {unit}") == count * {"": 1, "k": 1024, "m": 1024**2}[unit.lower()]
+    )
+
+
+@given(st.integers(1, 2**29))
+def test_written_lengths_are_read_back_within_their_rounding(count: int) -> None:
+    text = format_tokens(count)
+    assert "e" not in text
+    if "." not in text:
+        assert parse_tokens(text) == pytest.approx(count, rel=0.006)
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "8g", "1.5k", "k", "1" * 30])
+def test_what_is_no_length_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="not a number of tokens"):
+        parse_tokens(text)
 
 
 def test_counts_are_decimal_and_sizes_binary() -> None:

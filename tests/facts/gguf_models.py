@@ -46,6 +46,7 @@ def recurrent(layer: int) -> Tensors:
     return {
         f"blk.{layer}.attn_norm.weight": ((HIDDEN,), "F32"),
         f"blk.{layer}.ssm_in.weight": ((HIDDEN, 2 * HIDDEN), "Q8_0"),
+        f"blk.{layer}.ssm_conv1d.weight": ((4, HIDDEN + 2 * 16), "F32"),
         f"blk.{layer}.ssm_a": ((4,), "F32"),
         f"blk.{layer}.ssm_out.weight": ((HIDDEN, HIDDEN), "Q8_0"),
     }
@@ -109,8 +110,15 @@ def mixture() -> Model:
 
 def hybrid() -> Model:
     """State-space layers around one of attention."""
-    metadata = keys("granitehybrid", 3, ssm__state_size=16, ssm__inner_size=HIDDEN)
+    own = {"ssm__state_size": 16, "ssm__inner_size": HIDDEN, "ssm__conv_kernel": 4}
+    metadata = keys("granitehybrid", 3, ssm__group_count=1, ssm__time_step_rank=4, **own)
     tensors = ends() | recurrent(0) | mlp(0) | attention(1) | mlp(1) | recurrent(2) | mlp(2)
+    return metadata, tensors
+
+
+def unmodelled() -> Model:
+    """A state of a family that nobody knows."""
+    metadata, tensors = keys("invented", 3), hybrid()[1]
     return metadata, tensors
 
 
@@ -134,4 +142,21 @@ def sliding() -> Model:
     return metadata, tensors
 
 
-ALL = (llama, qwen2, per_layer_heads, mixture, hybrid, latent, sliding)
+def parts(model: Model, *, count: int = 3, stem: str = "big") -> dict[str, Model]:
+    """The model in several files: all metadata in the first, some tensors in each."""
+    metadata, tensors = model
+    names = list(tensors)
+    files: dict[str, Model] = {}
+    for number in range(count):
+        split: dict[str, object] = {
+            "split.no": number,
+            "split.count": count,
+            "split.tensors.count": len(tensors),
+        }
+        own = {name: tensors[name] for name in names[number::count]}
+        first = metadata if number == 0 else {}
+        files[f"{stem}-{number + 1:05}-of-{count:05}.gguf"] = (first | split, own)
+    return files
+
+
+ALL = (llama, qwen2, per_layer_heads, mixture, hybrid, unmodelled, latent, sliding)

@@ -13,7 +13,7 @@ from weighbridge.core.architecture import Mlp, ModelArchitecture, WeightFile, at
 from weighbridge.core.errors import FormatError
 from weighbridge.facts.gguf import parse_gguf, read_gguf
 from weighbridge.facts.gguf_architecture import describe
-from weighbridge.facts.gguf_attention import UNKNOWN
+from weighbridge.facts.gguf_mixers import NO_MIXER, UNKNOWN
 
 DEMO_MODELS = sorted((Path(weighbridge.__file__).parent / "demo" / "models").glob("*.gguf"))
 
@@ -65,13 +65,23 @@ def test_biases_belong_to_their_component() -> None:
     assert architecture.active == architecture.parameters
 
 
-def test_kv_heads_may_differ_by_layer_and_a_layer_without_them_is_not_guessed() -> None:
-    architecture, _ = inspected(gguf_models.per_layer_heads())
+def test_kv_heads_may_differ_by_layer_and_a_layer_may_only_feed_forward() -> None:
+    metadata, tensors = gguf_models.per_layer_heads()
+    architecture, _ = inspected((metadata, tensors))
     assert [layer.mixer for layer in architecture.layers] == [
         attention(4, 2, 16, 16),
         attention(4, 1, 16, 16),
-        UNKNOWN,
+        NO_MIXER,
     ]
+    assert architecture.kv_bytes(10) == 10 * (2 + 1) * 32 * 2
+    assert architecture.assumptions == ()
+
+
+def test_a_layer_whose_tensors_are_not_there_is_not_guessed() -> None:
+    metadata, tensors = gguf_models.per_layer_heads()
+    kept = {name: tensor for name, tensor in tensors.items() if not name.startswith("blk.2.")}
+    architecture, _ = inspected((metadata, kept))
+    assert architecture.layers[2].mixer == UNKNOWN
     assert architecture.kv_bytes(10) is None
     assert architecture.assumptions == ("Layers 2 have no attention that the header describes.",)
 

@@ -7,10 +7,10 @@ import pytest
 from tests.facts import gguf_models
 from tests.facts.gguf_models import Model
 from tests.facts.gguf_writer import Array, gguf_bytes
-from weighbridge.core.architecture import Mixer, ModelArchitecture, attention
+from weighbridge.core.architecture import Cache, Mixer, ModelArchitecture, attention
 from weighbridge.facts.gguf import parse_gguf
 from weighbridge.facts.gguf_architecture import describe
-from weighbridge.facts.gguf_attention import UNKNOWN
+from weighbridge.facts.gguf_mixers import UNKNOWN
 
 FULL = attention(4, 2, 16, 16)
 WINDOWED = attention(4, 2, 16, 16, window=32)
@@ -73,17 +73,15 @@ def test_an_unknown_sliding_pattern_is_an_upper_bound_that_says_so(model: Model)
     assert "an upper bound of the KV cache" in architecture.assumptions[0]
 
 
-def test_recurrent_layers_are_not_modelled_and_the_attention_between_is() -> None:
+def test_layers_with_a_state_stand_beside_layers_that_attend() -> None:
     architecture = inspected(gguf_models.hybrid())
-    assert mixers(architecture) == [UNKNOWN, FULL, UNKNOWN]
-    assert architecture.kv_bytes(10) is None
-    assert architecture.assumptions == (
-        (
-            "Layers 0, 2 keep a recurrent state (state-space or linear mixer),"
-            " which is not modelled yet."
-        ),
-    )
-    assert dict(architecture.by_component)["linear_mixer"] == 2 * (64 * 128 + 4 + 64 * 64)
+    assert [mixer.kind for mixer in mixers(architecture)] == ["ssm", "full", "ssm"]
+    state = Cache(state=(64 + 2 * 16) * 3, state_float32=64 * 16)
+    assert [mixer.cache for mixer in mixers(architecture)] == [state, FULL.cache, state]
+    assert architecture.kv_bytes_per_token() == 2 * 32 * 2
+    assert architecture.assumptions == ()
+    mixer = 64 * 128 + 4 * 96 + 4 + 64 * 64
+    assert dict(architecture.by_component)["linear_mixer"] == 2 * mixer
 
 
 def test_projections_of_linear_layers_count_as_linear_mixer() -> None:
@@ -92,7 +90,7 @@ def test_projections_of_linear_layers_count_as_linear_mixer() -> None:
     tensors["blk.0.attn_qkv.weight"] = ((64, 128), "Q8_0")
     counts = dict(inspected((metadata, tensors)).by_component)
     assert counts["attention"] == 0
-    assert counts["linear_mixer"] == 64 * 128 + 4 + 64 * 64 + 64 * 128
+    assert counts["linear_mixer"] == 64 * 128 + 4 * 96 + 4 + 64 * 64 + 64 * 128
 
 
 @pytest.mark.parametrize(
@@ -122,11 +120,29 @@ def test_what_breaks_the_formula_is_named_and_not_computed(
     assert says in architecture.assumptions[0]
 
 
-def test_latent_attention_is_recognised_by_key_and_by_tensor() -> None:
+def test_latent_attention_is_recognised_by_its_tensors() -> None:
     metadata, tensors = gguf_models.latent()
-    assert "deepseek2" in inspected((metadata, tensors)).assumptions[0]
+    assert "lack deepseek2.rope.dimension_count" in inspected((metadata, tensors)).assumptions[0]
+    metadata |= {"deepseek2.rope.dimension_count": 16, "deepseek2.attention.key_length_mla": 24}
+    assert inspected((metadata, tensors)).kv_bytes(10) == 10 * 48 * 2
     del metadata["deepseek2.attention.kv_lora_rank"]
-    assert "MLA" in inspected((metadata, tensors)).assumptions[0]
+    assert "lack deepseek2.attention.kv_lora_rank" in inspected((metadata, tensors)).assumptions[0]
+
+
+def test_latents_without_their_first_projection_are_not_guessed() -> None:
+    metadata, tensors = llama_with()
+    tensors = tensors | {"blk.0.attn_kv_b.weight": ((64, 64), "Q8_0")}
+    architecture = inspected((metadata, tensors))
+    assert mixers(architecture) == [UNKNOWN, FULL]
+    assert "latents (MLA) in a way that is not modelled" in architecture.assumptions[0]
+
+
+def test_an_indexer_beside_plain_attention_is_not_guessed() -> None:
+    metadata, tensors = llama_with()
+    tensors = tensors | {"blk.0.indexer.q_proj.weight": ((64, 64), "Q8_0")}
+    architecture = inspected((metadata, tensors))
+    assert mixers(architecture) == [UNKNOWN, FULL]
+    assert "have an indexer" in architecture.assumptions[0]
 
 
 def test_fused_projections_prove_the_heads_too() -> None:

@@ -18,7 +18,7 @@ from weighbridge.core.inspection import Inspection
 from weighbridge.core.provenance import Provenance
 from weighbridge.core.quantization import Quantization
 from weighbridge.core.units import GIB
-from weighbridge.predict.consequences import consequences, differences
+from weighbridge.predict.consequences import at_a_glance, consequences, differences
 
 FULL = attention(32, 8, 128, 128)
 LINEAR = Mixer("linear", "gated DeltaNet", cache=Cache(state=1000, state_float32=500_000))
@@ -88,3 +88,66 @@ def test_what_is_not_modelled_is_refused_not_compared() -> None:
     assert (follows.read_bytes, follows.users, follows.prefill_flops) == (None, None, None)
     (sentence,) = differences(whole, partly)
     assert sentence.startswith("Not all weights of part (layers) are modelled")
+
+
+def test_projections_beside_a_table_are_read_and_the_table_is_not() -> None:
+    table = Part("per_layer_embedding", "per-layer embedding", 10**9)
+    joined = Part("per_layer_embedding", "per-layer projection and norm", 10**6)
+    one = inspection("a", [FULL])
+    outside = (*one.architecture.outside, table, joined)
+    more = replace(one, architecture=replace(one.architecture, outside=outside))
+    assert (consequences(more).read_bytes or 0) - (consequences(one).read_bytes or 0) == 2 * 10**6
+
+
+def test_one_user_is_not_several_and_fast_models_have_no_exponents() -> None:
+    small = inspection("s", [FULL], weights=10**4)
+    small = replace(small, quantization=Quantization("made", otherwise=0.01))
+    large = inspection("l", [FULL] * 32, weights=10**10)
+    sentences = " ".join(differences(large, small))
+    assert "hold 1 user of l" in sentences
+    assert "e+0" not in sentences
+
+
+def test_a_length_beyond_training_is_said_to_be_that() -> None:
+    short, long = inspection("short", [FULL]), inspection("long", [FULL] * 2)
+    short = replace(short, architecture=replace(short.architecture, context=512))
+    told = differences(short, long)
+    assert told[-1].startswith("32k tokens are more than short (512) is made for")
+    assert "made for" not in " ".join(differences(long, long))
+
+
+def test_shared_weights_are_stored_once_and_read_each_time_they_are_passed() -> None:
+    one = inspection("m", [FULL])
+    shared = replace(
+        one.architecture,
+        outside=(*one.architecture.outside, Part("attention", "shared query", 1000, again=3000)),
+    )
+    both = replace(one, architecture=shared)
+    before, after = consequences(one), consequences(both)
+    assert (after.prefill_flops or 0) - (before.prefill_flops or 0) == 2 * 4000
+    assert shared.parameters - one.architecture.parameters == 1000
+
+
+def test_a_memory_without_room_holds_not_one_user() -> None:
+    roomy = inspection("roomy", [FULL] * 4)
+    tight = inspection("tight", [FULL] * 32, weights=10**11)
+    for first, second in ((roomy, tight), (tight, roomy)):
+        sentence = differences(first, second)[-1]
+        assert " 0 " not in sentence
+        assert "not one" in sentence
+    assert "hold not one user of tight and 43 of roomy" in differences(tight, roomy)[-1]
+
+
+def test_several_models_at_a_glance() -> None:
+    models = [inspection(name, [FULL] * n) for name, n in (("a", 1), ("b", 2), ("c", 4))]
+    text = at_a_glance(models, ["A", "B", "C"])
+    assert text.endswith(
+        "At 32k tokens a user of A takes 128.00 MiB of cache, of B 256.00 MiB, of C 512.00 MiB."
+    )
+    assert "A reads 2.05 GiB of weights, B 2.05 GiB, C 2.05 GiB" in text
+    unknown = inspection("d", [Mixer("unknown", "", cache=None)])
+    assert "of D" not in at_a_glance([*models, unknown], ["A", "B", "C", "D"])
+    assert at_a_glance([replace(unknown, quantization=UNSIZED)], ["D"]) == ""
+
+
+UNSIZED = Quantization("unknown", otherwise=0.0, known=False)

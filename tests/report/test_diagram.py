@@ -9,12 +9,15 @@ import pytest
 
 from tests.report import sample_architectures as samples
 from tests.report.html_check import Page
+from weighbridge.core.architecture import LayerRun, Part
 from weighbridge.core.inspection import Inspection
 from weighbridge.core.quantization import Quantization
+from weighbridge.core.wording import reach
 from weighbridge.predict.consequences import consequences
 from weighbridge.report.diagram import diagram, differing
 from weighbridge.report.diagram_block import Block
 from weighbridge.report.diagram_face import Whole, brief_count, brief_size, row_height
+from weighbridge.report.diagram_gather import gather, gathered, is_group
 from weighbridge.report.diagram_rows import Row, align, changes, flat
 from weighbridge.report.diagram_svg import GAP, folded
 from weighbridge.report.diagram_tree import blocks_of
@@ -95,6 +98,40 @@ def test_formulas_have_the_numbers_put_in() -> None:
     assert dict(attention.facts)["KV heads"] == "8"
 
 
+def test_groups_have_formulas_that_add_up() -> None:
+    for inspection in samples.ALL:
+        for item in blocks_of(inspection):
+            if item.role != "run":
+                continue
+            total = f"= {item.parameters:,}"
+            assert dict(item.formulas)["weights"].endswith(total)
+            for each in (child for child in item.children if child.role == "each"):
+                assert dict(each.formulas)["weights"].endswith(total)
+
+
+def test_per_layer_tables_are_looked_up_and_their_projections_read() -> None:
+    table = Part("per_layer_embedding", "per-layer embedding", 10**6)
+    joined = Part("per_layer_embedding", "per-layer projection and norm", 1000)
+    gate = Part("per_layer_embedding", "per-layer gate, projection and norm", 10)
+    dense = samples.dense()
+    (run,) = dense.architecture.runs
+    (layer,) = run.layers
+    with_gate = replace(run, layers=(replace(layer, parts=(*layer.parts, gate)),))
+    outside = (*dense.architecture.outside, table, joined)
+    model = replace(
+        dense, architecture=replace(dense.architecture, runs=(with_gate,), outside=outside)
+    )
+    tree = blocks_of(model)
+    bits = model.quantization.bits_of("per_layer_embedding")
+    outer = block(tree, "per-layer embedding table")
+    assert (outer.parameters, outer.read) == (10**6 + 1000, 1000 * bits / 8)
+    (whole,) = [item for item in tree if item.role == "run"]
+    (inner,) = [item for item in whole.children if item.component == "per_layer_embedding"]
+    assert inner.title == "per-layer gate and projection"
+    assert inner.read == inner.size > 0
+    assert sum(item.read for item in tree) == pytest.approx(consequences(model).read_bytes, abs=1)
+
+
 def test_only_routed_experts_are_read() -> None:
     run = block(blocks_of(samples.latent()), "58 × MLA + MoE")
     experts = next(child for child in run.children if child.component == "experts")
@@ -122,10 +159,10 @@ def test_unknown_number_formats_give_no_sizes() -> None:
     assert all("bits" not in text for item in tree for _, text in item.formulas)
 
 
-def test_towers_stand_left_and_prediction_right() -> None:
-    sides = {item.title: item.side for item in blocks_of(samples.windowed())}
-    assert (sides["vision tower"], sides["audio tower"], sides["embedding"]) == ("left", "left", "")
-    assert block(blocks_of(samples.hybrid()), "multi-token prediction").side == "right"
+def test_towers_stand_above_and_prediction_below() -> None:
+    titles = [item.title for item in blocks_of(samples.windowed())]
+    assert titles[:3] == ["vision tower", "audio tower", "embedding"]
+    assert blocks_of(samples.hybrid())[-1].title == "multi-token prediction"
 
 
 class TestRows:
@@ -150,14 +187,14 @@ class TestRows:
 
     def test_a_model_does_not_differ_from_itself(self) -> None:
         drawn = diagram([samples.hybrid(), samples.hybrid()], ["a", "b"])
-        assert differing(drawn.rows, 1) == []
+        assert differing(drawn.rows, 0, 1) == []
         assert 'class="block changed"' not in drawn.columns[1].drawing
 
     def test_changes_name_before_and_after(self) -> None:
         drawn = diagram([samples.dense(), samples.dense(40, name="Dense-10B")], ["a", "b"])
         told = {
             row.any.role: {item.name: (item.before, item.after) for item in found}
-            for row, found in differing(drawn.rows, 1)
+            for row, found in differing(drawn.rows, 0, 1)
         }
         assert told["run"]["layers"] == ("32", "40")
         assert told["run"]["cache"] == ("+128.00\xa0KiB/token", "+160.00\xa0KiB/token")
@@ -169,7 +206,7 @@ class TestRows:
         drawn = diagram([samples.dense(), samples.hybrid()], ["a", "b"])
         missing = [
             row.any.title
-            for row, told in differing(drawn.rows, 1)
+            for row, told in differing(drawn.rows, 0, 1)
             if (told[0].name, told[0].before) == ("block", "none")
         ]
         assert "3 × gated DeltaNet + MoE" in missing
@@ -180,10 +217,85 @@ class TestRows:
         assert changes(None, None) == ()
 
 
+def searched(shares: tuple[int, ...], name: str = "Searched-50B") -> Inspection:
+    """A model whose layers a search made unlike: runs of so many layers, MLPs of two widths."""
+    layers = [
+        samples.with_mlp(samples.gqa(1024, 16, 4, 64), 1024, 2048 + 1024 * (place % 2))
+        for place in range(len(shares))
+    ]
+    runs = tuple(LayerRun(n, (layer,)) for n, layer in zip(shares, layers, strict=True))
+    return samples.inspected(samples.model(name, 1024, 32_000, runs, 4096))
+
+
+class TestManyRuns:
+    def test_a_long_run_meets_the_largest_one_and_not_the_first(self) -> None:
+        trees = [blocks_of(samples.deep()), blocks_of(searched((1, 5, 2, 30, 9)))]
+        rows = [row for row in align(trees) if row.any.role == "run"]
+        both = [row for row in rows if None not in row.cells]
+        assert [row.cells[1].title for row in both if row.cells[1]] == ["30 × full GQA + MLP"]
+        alone = [row.cells[1] for row in rows if row.cells[0] is None and row.cells[1]]
+        assert [is_group(item) for item in alone] == [True, False]
+        assert dict(alone[0].facts)["layers"] == "8"
+
+    def test_experts_meet_the_layers_though_the_first_run_is_more_alike(self) -> None:
+        trees = [blocks_of(samples.deep()), blocks_of(samples.latent())]
+        both = [row for row in align(trees) if None not in row.cells and row.any.role == "run"]
+        assert [row.cells[1].title for row in both if row.cells[1]] == ["58 × MLA + MoE"]
+
+    def test_gathering_loses_nothing(self) -> None:
+        for shares in ((1, 5, 2, 3, 30, 1, 2, 9, 1, 1), (2,) * 13):
+            tree = blocks_of(searched(shares))
+            for several in (False, True):
+                found = gathered(tree, several=several)
+                assert len(found) < len(tree)
+                assert sum(one.parameters for one in found) == sum(one.parameters for one in tree)
+                kept = [
+                    one for item in found for one in (item.children if is_group(item) else [item])
+                ]
+                assert kept == list(tree)
+
+    def test_few_runs_stand_each_by_itself(self) -> None:
+        tree = blocks_of(searched((1, 2, 3, 4, 5, 6)))
+        assert gathered(tree, several=True) == tree
+
+    def test_groups_say_what_they_hold_and_dissolve_in_groups(self) -> None:
+        runs = [item for item in blocks_of(searched((1, 5, 2, 3))) if item.role == "run"]
+        group = gather([gather(runs[:3]), runs[3]])
+        assert list(group.children) == runs
+        assert group.title == "4 runs: 11 × full GQA + MLP"
+        assert dict(group.facts) == {"layers": "11", "numbers": "0–10"}
+
+    def test_what_only_one_model_has_takes_one_line_of_the_other(self) -> None:
+        drawn = diagram([samples.deep(), searched((1, 5, 2, 3, 30, 1, 2, 1, 9, 1, 1))], ["a", "b"])
+        outer = [row for depth, row in drawn.rows if depth == 0 and row.cells[0] is None]
+        assert len(outer) <= 3
+
+
+def test_folded_groups_say_the_size_of_one_and_how_often() -> None:
+    run = block(blocks_of(samples.dense()), "32 × full GQA + MLP")
+    for name in ("size", "read per token"):
+        text = dict(run.formulas)[name]
+        assert text.startswith("32 × (80.00\xa0MiB (full GQA) + ")
+        assert text.endswith(f"= {run.size_text}")
+
+
+def test_every_model_can_be_the_one_compared_with() -> None:
+    drawn = diagram([samples.dense(), samples.hybrid(), samples.latent()], ["a", "b", "c"])
+    for column in range(3):
+        markup = drawn.columns[column].drawing
+        told = {int(base) for base in re.findall(r'class="told" data-base="(\d)"', markup)}
+        assert told == {0, 1, 2} - {column}
+        shown = re.findall(r'class="told" data-base="(\d)">', markup)
+        assert set(shown) == ({"0"} if column else set()), "the first, until another is chosen"
+    heights = [row["heights"] for row in drawn.data["rows"]]
+    assert all(len(found) == 3 for found in heights)
+    assert any(len(set(found)) > 1 for found in heights)
+
+
 def test_folded_blocks_follow_each_other_without_overlap() -> None:
     rows = align([blocks_of(item) for item in (samples.windowed(), samples.latent())])
     wholes = (Whole(1, 1.0), Whole(1, 1.0))
-    column = [(y, row_height(row, wholes)) for row, y in folded(rows, wholes) if not row.side]
+    column = [(y, row_height(row, wholes)) for row, y in folded(rows, wholes)]
     for (above, height), (below, _) in pairwise(column):
         assert below == above + height + GAP
 
@@ -206,7 +318,7 @@ def test_classes_are_known_to_the_stylesheet() -> None:
     known = set(re.findall(r"\.([a-z][a-z0-9-]*)", asset("style.css").decode()))
     markup = "".join(diagram([item], ["a"]).columns[0].drawing for item in samples.ALL)
     used = {name for value in re.findall(r'class="([^"]*)"', markup) for name in value.split()}
-    structure = {"blocks", "node", "inside", "hue", "edge", "figure", "title"}
+    structure = {"blocks", "node", "inside", "hue", "edge", "figure", "title", "band", "told"}
     assert used - structure <= known
 
 
@@ -229,11 +341,12 @@ class TestChart:
         model = samples.windowed()
         figure = kv_growth([model], ["w"])
         assert figure is not None
-        least, full = figure["data"]
-        for tokens, count, more in zip(least["x"], least["y"], full["y"], strict=True):
+        least, full = figure.series
+        for (tokens, count), (_, more) in zip(least.points, full.points, strict=True):
             assert count == model.architecture.kv_bytes(tokens)
             assert more == model.architecture.kv_full_length_bytes(tokens)
-        assert (least["line"]["dash"], full["line"]["dash"]) == ("solid", "dash")
+        assert (least.full_length, full.full_length) == (False, True)
+        assert figure.drawing.count('class="curve series-1 dashed"') == 1
 
     def test_windows_and_contexts_are_among_the_lengths(self) -> None:
         lengths = context_lengths(samples.windowed().architecture, 131_072)
@@ -244,14 +357,73 @@ class TestChart:
         assert kv_growth([samples.unknown()], ["u"]) is None
         both = kv_growth([samples.unknown(), samples.dense()], ["u", "d"])
         assert both is not None
-        assert [trace["name"] for trace in both["data"]] == ["d"]
+        assert [line.name for line in both.series] == ["d"]
 
     def test_names_are_no_markup(self) -> None:
         figure = kv_growth([samples.hostile()], [samples.HOSTILE])
         assert figure is not None
-        assert "<" not in figure["data"][0]["name"]
+        page = Page(figure.drawing)
+        assert not page.tags("img")
+        labels = [values.get("aria-label") or "" for _, values in page.elements]
+        assert any(label.startswith(samples.HOSTILE) for label in labels)
+
+    def test_places_are_logarithms(self) -> None:
+        figure = kv_growth([samples.dense()], ["d"])
+        assert figure is not None
+        (line,) = figure.series
+        segments = [
+            values
+            for tag, values in Page(figure.drawing).elements
+            if tag == "line" and values.get("class") != "grid"
+        ]
+        assert len(segments) == len(line.points) - 1
+        # Without windows bytes grow as tokens do: every segment has the same slope.
+        slopes = []
+        for item in segments:
+            x1, x2, y1, y2 = (
+                float((item[name] or "").removesuffix("%")) for name in ("x1", "x2", "y1", "y2")
+            )
+            slopes.append((y2 - y1) / (x2 - x1))
+        assert slopes == pytest.approx([slopes[0]] * len(slopes), rel=0.02)
+        assert slopes[0] < 0, "down is up in a drawing"
+
+    def test_what_is_beyond_training_is_marked(self) -> None:
+        model = samples.dense()
+        context = reach(model.architecture)
+        assert context is not None
+        figure = kv_growth([model], ["d"])
+        assert figure is not None
+        assert figure.drawing.count('class="trained"') == 1
+        beyond = [length for length, _ in figure.series[0].points if length > context]
+        assert figure.drawing.count('class="beyond"') == len(beyond)
+        starred = [length for length, cells in figure.table if cells[0].endswith("*")]
+        assert [int(length.replace(",", "")) > context for length in starred] == [True] * len(
+            beyond
+        )
+
+    @pytest.mark.parametrize("inspection", samples.ALL, ids=lambda item: item.name)
+    def test_everything_lies_within_the_drawing(self, inspection: Inspection) -> None:
+        figure = kv_growth([inspection], ["m"])
+        if figure is None:
+            assert not inspection.architecture.kv_known
+            return
+        places = re.findall(r'[xy][12]?="([-\d.]+)%"', figure.drawing)
+        assert places
+        assert all(0 <= float(place) <= 100 for place in places)
 
 
 def test_rows_know_their_first_block() -> None:
     (dense,) = [item for item in blocks_of(samples.dense()) if item.role == "run"]
     assert Row("0", (None, dense), ()).any is dense
+
+
+def test_kinds_that_alternate_often_stand_together() -> None:
+    linear, full = (samples.hybrid().architecture.layers[index] for index in (0, 3))
+    unit = (linear, full, linear, linear, full, linear, full)
+    model = samples.hybrid()
+    model = replace(model, architecture=replace(model.architecture, runs=(LayerRun(2, unit),)))
+    (run,) = [item for item in blocks_of(model) if item.role == "run"]
+    assert run.title == "2 × [4 gated DeltaNet + MoE, 3 full GQA + MoE, in turns]"
+    assert [child.role for child in run.children] == ["layer", "layer", "each"]
+    assert run.parameters == 2 * (4 * linear.parameters + 3 * full.parameters)
+    assert run.children[-1].sequence == (0, 1, 0, 0, 1, 0, 1) * 2

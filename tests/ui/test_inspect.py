@@ -23,8 +23,14 @@ SETS = {
     "dense": [samples.dense()],
     "deep": [samples.deep()],
     "windowed": [samples.windowed()],
+    "long names": [
+        samples.dense(),
+        samples.dense(36, name="a-name-that-takes-two-lines-above-its-narrow-column-9B"),
+        samples.latent(),
+    ],
     "hostile": [samples.hostile()],
     "two": [samples.dense(), samples.hybrid()],
+    "three": [samples.hybrid(), samples.latent(), samples.windowed()],
     "four": [samples.dense(), samples.hybrid(), samples.latent(), samples.windowed()],
 }
 
@@ -200,8 +206,11 @@ def test_search_counts_marks_and_leads_to_hits(page: Page, files: dict[str, str]
     box.press("Enter")
     assert page.locator(".block.hit:focus").is_visible()
     hidden = page.evaluate(
-        """() => document.querySelector('.block.hit:focus .title').getBoundingClientRect().bottom
-          > document.querySelector('.panel').getBoundingClientRect().top"""
+        """() => {
+          const title = document.querySelector('.block.hit:focus .title').getBoundingClientRect()
+          const panel = document.querySelector('.panel').getBoundingClientRect()
+          return title.bottom > panel.top && title.right > panel.left && title.left < panel.right
+        }"""
     )
     assert not hidden, "the details never cover what has the focus"
     box.fill("there is no such block")
@@ -284,16 +293,231 @@ def test_no_page_scrolls_sideways(page: Page, files: dict[str, str], name: str) 
             pytest.fail(f"The page is wider than {width}.")
 
 
+@pytest.mark.parametrize("name", ["two", "three", "four"])
+@pytest.mark.parametrize("width", [1000, 1400])
+def test_several_models_fit_beside_each_other(
+    page: Page, files: dict[str, str], name: str, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    opened(page, files[name])
+    columns = page.locator(".columns").evaluate("one => [one.scrollWidth, one.clientWidth]")
+    assert columns[0] <= columns[1]
+    tops = page.locator("svg.diagram").evaluate_all(
+        "all => all.map((one) => Math.round(one.getBoundingClientRect().top))"
+    )
+    assert len(set(tops)) == 1
+    letters = page.locator(".diagram .figure").first.evaluate("one => 12 * one.getScreenCTM().a")
+    assert letters >= 9.5, "small, but it can be read"
+
+
+def test_the_hint_covers_nothing_and_details_can_be_closed(
+    page: Page, files: dict[str, str]
+) -> None:
+    page.set_viewport_size({"width": 360, "height": 700})
+    opened(page, files["two"])
+    panel = page.locator(".panel")
+    position = "one => getComputedStyle(one).position"
+    assert panel.evaluate(position) == "static"
+    page.locator(".block .title").first.click()
+    assert panel.evaluate(position) == "sticky"
+    panel.get_by_role("button", name="Close").click()
+    assert panel.evaluate(position) == "static"
+    assert "Point at a block" in panel.inner_text()
+
+
+def test_any_model_can_be_the_one_compared_with(page: Page, files: dict[str, str]) -> None:
+    opened(page, files["four"])
+    run = block(page, "58 × MLA + MoE", column=2)
+    first = block(page, "32 × full GQA + MLP")
+    assert "layers 32 → 58" in str(run.get_attribute("aria-label"))
+    assert first.locator(".change").locator("visible=true").count() == 0
+    frame = "one => getComputedStyle(one.querySelector('.frame')).strokeWidth"
+    plain = first.evaluate(frame)
+    pairs = page.locator("#differences > details").locator("visible=true")
+    assert [text.split(" and ")[0] for text in pairs.all_inner_texts()] == ["Dense-8B"] * 3
+    page.get_by_label("Compare with").select_option("Latent-671B")
+    assert "→" not in str(run.get_attribute("aria-label"))
+    assert "layers 58 → 32" in str(first.get_attribute("aria-label"))
+    assert first.evaluate(frame) != plain
+    first.locator(".title").click()
+    panel = page.locator(".panel").inner_text()
+    assert "Against Latent-671B" in panel
+    assert "layers: 58 → 32" in panel
+    assert all("Latent-671B" in text for text in pairs.all_inner_texts())
+    figures = page.locator("table.overview tr", has_text="Vocabulary").locator("td.num")
+    assert "×" in figures.nth(0).inner_text()
+    assert "×" not in figures.nth(2).inner_text()
+    assert page.locator("[data-base-name]").inner_text() == "Latent-671B"
+    tangled = page.evaluate(
+        """() => [...document.querySelectorAll('.blocks')].flatMap((group) => {
+          const boxes = [...group.querySelectorAll(':scope > .node > .block > .frame')]
+            .map((one) => one.getBoundingClientRect())
+          return boxes.slice(1).filter((box, index) => box.top < boxes[index].bottom)
+        }).length"""
+    )
+    assert tangled == 0
+
+
+def test_names_of_two_lines_leave_rows_at_one_height(page: Page, files: dict[str, str]) -> None:
+    opened(page, files["long names"])
+    heights = page.locator(".model figcaption").evaluate_all(
+        "all => all.map((one) => one.getBoundingClientRect().height)"
+    )
+    assert max(heights) > 1.5 * min(heights)
+    tops = page.locator("svg.diagram").evaluate_all(
+        "all => all.map((one) => Math.round(one.getBoundingClientRect().top))"
+    )
+    assert len(set(tops)) == 1
+
+
+def test_models_below_each_other_leave_no_room_for_what_they_lack(
+    page: Page, files: dict[str, str]
+) -> None:
+    opened(page, files["four"])
+    assert page.locator(".ghost").locator("visible=true").count() > 0
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.wait_for_function(
+        "document.querySelectorAll('.blocks > .ghost:not([hidden])').length === 0"
+    )
+    gaps = page.evaluate(
+        """() => [...document.querySelectorAll('.blocks')].flatMap((group) => {
+          const boxes = [...group.querySelectorAll(':scope > .node > .block > .frame')]
+            .map((one) => one.getBoundingClientRect())
+          return boxes.slice(1).map((box, index) => box.top - boxes[index].bottom)
+        })"""
+    )
+    assert 0 < min(gaps) <= max(gaps) < 25
+    page.set_viewport_size({"width": 1400, "height": 800})
+    page.wait_for_function("document.querySelectorAll('.blocks > .ghost:not([hidden])').length > 0")
+
+
+@pytest.mark.parametrize("name", ["windowed", "dense"])
+def test_nothing_of_one_model_is_cut_off_on_a_phone(
+    page: Page, files: dict[str, str], name: str
+) -> None:
+    page.set_viewport_size({"width": 360, "height": 800})
+    opened(page, files[name])
+    right = page.locator(".block .frame").evaluate_all(
+        "all => Math.max(...all.map((one) => one.getBoundingClientRect().right))"
+    )
+    assert right <= 360
+    columns = page.locator(".columns").evaluate("one => [one.scrollWidth, one.clientWidth]")
+    assert columns[0] <= columns[1]
+
+
+class TestDetailsBelow:
+    def test_they_are_low_and_nothing_lies_on_their_heading(
+        self, page: Page, files: dict[str, str]
+    ) -> None:
+        opened(page, files["four"])
+        block(page, "3 × MLA", column=2).locator(".title").click()
+        panel = page.locator(".panel")
+        assert "below" in str(panel.get_attribute("class"))
+        box = panel.bounding_box()
+        assert box
+        assert box["height"] < 900 / 4
+        heading = panel.locator("h3").bounding_box()
+        close = panel.get_by_role("button", name="Close").bounding_box()
+        assert heading
+        assert close
+        assert heading["x"] + heading["width"] <= close["x"]
+
+    def test_only_a_click_brings_them(self, page: Page, files: dict[str, str]) -> None:
+        opened(page, files["four"])
+        title = block(page, "embedding").locator(".title")
+        title.hover()
+        assert "told" not in str(page.locator(".panel").get_attribute("class"))
+        title.click()
+        assert "told" in str(page.locator(".panel").get_attribute("class"))
+
+    def test_a_search_takes_them_away(self, page: Page, files: dict[str, str]) -> None:
+        opened(page, files["four"])
+        block(page, "embedding").locator(".title").click()
+        page.get_by_label("Find").fill("delta")
+        assert "told" not in str(page.locator(".panel").get_attribute("class"))
+        page.get_by_label("Find").press("Enter")
+        assert "DeltaNet" in page.locator(".panel h3").inner_text()
+
+
+def test_a_folded_group_says_how_its_numbers_come_about(page: Page, files: dict[str, str]) -> None:
+    opened(page, files["dense"])
+    block(page, "32 × full GQA").locator(".title").hover()
+    told = page.locator(".panel").inner_text()
+    part = SETS["dense"][0].architecture.layers[0]
+    assert "How it comes about" in told
+    assert "32 × (" in told
+    assert f"= {32 * part.parameters:,}" in told
+
+
+class TestCacheChart:
+    def test_it_fills_its_box_at_every_width(self, page: Page, files: dict[str, str]) -> None:
+        opened(page, files["windowed"])
+        for width in (360, 1000, 1400):
+            page.set_viewport_size({"width": width, "height": 800})
+            outside = page.evaluate(
+                """() => {
+                  const box = document.querySelector('svg.kv').getBoundingClientRect()
+                  return [...document.querySelectorAll('svg.kv text, svg.kv path')]
+                    .map((one) => one.getBoundingClientRect())
+                    .filter((one) => one.left < box.left - 1 || one.right > box.right + 1).length
+                }"""
+            )
+            assert outside == 0
+            size = page.locator("svg.kv text").first.evaluate("one => one.getScreenCTM().a")
+            assert size == 1, "the writing keeps its size"
+
+    def test_the_keyboard_reaches_every_line(self, page: Page, files: dict[str, str]) -> None:
+        opened(page, files["windowed"])
+        curves = page.locator("svg.kv .curve")
+        assert curves.count() == 2
+        thin = curves.first.locator("line").first.evaluate(
+            "one => getComputedStyle(one).strokeWidth"
+        )
+        page.keyboard.press("Tab")
+        curves.first.focus()
+        assert "bytes by tokens" in str(curves.first.get_attribute("aria-label"))
+        bold = curves.first.locator("line").first.evaluate(
+            "one => getComputedStyle(one).strokeWidth"
+        )
+        assert float(bold.removesuffix("px")) > float(thin.removesuffix("px"))
+
+    def test_it_follows_the_theme_with_contrast(self, page: Page, files: dict[str, str]) -> None:
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            opened(page, files["four"])
+            weakest = page.evaluate(
+                """() => {
+                  const light = (color) => {
+                    const [r, g, b] = color.match(/[\\d.]+/g).slice(0, 3).map((n) => n / 255)
+                      .map((n) => (n <= 0.04045 ? n / 12.92 : ((n + 0.055) / 1.055) ** 2.4))
+                    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+                  }
+                  const paper = light(getComputedStyle(document.body).backgroundColor)
+                  const ratio = (color) => {
+                    const [low, high] = [light(color), paper].sort((x, y) => x - y)
+                    return (high + 0.05) / (low + 0.05)
+                  }
+                  const all = (what) => [...document.querySelectorAll(what)].map(getComputedStyle)
+                  return [
+                    Math.min(...all('svg.kv .curve line').map((style) => ratio(style.stroke))),
+                    Math.min(...all('svg.kv text').map((style) => ratio(style.fill))),
+                  ]
+                }"""
+            )
+            assert weakest[0] >= 3
+            assert weakest[1] >= 4.5
+
+
 def test_writing_stays_inside_its_block(page: Page, files: dict[str, str]) -> None:
     for name in ("four", "windowed", "hostile"):
         opened(page, files[name])
         for _ in range(3):
             page.get_by_role("button", name="Unfold a level").click()
         outside = page.evaluate(
-            """() => [...document.querySelectorAll('.block > text')]
+            """() => [...document.querySelectorAll('.block text')]
               .filter((one) => !one.closest('[hidden]'))
               .filter((one) => {
-                const frame = one.parentElement.querySelector('.frame').getBoundingClientRect()
+                const frame = one.closest('.block').querySelector('.frame').getBoundingClientRect()
                 const box = one.getBoundingClientRect()
                 return box.right > frame.right + 1 || box.bottom > frame.bottom + 1
               }).map((one) => one.textContent)"""
@@ -340,7 +564,7 @@ def accessibility(page: Page) -> list[str]:
             const [low, high] = [light(a), light(b)].sort((x, y) => x - y)
             return (high + 0.05) / (low + 0.05)
           }
-          for (const text of all('.block > text, .block > text tspan, .ghost text')) {
+          for (const text of all('.block text, .block text tspan, .ghost text')) {
             const frame = text.closest('.block, .ghost').querySelector('.frame')
             const behind = frame ? getComputedStyle(frame).fill
               : getComputedStyle(document.body).backgroundColor
@@ -393,6 +617,7 @@ def test_without_scripts_the_folded_drawing_and_the_numbers_remain(
     assert drawing.is_visible()
     assert not page.locator(".tools").is_visible()
     assert not page.locator(".inside").locator("visible=true").count()
+    page.get_by_text("Every block of the diagram in numbers").click()
     table = page.get_by_role("region", name="Every block of the diagram")
     shown = table.inner_text()
     for inspection in SETS["two"]:
@@ -424,12 +649,21 @@ class TestLive:
         page.get_by_role("link", name="Compare with another model").click()
         page.get_by_role("link", name="compare Hybrid-42B-A3B").click()
         assert page.locator("h1").inner_text() == "Dense-8B against Hybrid-42B-A3B"
-        assert "What follows" in page.locator("main").inner_text()
+        assert "a user of Hybrid-42B-A3B takes" in page.locator("p.lead").inner_text()
+        assert page.get_by_text("More that follows").is_visible()
         page.locator(".tools").wait_for()
         block(page, "32 × full GQA").locator(".title").click()
         assert block(page, "full GQA + MoE", column=1).is_visible()
-        chart: int = page.evaluate("document.querySelector('.plot').data.length")
-        assert chart == 2
+        assert page.locator("svg.kv .curve").count() == 2
+
+    @pytest.mark.parametrize("width", [360, 1000])
+    def test_the_list_does_not_scroll_sideways(
+        self, page: Page, server: tuple[str, list[str]], width: int
+    ) -> None:
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto(f"{server[0]}/inspect")
+        page.get_by_label("Filter").wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
     def test_the_catalogue_is_a_click_away(self, page: Page, server: tuple[str, list[str]]) -> None:
         url, _ = server

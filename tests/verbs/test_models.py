@@ -12,7 +12,7 @@ from tests.fakes.clock import FakeClock
 from weighbridge.core.errors import InputError
 from weighbridge.facts import catalog
 from weighbridge.facts.catalog.catalogue import Catalogue
-from weighbridge.facts.catalog.filters import Filter
+from weighbridge.facts.catalog.filters import LICENSE_WORDS, Filter
 from weighbridge.verbs import models as verb
 
 TWO = Catalogue((sample(), sample("me/Llama-9", family="llama", license="llama4")))
@@ -38,12 +38,27 @@ def test_the_filter_chooses() -> None:
         (Filter(family="lama"), "no family 'lama'", "Did you mean 'llama'?"),
         (Filter(license="comercial"), "no licence 'comercial'", "Did you mean 'commercial'?"),
         (Filter(modality="smell"), "no modality 'smell'", "Known are text."),
+        (
+            Filter(license="banana"),
+            "no licence 'banana'",
+            f"Known are {', '.join(LICENSE_WORDS)}.",
+        ),
     ],
 )
 def test_a_word_that_matches_nothing_is_a_slip(wanted: Filter, message: str, fix: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         verb.select(TWO, wanted)
     assert caught.value.fix == fix
+
+
+def test_what_models_take_is_listed_once() -> None:
+    image = sample("acme/Eye-7B", modality="text+image")
+    sound = sample("acme/Ear-7B", modality="text+audio", license="llama4")
+    catalogue = Catalogue((*TWO.models, image, sound))
+    with pytest.raises(InputError) as caught:
+        verb.select(catalogue, Filter(modality="smell"))
+    assert caught.value.fix == "Known are audio, image, text."
+    assert verb.select(catalogue, Filter(modality="text+image")) == (image,)
 
 
 def test_json_and_csv_hold_the_same_figures() -> None:
@@ -115,3 +130,31 @@ def test_what_has_no_configuration_is_not_added(tmp_path: Path, models: Path) ->
 def test_a_place_that_is_none_is_not_added(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no file or folder"):
         verb.add(str(tmp_path / "nowhere.json"), tmp_path / "models.jsonl", FakeClock())
+
+
+def test_what_is_not_wholly_modelled_is_not_added_as_if_its_least_size_were_its_size(
+    tmp_path: Path,
+) -> None:
+    own = tmp_path / "models.jsonl"
+    place = folder(tmp_path, model_type="brand_new", moe_hidden_size=32)
+    with pytest.raises(InputError, match=r"not added: .*modelled \(layers\)"):
+        verb.add(str(place), own, FakeClock())
+    assert not own.exists()
+
+
+def test_a_licence_once_given_stays_when_the_source_states_none(tmp_path: Path) -> None:
+    own, place = tmp_path / "models.jsonl", str(folder(tmp_path))
+    verb.add(place, own, FakeClock(), license_id="mit")
+    again = verb.add(place, own, FakeClock())
+    assert again.license == "mit"
+    assert "mit is what your catalogue had" in again.notes
+    changed = verb.add(place, own, FakeClock(), license_id="gemma")
+    assert changed.license == "gemma"
+    assert "had the licence mit before" in changed.notes
+
+
+def test_a_name_of_ours_does_not_lend_its_licence(tmp_path: Path) -> None:
+    own, place = tmp_path / "models.jsonl", str(folder(tmp_path))
+    added = verb.add(place, own, FakeClock(), name="Qwen/Qwen3-8B")
+    assert added.license == ""
+    assert "our catalogue has apache-2.0 for a model of this name" in added.notes

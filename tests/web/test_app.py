@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ from tests.web.workspaces import fill
 from weighbridge.core.errors import ConfigError
 from weighbridge.report.page import STATIC
 from weighbridge.report.study import all_infos, study_page
+from weighbridge.verbs.effects import open_workspace
 from weighbridge.web.app import app_from_environment, create_app
 from weighbridge.web.security import Binding
 
@@ -37,6 +39,27 @@ def test_overview_shows_the_latest_study(app: ASGIApp) -> None:
     page = Page(get(app, "/").text)
     assert "tally for arithmetic" in page.text
     assert all(info.id in page.text for info in all_infos(STUDY))
+
+
+def test_overview_shows_a_verdict_that_is_newer_than_the_study(tmp_path: Path) -> None:
+    fill(tmp_path, STUDY)
+    old = STUDY.verdict
+    info = replace(old.info, id="verdict-newer1", created="2031-01-01T00:00:00Z")
+    open_workspace(tmp_path).save(info, replace(old, info=info))
+    page = Page(get(create_app(tmp_path, token=None, binding=BINDING), "/").text)
+    assert "tally for arithmetic" in page.text
+    assert "Latest verdict" in page.text
+    assert "Runs of this verdict" in page.text
+    assert all(run in page.text for run in (info.id, *old.evidence))
+    assert STUDY.run.info.id not in page.text
+
+
+def test_an_inspection_leads_to_its_diagram(app: ASGIApp) -> None:
+    run = STUDY.sheets[0].info.id
+    page = Page(get(app, f"/runs/{run}").text)
+    address = f"/inspect/compare?run={run}"
+    assert ("a", address) in page.addresses
+    assert get(app, address).status == 200
 
 
 def test_empty_workspace_says_what_to_do(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,16 +12,21 @@ import click
 from weighbridge.cli.diagnostics import say
 from weighbridge.cli.options import json_option, open_workspace, print_json, workspace_option
 from weighbridge.core.errors import InputError
-from weighbridge.core.units import GIB, format_bytes, format_count
+from weighbridge.core.units import (
+    GIB,
+    format_bytes,
+    format_count,
+    format_figure,
+    parse_tokens,
+)
 
 if TYPE_CHECKING:
     from weighbridge.core.architecture import Component, ModelArchitecture
     from weighbridge.core.inspection import Inspection
     from weighbridge.facts.licenses.questions import Answer
 
-_TOKENS = re.compile(r"([1-9]\d{0,8})\s*([kKmM]?)")
-_TOKEN_UNITS = {"": 1, "k": 1024, "m": 1024**2}
 _MOST_ON_A_PAGE = 4
+_STAR = "*"  # marks lengths beyond its context
 _SHOWN = ("fp8", "AWQ int4 g128", "Q8_0", "Q4_K_M")
 _KV_DTYPES = ("bf16", "f16", "f32", "fp8", "q8_0")
 
@@ -35,13 +39,13 @@ _KV_DTYPES = ("bf16", "f16", "f32", "fp8", "q8_0")
     type=click.Choice(_KV_DTYPES),
     default="bf16",
     show_default=True,
-    help="Number format of the KV cache.",
+    help="Number format of the KV cache; states (SSM, convolutions) keep their own.",
 )
 @click.option(
     "--context",
     default="8k,32k,128k",
     show_default=True,
-    help="Tokens at which to show the KV cache; k is 1024.",
+    help="Tokens at which to show the KV cache; k = 1024.",
 )
 @click.option("--revision", help="Branch, tag or commit of a Hub id.")
 @click.option(
@@ -95,21 +99,21 @@ def command(
         store = open_workspace(workspace)
         for one in inspected:
             inspect.keep(store, one)
+    asked = [] if intents is None else [inspect.permitted(one, intents) for one in inspected]
     if html is not None:
-        _write_page(inspected, html, kv_dtype, size)
+        _write_page(inspected, html, kv_dtype, size, asked)
     if as_json:
         records = []
-        for one in inspected:
+        for place, one in enumerate(inspected):
             record = inspect.to_json(one, contexts=contexts, kv_dtype=kv_dtype)
-            if intents is not None:
-                record["license_for"] = permission_json(inspect.permitted(one, intents))
+            if asked:
+                record["license_for"] = permission_json(asked[place])
             records.append(record)
         print_json(records if len(records) > 1 else records[0])
         return
     _show(inspected, contexts, kv_dtype, size)
-    if intents is not None:
-        for one in inspected:
-            _say_permission(one, inspect.permitted(one, intents))
+    for one, permission in zip(inspected, asked, strict=False):
+        _say_permission(one, permission)
 
 
 def parse_contexts(text: str) -> tuple[int, ...]:
@@ -121,12 +125,12 @@ def parse_contexts(text: str) -> tuple[int, ...]:
     Raises:
         InputError: something in the list is no number of tokens.
     """
-    matches = [_TOKENS.fullmatch(part.strip()) for part in text.split(",")]
-    found = [int(match[1]) * _TOKEN_UNITS[match[2].lower()] for match in matches if match]
-    if len(found) < len(matches):
+    try:
+        found = [parse_tokens(part) for part in text.split(",")]
+    except InputError:
         raise InputError(
             f"--context {text!r} is not a list of token counts.", fix="Write for example 8k,32k."
-        )
+        ) from None
     return tuple(dict.fromkeys(found))
 
 
@@ -158,6 +162,8 @@ def _show(
         table.add_row(label, *(Text(column.get(label, "–")) for column in columns))
     console = stdout_console()
     console.print(table)
+    for sentence in (*_windows_note(inspected, contexts), *_beyond_notes(inspected, contexts)):
+        console.print(Text(sentence), style="dim")
     for one in inspected:
         for sentence in one.notes:
             console.print(Text(f"{one.architecture.name}: {sentence}"), style="dim")
@@ -166,18 +172,40 @@ def _show(
             console.print(Text(f"· {sentence}"))
 
 
-def _write_page(inspected: Sequence[Inspection], path: Path, kv_dtype: str, size: float) -> None:
-    from weighbridge.predict.consequences import differences  # noqa: PLC0415
+def _beyond_notes(inspected: Sequence[Inspection], contexts: Sequence[int]) -> list[str]:
+    """What the stars of the table mean, for each model that has any."""
+    from weighbridge.core.wording import beyond_context, trained_text  # noqa: PLC0415
+    from weighbridge.predict.consequences import REFERENCE_CONTEXT  # noqa: PLC0415
+
+    longest = max((*contexts, REFERENCE_CONTEXT))
+    return [
+        f"{_STAR} {one.architecture.name}: {trained_text(one.architecture)}; beyond, only the "
+        "memory is known."
+        for one in inspected
+        if beyond_context(one.architecture, longest)
+    ]
+
+
+def _starred(one: Inspection, tokens: int, text: str) -> str:
+    from weighbridge.core.wording import beyond_context  # noqa: PLC0415
+
+    return f"{text} {_STAR}" if beyond_context(one.architecture, tokens) else text
+
+
+def _write_page(
+    inspected: Sequence[Inspection],
+    path: Path,
+    kv_dtype: str,
+    size: float,
+    asked: Sequence[Answer],
+) -> None:
     from weighbridge.report.inspect_page import inspect_page  # noqa: PLC0415
     from weighbridge.verbs.effects import writing  # noqa: PLC0415
 
     if len(inspected) > _MOST_ON_A_PAGE:
         raise InputError(f"A page shows at most {_MOST_ON_A_PAGE} models.", fix="Name fewer.")
-    findings = [
-        sentence for other in inspected[1:] for sentence in differences(inspected[0], other, size)
-    ]
     page = inspect_page(
-        inspected, standalone=True, findings=findings, kv_dtype=kv_dtype, kv_bytes_per_value=size
+        inspected, standalone=True, permissions=asked, kv_dtype=kv_dtype, kv_bytes_per_value=size
     )
     with writing(path) as draft:
         draft.write_text(page, encoding="utf-8")
@@ -220,8 +248,8 @@ def _model_cells(one: Inspection, components: Sequence[Component]) -> dict[str, 
         "  without embedding, head": _counted(architecture, architecture.active - ends),
         **shares,
         "layers": _layers(architecture),
-        "hidden": str(architecture.hidden),
-        "vocabulary": str(architecture.vocabulary or "not stated"),
+        "hidden": f"{architecture.hidden:,}",
+        "vocabulary": f"{architecture.vocabulary:,}" if architecture.vocabulary else "not stated",
         "output head": "tied to the embedding" if architecture.tied_embeddings else "own weights",
         "context": _context(architecture),
     }
@@ -243,39 +271,73 @@ def _license(one: Inspection) -> str:
 
 
 def _layers(architecture: ModelArchitecture) -> str:
-    from weighbridge.core.wording import run_text  # noqa: PLC0415
+    from weighbridge.core.wording import is_folded, stack_lines  # noqa: PLC0415
 
-    lines = [run_text(run) for run in architecture.runs]
+    lines = stack_lines(architecture)
+    if is_folded(architecture):
+        return "\n".join([f"{lines[0]} (--json lists all)", *lines[1:]])
     return "\n".join([str(architecture.depth), *lines]) if len(lines) > 1 else lines[0]
 
 
 def _context(architecture: ModelArchitecture) -> str:
     native, extended = architecture.context, architecture.context_extended
-    text = f"{native} tokens" if native else "not stated"
-    return f"{text}, extended {extended}" if extended and extended != native else text
+    text = f"{native:,} tokens" if native else "not stated"
+    return f"{text}, extended {extended:,}" if extended and extended != native else text
 
 
 def _memory_cells(
     one: Inspection, contexts: Sequence[int], kv_dtype: str, size: float
 ) -> dict[str, str]:
+    from weighbridge.core.wording import growth_text  # noqa: PLC0415
+
     architecture = one.architecture
     cells = {
         "quantization": one.quantization.name,
         "weights": "unknown" if one.weight_bytes is None else format_bytes(one.weight_bytes),
         "  in other formats": _other_formats(one) or "unknown",
-        f"KV cache ({kv_dtype}) per token": _bytes(architecture.kv_bytes_per_token(size)),
+        f"KV cache ({kv_dtype}) per token": growth_text(architecture, size),
     }
     for tokens in contexts:
-        least = architecture.kv_bytes(tokens, size)
-        full = architecture.kv_full_length_bytes(tokens, size)
-        cells[f"  at {_tokens(tokens)}"] = (
-            _bytes(least)
-            if full == least
-            else f"{_bytes(least)} (llama.cpp); {_bytes(full)} (vLLM: windows at full length)"
-        )
-    if architecture.state_bytes(size):
-        cells["state per sequence"] = _bytes(architecture.state_bytes(size))
+        text = _cache(architecture, tokens, kv_dtype, size)
+        cells[f"  at {_tokens(tokens)}"] = _starred(one, tokens, text)
+    if architecture.state_bytes():
+        cells["state per sequence"] = _state(architecture)
     return cells
+
+
+def _cache(architecture: ModelArchitecture, tokens: int, kv_dtype: str, size: float) -> str:
+    """Bytes of one sequence: the least, and where windows make a difference, what engines take."""
+    from weighbridge.predict.engine_cache import ENGINES, allocated  # noqa: PLC0415
+
+    least = architecture.kv_bytes(tokens, size)
+    full = architecture.kv_full_length_bytes(tokens, size)
+    if full == least:
+        return _bytes(least)
+    told = [f"{_bytes(least)} at least"]
+    for engine, name in ENGINES.items():
+        found = allocated(engine, architecture, tokens, kv_dtype, size)
+        if found is not None:
+            told.append(f"{name} {_bytes(found)}")
+    if told[-1].startswith(ENGINES["vllm"]) and _mixes_windows(architecture):
+        return "; ".join([*told[:-1], f"{told[-1]} ({_bytes(full)} before 0.10)"])
+    return "; ".join([*told, f"{_bytes(full)} with windows at full length"])
+
+
+def _mixes_windows(architecture: ModelArchitecture) -> bool:
+    """Whether full layers stand beside windowed ones, which vLLM kept alike before 0.10."""
+    return (architecture.kv_bytes_per_token() or 0) > 0
+
+
+def _windows_note(inspected: Sequence[Inspection], contexts: Sequence[int]) -> list[str]:
+    """The settings behind what engines take, where any is told."""
+    from weighbridge.predict.engine_cache import SETTINGS  # noqa: PLC0415
+
+    windowed = any(
+        one.architecture.kv_bytes(tokens) != one.architecture.kv_full_length_bytes(tokens)
+        for one in inspected
+        for tokens in contexts
+    )
+    return [f"Caches by engine: {SETTINGS}."] if windowed else []
 
 
 def _consequence_cells(one: Inspection, size: float) -> dict[str, str]:
@@ -286,16 +348,18 @@ def _consequence_cells(one: Inspection, size: float) -> dict[str, str]:
     context = _tokens(predict.REFERENCE_CONTEXT)
     return {
         "decode ceiling": (
-            f"{follows.decode_per_gb_s:.3g} tokens/s per GB/s"
+            f"{format_figure(follows.decode_per_gb_s)} tokens/s per GB/s"
             if follows.decode_per_gb_s
             else "unknown"
         ),
         "prefill": (
             "unknown"
             if follows.prefill_flops is None
-            else f"{follows.prefill_flops / 1e9:.3g} GFLOP per token"
+            else f"{_operations(follows.prefill_flops)} per token"
         ),
-        f"users at {context} in {memory} GiB": (_users(one, follows.users)),
+        f"users at {context} in {memory} GiB": _starred(
+            one, predict.REFERENCE_CONTEXT, _users(one, follows.users)
+        ),
     }
 
 
@@ -307,7 +371,7 @@ def _users(one: Inspection, users: int | None) -> str:
         return "unknown"
     if weights > REFERENCE_MEMORY_BYTES:
         return f"none: the weights alone need {format_bytes(weights)}"
-    return str(users) if users else "none: there is no room beside the weights"
+    return f"{users:,}" if users else "none: there is no room beside the weights"
 
 
 def _other_formats(one: Inspection) -> str:
@@ -325,5 +389,20 @@ def _bytes(count: int | None) -> str:
     return "not modelled" if count is None else format_bytes(count)
 
 
+def _state(architecture: ModelArchitecture) -> str:
+    """Bytes of the states; they keep their number formats whatever the cache has."""
+    from weighbridge.verbs.inspect import STATE_DTYPE  # noqa: PLC0415
+
+    return f"{_bytes(architecture.state_bytes())} ({STATE_DTYPE})"
+
+
+def _operations(count: int) -> str:
+    unit, scale = ("GFLOP", 1e9) if count >= 1e8 else ("MFLOP", 1e6)
+    return f"{format_figure(count / scale)} {unit}"
+
+
 def _tokens(count: int) -> str:
-    return f"{count // 1024}k tokens" if count % 1024 == 0 else f"{count} tokens"
+    for unit, size in (("M", 1024**2), ("k", 1024)):
+        if count % size == 0:
+            return f"{count // size}{unit} tokens"
+    return f"{count:,} tokens"

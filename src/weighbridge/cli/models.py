@@ -13,14 +13,27 @@ from weighbridge.cli import diagnostics
 from weighbridge.cli.options import CommandT, json_option, print_json
 from weighbridge.core import units
 from weighbridge.core.errors import InputError
-from weighbridge.core.units import format_bytes, format_count
+from weighbridge.core.units import format_count, format_tokens
 
 if TYPE_CHECKING:
     from weighbridge.facts.catalog.model import CatalogueModel
 
 
+class Tokens(click.ParamType[int]):
+    """A length of text such as ``128k``, where k is 1024."""
+
+    name = "tokens"
+
+    def convert(self, value: Any, param: object, ctx: object) -> int:  # noqa: ANN401, ARG002
+        """Parse, or fail with the sentence of :func:`units.parse_tokens`."""
+        try:
+            return value if isinstance(value, int) else units.parse_tokens(value)
+        except InputError as error:
+            self.fail(str(error))
+
+
 class Count(click.ParamType[int]):
-    """A number such as ``32B`` or ``128k``."""
+    """A number such as ``32B``."""
 
     name = "number"
 
@@ -56,12 +69,17 @@ def own_file(catalog: Path | None) -> Path:
 @click.option("--min-size", type=Count(), help="Least number of weights, e.g. 7B.")
 @click.option("--max-size", type=Count(), help="Most weights, e.g. 32B.")
 @click.option("--max-active", type=Count(), help="Most weights per token, e.g. 4B.")
-@click.option("--min-context", type=Count(), help="Least trained context, e.g. 128k; k is 1000.")
+@click.option(
+    "--min-context",
+    type=Tokens(),
+    help="Least trained context in tokens, e.g. 128k; k = 1024, as wherever tokens are counted.",
+)
 @click.option(
     "--license",
     "licensed",
     default="",
-    help="permissive, commercial (with conditions too), non-commercial, unread, or a licence id.",
+    help="permissive, conditional, use-restricted, non-commercial, unread; commercial: what may be "
+    "used to earn money, with conditions too; or a licence id.",
 )
 @click.option("--modality", default="", help="What it takes: text (only), image, embedding …")
 @click.option("--family", default="", help="Only one family, e.g. qwen.")
@@ -181,7 +199,7 @@ def _print_list(models: Sequence[CatalogueModel]) -> None:
             ]
             for model in models
         ],
-        caption=f"Sizes and dates: catalogue. {NOT_LEGAL_ADVICE}",
+        caption=f"Sizes and dates: catalogue; context in tokens, k = 1024. {NOT_LEGAL_ADVICE}",
     )
 
 
@@ -205,17 +223,16 @@ def _print_details(model: CatalogueModel) -> None:
 
 
 def _architecture_rows(model: CatalogueModel) -> list[tuple[str, str]]:
-    from weighbridge.core.wording import stack_text  # noqa: PLC0415 -- not needed for --help
+    from weighbridge.core.wording import growth_text, stack_text  # noqa: PLC0415 -- not needed for --help
     from weighbridge.verbs.models import rebuilt  # noqa: PLC0415
 
     built = rebuilt(model)
     if isinstance(built, str):
         return [("architecture", built)]
-    kv = built.kv_bytes_per_token()
     certain = "" if model.verified else f" (from {_BASES[model.basis]}, not verified)"
     return [
         ("architecture", stack_text(built) + certain),
-        ("KV cache", "not known" if kv is None else f"{format_bytes(kv)} a token in bf16"),
+        ("KV cache", f"per token in bf16: {growth_text(built)}"),
     ]
 
 
@@ -234,10 +251,5 @@ def _size(count: int) -> str:
 
 
 def _tokens(count: int | None) -> str:
-    """Tokens as cards write them: 131072 and 128000 are both ``128k``."""
-    if count is None:
-        return "–"
-    base = 1024 if count % 1024 == 0 and count % 1000 else 1000
-    if count >= base * base:
-        return f"{count / base**2:.3g}M"
-    return f"{count / base:.3g}k" if count >= base else str(count)
+    """A context, k = 1024: 131072 is ``128k`` and 128000 is ``125k``."""
+    return "–" if count is None else format_tokens(count)

@@ -52,6 +52,8 @@ class Part:
         parameters: number of weights.
         formula: the count with its numbers put in, e.g. ``hidden 4096 × heads 32 × 128``.
         idle: weights that take no part in one token: the experts it is not routed to.
+        again: weights that the same token passes once more, each time counted: blocks that several
+            layers share, stacks that are passed repeatedly.
     """
 
     component: Component
@@ -59,16 +61,20 @@ class Part:
     parameters: int
     formula: str = ""
     idle: int = 0
+    again: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Cache:
     """What one layer keeps of one sequence, in numbers (not bytes).
 
+    States have number formats of their own: an engine that keeps keys and values in 8 bits does
+    not shrink them.
+
     Attributes:
         per_token: numbers that each further token adds, without limit.
         windows: pairs of numbers per token and the most tokens for which they are kept.
-        state: numbers of fixed size in the cache's own format (convolution inputs).
+        state: numbers of fixed size in 16 bits (convolution inputs).
         state_float32: numbers of fixed size kept in 4 bytes (recurrent states).
     """
 
@@ -80,16 +86,14 @@ class Cache:
     def bytes(self, tokens: int, bytes_per_value: float) -> float:
         """Bytes kept after ``tokens`` tokens; the least that the architecture allows."""
         windowed = sum(values * min(tokens, most) for values, most in self.windows)
-        return (self.per_token * tokens + windowed) * bytes_per_value + self.state_bytes(
-            bytes_per_value
-        )
+        return (self.per_token * tokens + windowed) * bytes_per_value + self.state_bytes()
 
     def full_length_bytes(self, tokens: int, bytes_per_value: float) -> float:
         """The same by an engine that keeps windowed layers at full length."""
         per_token = self.per_token + sum(values for values, _ in self.windows)
-        return per_token * tokens * bytes_per_value + self.state_bytes(bytes_per_value)
+        return per_token * tokens * bytes_per_value + self.state_bytes()
 
-    def state_bytes(self, bytes_per_value: float) -> float:
+    def state_bytes(self, bytes_per_value: float = 2.0) -> float:
         """Bytes of the part that does not depend on the length."""
         return self.state * bytes_per_value + self.state_float32 * 4
 
@@ -277,7 +281,10 @@ class ModelArchitecture:
         return round(sum(n * cache.per_token for cache, n in caches) * bytes_per_value)
 
     def state_bytes(self, bytes_per_value: float = 2.0) -> int | None:
-        """Bytes of one sequence that do not depend on its length."""
+        """Bytes of one sequence that do not depend on its length.
+
+        ``bytes_per_value`` is of the states that are not float32, and not of keys and values.
+        """
         caches = self._caches()
         if caches is None:
             return None

@@ -5,6 +5,7 @@
     WeighbridgeError
     ├── InputError              the user's words or files are at fault          (exit 2)
     │   ├── FormatError         a file is not what it claims to be, or is damaged
+    │   ├── NotCachedError      the Hub may not be asked, and the cache does not have it
     │   ├── ConfigError         a configuration or suite file says something we cannot do
     │   └── UnknownRunError     no run in the workspace goes by that name
     └── ExternalError           something outside failed                        (exit 3)
@@ -41,6 +42,10 @@ class InputError(WeighbridgeError):
 
 class FormatError(InputError):
     """A file is not what it claims to be, or is damaged."""
+
+
+class NotCachedError(InputError):
+    """The Hub may not be asked, and the cache does not have it."""
 
 
 class ConfigError(InputError):

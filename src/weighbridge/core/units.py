@@ -1,7 +1,11 @@
-"""Quantities as people read and write them. Sizes are binary (KiB, MiB, GiB), counts decimal."""
+"""Quantities as people read and write them.
+
+Sizes are binary (KiB, MiB, GiB), counts decimal, and lengths of text binary: 32k is 32,768 tokens.
+"""
 
 from __future__ import annotations
 
+import math
 import re
 
 from weighbridge.core.errors import InputError
@@ -30,6 +34,8 @@ _SIZE_UNITS = {
 }
 _TOKENS = re.compile(r"\s*(\d{1,9})\s*([kKmM]?)\s*")
 _COUNT = re.compile(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*([kKmMbBtT]?)\s*")
+_TOKENS = re.compile(r"\s*([1-9]\d{0,8})\s*([kKmM]?)\s*")
+_TOKEN_UNITS = {"": 1, "k": KIB, "m": MIB}
 _SIZE = re.compile(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*([a-zA-Z]*)\s*")
 
 
@@ -62,20 +68,71 @@ def format_count(count: float) -> str:
     return f"{count:.0f}"
 
 
+def format_figure(value: float) -> str:
+    """About three significant digits without an exponent, thousands apart.
+
+    >>> format_figure(2203.4), format_figure(0.2228)
+    ('2,203', '0.223')
+    """
+    if value == 0:
+        return "0"
+    decimals = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{min(decimals, 9)}f}"
+
+
+def format_tokens(count: int) -> str:
+    """A length of text as people write it; k is 1024 and M 1024 times as much.
+
+    >>> format_tokens(131_072), format_tokens(128_000), format_tokens(1_048_576)
+    ('128k', '125k', '1M')
+    """
+    for unit, size in (("M", MIB), ("k", KIB)):
+        if count >= size:
+            number = count / size
+            return f"{number:.0f}{unit}" if number >= 100 else f"{number:.3g}{unit}"
+    return str(count)
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun.
+
+    >>> plural(1, "user"), plural(2_400, "user")
+    ('1 user', '2,400 users')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def parse_tokens(text: str) -> int:
+    """The length of a text that ``text`` names; k is 1024, as in ``32k`` for 32,768 tokens.
+
+    >>> parse_tokens("128k")
+    131072
+
+    Raises:
+        InputError: the text is no number of tokens.
+    """
+    match = _TOKENS.fullmatch(text)
+    if match is None:
+        raise InputError(
+            f"{text!r} is not a number of tokens.", fix="Write for example 8192, 32k or 1M."
+        )
+    return int(match[1]) * _TOKEN_UNITS[match[2].lower()]
+
+
 def parse_count(text: str) -> int:
     """The number of things that ``text`` names in decimal units, capital or not.
 
     >>> parse_count("32B")
     32000000000
-    >>> parse_count("128k")
-    128000
+    >>> parse_count("700M")
+    700000000
 
     Raises:
         InputError: the text is no number.
     """
     match = _COUNT.fullmatch(text)
     if match is None:
-        raise InputError(f"{text!r} is not a number.", fix="Write for example 32B, 700M or 128k.")
+        raise InputError(f"{text!r} is not a number.", fix="Write for example 32B, 700M or 1.5T.")
     return round(float(match[1]) * dict(_DECIMAL).get(match[2].upper(), 1))
 
 

@@ -89,7 +89,7 @@ def _refuse_other_contents(header: GgufHeader, name: str) -> None:
         which = f"part {number + 1}" if isinstance(number, int) else "one part"
         raise FormatError(
             f"{name} is {which} of {parts} of a split model.",
-            fix="Join the parts first: `llama-gguf-split --merge FIRST_PART WHOLE.gguf`.",
+            fix="Give its file or URL by name: the other parts are read from the same place.",
         )
 
 

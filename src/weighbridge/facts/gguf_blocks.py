@@ -12,7 +12,8 @@ from weighbridge.core.architecture import Component, TensorInfo
 _SUFFIX: Final = re.compile(r"\.(weight|bias|scale|input_scale)$")
 _BLOCK: Final = re.compile(r"^(?:(?P<stack>enc|dec)\.)?blk\.(?P<layer>\d{1,6})\.(?P<local>.+)$")
 _NORM: Final = re.compile(r"(^|[._])norm(_exps|_\d+)?$")
-_RECURRENT: Final = ("ssm_", "shortconv.", "time_mix_")
+_RECURRENT: Final = ("ssm_", "shortconv", "time_mix_")
+_MIXING: Final = (*_RECURRENT, "attn_", "cross_attn_", "indexer")
 
 # Tensor names: gguf-py/gguf/constants.py of llama.cpp, TENSOR_NAMES. First match wins; the pattern
 # meets the name without its suffix, and inside a layer without `blk.N.`.
@@ -61,6 +62,22 @@ class Block:
     def recurrent(self) -> bool:
         """Whether it has a state-space, linear-attention or convolution mixer."""
         return any(name.startswith(_RECURRENT) for name in self.weights)
+
+    @property
+    def mixes(self) -> bool:
+        """Whether anything in it passes between tokens; norms do not."""
+        names = (name for name in self.weights if not _NORM.search(name))
+        return any(name.startswith(_MIXING) for name in names)
+
+    @property
+    def indexed(self) -> bool:
+        """Whether it has an indexer, which picks the tokens that it attends to."""
+        return any(name.startswith("indexer") for name in self.weights)
+
+    @property
+    def feeds_forward(self) -> bool:
+        """Whether it has a feed-forward part."""
+        return any(name.startswith("ffn_") for name in self.weights)
 
     @property
     def predicts_ahead(self) -> bool:

@@ -12,14 +12,22 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from weighbridge.core.architecture import Component, Mixer, ModelArchitecture
+from weighbridge.core.architecture import Component, Mixer, ModelArchitecture, Part
 from weighbridge.core.inspection import Inspection
-from weighbridge.core.units import GIB, format_bytes, format_count
+from weighbridge.core.units import (
+    GIB,
+    format_bytes,
+    format_count,
+    format_figure,
+    format_tokens,
+    plural,
+)
+from weighbridge.core.wording import beyond_context, reach
 
 REFERENCE_CONTEXT = 32768
 REFERENCE_MEMORY_BYTES = 24 * GIB
-# Of a token of text: towers are not run, and of an untied embedding one row is read.
-_NOT_PER_TOKEN: tuple[Component, ...] = ("vision", "audio", "mtp", "per_layer_embedding")
+# Not run for a token of text.
+_NOT_PER_TOKEN: tuple[Component, ...] = ("vision", "audio", "mtp")
 # Differences smaller than this are not worth a sentence.
 _NOTABLE = 1.05
 
@@ -63,19 +71,27 @@ def consequences(inspection: Inspection, kv_bytes_per_value: float = 2.0) -> Con
 
 def active_by_component(architecture: ModelArchitecture) -> dict[Component, int]:
     """Weights that one token of text multiplies with, by component."""
-    idle: dict[Component, int] = {}
-    for run in architecture.runs:
-        for layer in run.layers:
-            for part in layer.parts:
-                idle[part.component] = idle.get(part.component, 0) + part.idle * run.count
-    used = {
-        component: count - idle.get(component, 0)
-        for component, count in architecture.by_component.items()
-        if component not in _NOT_PER_TOKEN
-    }
-    if not architecture.tied_embeddings:
-        used["embedding"] = 0
+    used: dict[Component, int] = {}
+    inside = [
+        (part, run.count) for run in architecture.runs for one in run.layers for part in one.parts
+    ]
+    for part, times in (*((part, 1) for part in architecture.outside), *inside):
+        # A tied embedding is also the output head, which multiplies with all of it.
+        head = part.component == "embedding" and architecture.tied_embeddings
+        if part.component not in _NOT_PER_TOKEN and (head or not is_table(part)):
+            count = (part.parameters - part.idle + part.again) * times
+            used[part.component] = used.get(part.component, 0) + count
     return used
+
+
+def is_table(part: Part) -> bool:
+    """Whether one row of these weights is looked up per token, and no more of them read.
+
+    Gemma's per-layer embeddings are tables with projections beside them, which are multiplied with.
+    """
+    if part.component == "per_layer_embedding":
+        return "projection" not in part.name
+    return part.component == "embedding"
 
 
 def differences(
@@ -91,7 +107,36 @@ def differences(
         _weights(names, first, second),
     ]
     told = sorted((entry for entry in found if entry), key=lambda entry: -entry[0])
-    return (*(sentence for _, sentence in told), *_users(names, a, b))
+    compared = (*(sentence for _, sentence in told), *_users(names, a, b))
+    return (*compared, *_untrained(names, first, second)) if compared else ()
+
+
+def at_a_glance(
+    inspections: Sequence[Inspection], names: Sequence[str], kv_bytes_per_value: float = 2.0
+) -> str:
+    """What sets several models apart, in one or two sentences; empty where nothing is known."""
+    follows = [consequences(item, kv_bytes_per_value) for item in inspections]
+    reads = [found.read_bytes for found in follows]
+    caches = [found.kv_bytes for found in follows]
+    told = []
+    if any(reads):
+        told.append(f"For each token that it decodes, {_listed(names, reads, 'reads', 'weights')}.")
+    if any(caches):
+        context = format_tokens(REFERENCE_CONTEXT)
+        told.append(
+            f"At {context} tokens a user {_listed(names, caches, 'takes', 'cache', 'of ')}."
+        )
+    return " ".join(told)
+
+
+def _listed(
+    names: Sequence[str], sizes: Sequence[int | None], verb: str, what: str, before: str = ""
+) -> str:
+    """``A reads 3 GiB of weights, B 2 GiB``; what is not known is left out."""
+    known = [(name, size) for name, size in zip(names, sizes, strict=True) if size]
+    (name, size), *others = known
+    rest = [f"{before}{other} {format_bytes(count)}" for other, count in others]
+    return ", ".join([f"{before}{name} {verb} {format_bytes(size)} of {what}", *rest])
 
 
 def _names(first: Inspection, second: Inspection) -> tuple[str, str]:
@@ -120,6 +165,10 @@ def _ratio(a: float, b: float) -> float:
     return max(a, b) / min(a, b) if min(a, b) > 0 else 1.0
 
 
+def _times(ratio: float) -> str:
+    return f"{ratio:.1f}" if ratio < 100 else f"{ratio:,.0f}"
+
+
 def _speed(
     names: tuple[str, str], a: Consequences, b: Consequences, first: Inspection, second: Inspection
 ) -> tuple[float, str] | None:
@@ -136,10 +185,10 @@ def _speed(
         for m in models
     ]
     return ratio, (
-        f"{names[fast]} can decode up to {ratio:.1f} times as fast on the same memory: each token "
-        f"reads {format_bytes(reads[fast])} ({of[fast]}) against {format_bytes(reads[slow])} "
-        f"({of[slow]}), a ceiling of {1e9 / reads[fast]:.3g} against {1e9 / reads[slow]:.3g} "
-        "tokens/s per GB/s of bandwidth."
+        f"{names[fast]} can decode up to {_times(ratio)} times as fast on the same memory: each "
+        f"token reads {format_bytes(reads[fast])} ({of[fast]}) against {format_bytes(reads[slow])} "
+        f"({of[slow]}), a ceiling of {format_figure(1e9 / reads[fast])} against "
+        f"{format_figure(1e9 / reads[slow])} tokens/s per GB/s of bandwidth."
     )
 
 
@@ -155,9 +204,9 @@ def _cache(
     small, large = (0, 1) if a.kv_bytes < b.kv_bytes else (1, 0)
     sizes, models = (a.kv_bytes, b.kv_bytes), (first, second)
     return ratio, (
-        f"At {REFERENCE_CONTEXT // 1024}k tokens a user of {names[small]} takes "
+        f"At {format_tokens(REFERENCE_CONTEXT)} tokens a user of {names[small]} takes "
         f"{format_bytes(sizes[small])} of cache, one of {names[large]} "
-        f"{format_bytes(sizes[large])} ({ratio:.1f} times as much), because "
+        f"{format_bytes(sizes[large])} ({_times(ratio)} times as much), because "
         f"{_why(models[small].architecture)}, and {_why(models[large].architecture)}."
     )
 
@@ -198,16 +247,35 @@ def _weights(
     small, large = (0, 1) if a < b else (1, 0)
     sizes = (a, b)
     return ratio, (
-        f"The weights of {names[large]} take {format_bytes(sizes[large])}, {ratio:.1f} times the "
-        f"{format_bytes(sizes[small])} of {names[small]}."
+        f"The weights of {names[large]} take {format_bytes(sizes[large])}, {_times(ratio)} times "
+        f"the {format_bytes(sizes[small])} of {names[small]}."
     )
 
 
 def _users(names: tuple[str, str], a: Consequences, b: Consequences) -> Sequence[str]:
     if a.users is None or b.users is None or a.users == b.users:
         return ()
+    second = f"{b.users:,}" if b.users else "not one"
     sentence = (
-        f"Beside its weights, {REFERENCE_MEMORY_BYTES // GIB} GiB hold {a.users} users of "
-        f"{names[0]} and {b.users} of {names[1]} at {REFERENCE_CONTEXT // 1024}k tokens each."
+        f"Beside its weights, {REFERENCE_MEMORY_BYTES // GIB} GiB hold "
+        f"{plural(a.users, 'user') if a.users else 'not one user'} of {names[0]} and "
+        f"{second} of {names[1]} at {format_tokens(REFERENCE_CONTEXT)} tokens each."
+    )
+    return (sentence,)
+
+
+def _untrained(names: tuple[str, str], first: Inspection, second: Inspection) -> Sequence[str]:
+    """A warning where the length at which caches are compared is more than a model knows."""
+    short = [
+        f"{name} ({reach(model.architecture):,})"
+        for name, model in zip(names, (first, second), strict=True)
+        if beyond_context(model.architecture, REFERENCE_CONTEXT)
+    ]
+    if not short:
+        return ()
+    sentence = (
+        f"{format_tokens(REFERENCE_CONTEXT)} tokens are more than {' and '.join(short)} "
+        f"{'is' if len(short) == 1 else 'are'} made for: of that length only the memory "
+        "is known."
     )
     return (sentence,)

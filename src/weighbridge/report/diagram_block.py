@@ -82,6 +82,7 @@ class Block:
         kinds: the layers inside, each of the repeated unit once.
         sequence: for the list of every layer: which of ``children`` each layer is.
         first: number of the first layer inside, from 0.
+        depth: number of layers inside.
         children: the blocks inside.
     """
 
@@ -98,6 +99,7 @@ class Block:
     kinds: tuple[Kind, ...] = ()
     sequence: tuple[int, ...] = ()
     first: int = 0
+    depth: int = 0
     children: tuple[Block, ...] = ()
 
     @property
@@ -121,10 +123,3 @@ class Block:
         if self.read or self.component is None:
             return f"{write(self.read)}/token"
         return "one row/token" if self.component in TABLES else "not for text"
-
-    @property
-    def side(self) -> str:
-        """``left`` for towers, ``right`` for multi-token prediction, empty for the column."""
-        if self.component in ("vision", "audio"):
-            return "left"
-        return "right" if self.component == "mtp" else ""

@@ -6,10 +6,10 @@ inside. The drawing is folded; ``static/diagram.js`` unfolds it by the same arit
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from weighbridge.report.diagram_block import Block, Kind
 from weighbridge.report.diagram_colour import HUES, MIXERS, MLPS
@@ -17,20 +17,19 @@ from weighbridge.report.diagram_face import (
     BAR,
     INDENT,
     LINE,
-    RIGHT_X,
-    SIDE_WIDTH,
     TEXT_X,
     TITLE_LINE,
-    WIDTH,
+    WIDE,
     Face,
+    Measures,
     Whole,
     row_faces,
     row_height,
     row_width,
 )
 from weighbridge.report.diagram_rows import Row
+from weighbridge.report.svg import tag
 
-SIDE_GAP = 26
 GAP = 18  # between blocks of the column: room for an arrow
 INNER_GAP = 6
 UNITS_PER_REM = 15.5
@@ -52,41 +51,44 @@ class Sheet:
     Attributes:
         column: number of the model.
         wholes: totals of every model.
-        left: width of what stands left of the column of blocks.
+        measures: how it is laid out.
     """
 
     column: int
     wholes: tuple[Whole, ...]
-    left: float
+    measures: Measures
 
 
-def drawing(rows: Sequence[Row], column: int, wholes: tuple[Whole, ...], label: str) -> Markup:
+def drawing(
+    rows: Sequence[Row],
+    column: int,
+    wholes: tuple[Whole, ...],
+    label: str,
+    measures: Measures = WIDE,
+) -> Markup:
     """One model as an SVG, folded; ``label`` says what it is to those who do not see it."""
-    left, width = _extent(rows, column)
-    sheet = Sheet(column, wholes, left)
-    places = folded(rows, wholes)
-    height = max((y + row_height(row, wholes) for row, y in places), default=0)
+    sheet = Sheet(column, wholes, measures)
+    places = folded(rows, wholes, measures)
+    height = max((y + row_height(row, wholes, 0, measures) for row, y in places), default=0)
     parts = [_group(row, sheet, 0, y) for row, y in places]
+    width = measures.width
     box = f"{-MARGIN} {-MARGIN} {width + 2 * MARGIN} {height + 2 * MARGIN:g}"
     frame = {
-        "class": "diagram" if sheet.left or width > WIDTH else "diagram plain",
+        "class": "diagram",
         "data-column": column,
         "viewBox": box,
         "width": f"{(width + 2 * MARGIN) / UNITS_PER_REM:.3f}rem",
         "role": "img",
         "aria-label": label,
     }
-    blocks = _tag("g", {"class": "blocks", "data-left": sheet.left}, *parts)
-    return _tag("svg", frame, _patterns(str(column)), blocks)
+    blocks = tag("g", {"class": "blocks"}, *parts)
+    return tag("svg", frame, _patterns(str(column)), blocks)
 
 
-def strip(kinds: Sequence[Kind], rows: Sequence[Row], column: int, label: str) -> Markup:
-    """One cell per layer: how it mixes tokens above, its feed-forward part below.
-
-    ``rows`` are those of the drawing below it, so that the two stand in one line.
-    """
-    left, whole = _extent(rows, column)
-    cell = WIDTH / max(1, len(kinds))
+def strip(kinds: Sequence[Kind], label: str, measures: Measures = WIDE) -> Markup:
+    """One cell per layer: how it mixes tokens above, its feed-forward part below."""
+    whole = measures.width
+    cell = measures.width / max(1, len(kinds))
     width = cell - min(1.0, cell * 0.15)
     high, low = 25.0, 9.0
     cells = []
@@ -97,13 +99,13 @@ def strip(kinds: Sequence[Kind], rows: Sequence[Row], column: int, label: str) -
         if kind.mlp != "none":
             cells.append(_rect(x, high + 3, width, low, f"hue h{MLPS[kind.mlp][0]}"))
     frame = {
-        "class": "strip" if whole > WIDTH else "strip plain",
-        "viewBox": f"{-MARGIN - left} 0 {whole + 2 * MARGIN} {STRIP_HEIGHT}",
+        "class": "strip",
+        "viewBox": f"{-MARGIN} 0 {whole + 2 * MARGIN} {STRIP_HEIGHT}",
         "width": f"{(whole + 2 * MARGIN) / UNITS_PER_REM:.3f}rem",
         "role": "img",
         "aria-label": label,
     }
-    return _tag("svg", frame, *cells)
+    return tag("svg", frame, *cells)
 
 
 def swatch(series: int, texture: int, name: str, share: float = 1.0) -> Markup:
@@ -113,78 +115,63 @@ def swatch(series: int, texture: int, name: str, share: float = 1.0) -> Markup:
     if texture:
         parts += [_patterns(name), _texture((0, 14 - tall, 14, tall), texture, name)]
     frame = {"class": "swatch", "viewBox": "0 0 14 14", "aria-hidden": "true"}
-    return _tag("svg", frame, *parts)
+    return tag("svg", frame, *parts)
 
 
-def folded(rows: Sequence[Row], wholes: tuple[Whole, ...]) -> list[tuple[Row, float]]:
+def folded(
+    rows: Sequence[Row], wholes: tuple[Whole, ...], measures: Measures = WIDE
+) -> list[tuple[Row, float]]:
     """Every outermost row with its top edge, nothing unfolded."""
     places = []
-    tops = {"": 0.0, "left": 0.0}
-    last = 0.0
-    for row in (row for row in rows if row.side != "right"):
-        top = tops[row.side]
+    top = 0.0
+    for row in rows:
         places.append((row, top))
-        gap = INNER_GAP if row.side else GAP
-        tops[row.side] = top + row_height(row, wholes) + gap
-        last = last if row.side else top
-    # Multi-token prediction stands beside the last block, the output head.
-    return [*places, *((row, last) for row in rows if row.side == "right")]
-
-
-def _extent(rows: Sequence[Row], column: int) -> tuple[float, float]:
-    """Width of what stands left of a model's column of blocks, and of its whole drawing."""
-    sides = {row.side for row in rows if row.cells[column] is not None}
-    gutter = SIDE_WIDTH + SIDE_GAP
-    left = gutter if "left" in sides else 0
-    return left, left + WIDTH + (gutter if "right" in sides else 0)
+        top += row_height(row, wholes, 0, measures) + GAP
+    return places
 
 
 def _group(row: Row, sheet: Sheet, depth: int, y: float) -> Markup:
     """A block with everything inside it; what is inside is hidden until it is unfolded."""
     block = row.cells[sheet.column]
-    height, width = row_height(row, sheet.wholes, depth), row_width(row, depth)
-    x = {"left": 0.0, "right": sheet.left + WIDTH + SIDE_GAP}.get(
-        row.side, INDENT if depth else sheet.left
-    )
-    link = _link(row.side, y) if depth == 0 else Markup("")
-    place = {"transform": f"translate({x:g} {y:g})", "data-row": row.key}
+    measures = sheet.measures
+    width, height = row_width(depth, measures), row_height(row, sheet.wholes, depth, measures)
+    link = _link(y, measures.width / 2) if depth == 0 else Markup("")
+    x = INDENT if depth else 0
+    place = {"transform": f"translate({x} {y:g})", "data-row": row.key}
     if block is None:
-        if row.side:
-            return Markup("")
-        return _tag("g", {"class": "ghost", **place}, link, *_ghost(width, height))
-    written = row_faces(row, sheet.wholes, depth)[sheet.column]
-    classes = ["block"]
-    if sheet.column and written and written.changes:
-        classes.append("changed")
+        return tag("g", {"class": "ghost", **place}, *_ghost(width, height, depth, y))
+    written = row_faces(row, sheet.wholes, depth, measures)[sheet.column]
+    bases = list(written.changes) if written else []
+    frame = {"class": "block changed" if 0 in bases else "block"}
+    if bases:
+        frame["data-changed"] = " ".join(map(str, bases))
     inside = [_group(inner, sheet, depth + 1, 0) for inner in row.rows]
     folds = bool(row.rows) or block.role == "each"
     parts = [link, _rect(0, 0, width, height, "frame", rounded=3), _band(block, height, sheet)]
-    parts += _writing(written, width) if written else []
+    parts += _writing(written, width, measures.right) if written else []
     if folds:
         mark = f"M{width - 19:g} 11l5 5 5-5"
-        parts.append(_tag("path", {"class": "chevron", "d": mark}))
-    content = [_tag("g", {"class": " ".join(classes)}, *parts)]
+        parts.append(tag("path", {"class": "chevron", "d": mark}))
+    content = [tag("g", frame, *parts)]
     if folds:
-        content.append(_tag("g", {"class": "inside", "hidden": ""}, *inside))
-    return _tag("g", {"class": "node", **place}, *content)
+        content.append(tag("g", {"class": "inside", "hidden": ""}, *inside))
+    return tag("g", {"class": "node", **place}, *content)
 
 
-def _link(side: str, y: float) -> Markup:
-    """What joins a block to its neighbour: an arrow from above, or a line from the side."""
-    if side == "left":
-        return _tag("path", {"class": "link", "d": f"M{SIDE_WIDTH} 24h{SIDE_GAP}"})
-    if side == "right":
-        return _tag("path", {"class": "link", "d": f"M0 24h{-SIDE_GAP}"})
+def _link(y: float, middle: float) -> Markup:
+    """The arrow to a block from the one above."""
     if y == 0:
         return Markup("")
-    middle = WIDTH / 2
-    return _tag("path", {"class": "link", "d": f"M{middle:g} {-GAP}v{GAP - 1}m-4 -5l4 5l4 -5"})
+    return tag("path", {"class": "link", "d": f"M{middle:g} {-GAP}v{GAP - 1}m-4 -5l4 5l4 -5"})
 
 
-def _ghost(width: float, height: float) -> list[Markup]:
-    """The place of a block that other models have."""
-    line = _rect(0, 0, width, height, "absent", rounded=3)
-    return [line, _text(width / 2, height / 2 + 4, "not in this model", "none", anchor="middle")]
+def _ghost(width: float, height: float, depth: int, y: float) -> list[Markup]:
+    """The place of a block that other models have: the flow passes it by."""
+    x = f"{width / 2:g}"
+    above = -GAP if depth == 0 and y else 0
+    line = {"class": "absent", "x1": x, "x2": x, "y1": above, "y2": f"{height:g}"}
+    words = _text(width / 2 + 8, 20, "not in this model", "none")
+    return [tag("line", line), words]
 
 
 def _band(block: Block, height: float, sheet: Sheet) -> Markup:
@@ -195,7 +182,7 @@ def _band(block: Block, height: float, sheet: Sheet) -> Markup:
         parts = [_rect(0, 0, _BAND, height, f"hue h{series} edge")]
         if texture:
             parts.append(_texture((0, 0, _BAND, height), texture, name))
-        return _tag("g", {}, *parts)
+        return tag("g", {"class": "band"}, *parts)
     each = height / max(1, len(block.kinds))
     parts = []
     for index, kind in enumerate(block.kinds):
@@ -205,17 +192,17 @@ def _band(block: Block, height: float, sheet: Sheet) -> Markup:
         parts.append(_rect(0, top, half, tall, f"hue h{mixer[0]}"))
         if kind.mlp != "none":
             parts.append(_rect(half, top, half, tall, f"hue h{mlp[0]}"))
-    return _tag("g", {}, *parts)
+    return tag("g", {"class": "band"}, *parts)
 
 
-def _writing(written: Face, width: float) -> list[Markup]:
+def _writing(written: Face, width: float, right: float) -> list[Markup]:
     """Title, numbers, bars and differences of a block."""
     parts, y = [], 6.0
     for line in written.title:
         y += TITLE_LINE
         parts.append(_text(TEXT_X, y - 4, line, "title"))
     for figure in written.figures:
-        x = RIGHT_X if figure.right else TEXT_X
+        x = right if figure.right else TEXT_X
         label = (
             Markup('<tspan class="label">{} </tspan>').format(figure.label) if figure.label else ""
         )
@@ -229,16 +216,23 @@ def _writing(written: Face, width: float) -> list[Markup]:
             parts.append(_rect(TEXT_X, top, room, BAR, "rail"))
             parts.append(_rect(TEXT_X, top, room * min(1.0, share), BAR, f"amount {name}"))
         y += 2 * BAR + 8
-    for line in written.changes:
-        y += LINE
-        parts.append(_text(TEXT_X, y - 3, line, "change"))
-    return parts
+    return [*parts, *(_change(base, lines, y) for base, lines in written.changes.items())]
+
+
+def _change(base: int, lines: Sequence[str], y: float) -> Markup:
+    """What differs from the model of that number; shown while it is the one compared with."""
+    written = [
+        _text(TEXT_X, y + LINE * number - 3, line, "change")
+        for number, line in enumerate(lines, start=1)
+    ]
+    hidden = {"hidden": ""} if base else {}
+    return tag("g", {"class": "told", "data-base": base, **hidden}, *written)
 
 
 def _patterns(name: str) -> Markup:
     """Textures in the colour of the paper, to be laid over a colour."""
     patterns = [
-        _tag(
+        tag(
             "pattern",
             {"id": f"texture-{name}-{number}", "width": 4, "height": 4}
             | {"patternUnits": "userSpaceOnUse", "class": "texture"},
@@ -246,12 +240,12 @@ def _patterns(name: str) -> Markup:
         )
         for number, shape in enumerate(_TEXTURES, start=1)
     ]
-    return _tag("defs", {}, *patterns)
+    return tag("defs", {}, *patterns)
 
 
 def _texture(place: tuple[float, float, float, float], number: int, name: str) -> Markup:
     sides = zip(("x", "y", "width", "height"), (f"{value:g}" for value in place), strict=True)
-    return _tag("rect", {**dict(sides), "class": "edge", "fill": f"url(#texture-{name}-{number})"})
+    return tag("rect", {**dict(sides), "class": "edge", "fill": f"url(#texture-{name}-{number})"})
 
 
 def _rect(
@@ -259,19 +253,10 @@ def _rect(
 ) -> Markup:
     place: dict[str, object] = {"class": classes, "x": f"{x:.5g}", "y": f"{y:.5g}"}
     place |= {"width": f"{width:.5g}", "height": f"{height:.5g}"}
-    return _tag("rect", place | ({"rx": rounded} if rounded else {}))
+    return tag("rect", place | ({"rx": rounded} if rounded else {}))
 
 
 def _text(x: float, y: float, content: str, classes: str, *, anchor: str = "") -> Markup:
     place = {"class": classes, "x": f"{x:g}", "y": f"{y:g}"}
     # The space keeps words of two lines apart for those who hear them, or copy them.
-    return _tag("text", place | ({"text-anchor": anchor} if anchor else {}), content, " ")
-
-
-def _tag(name: str, attributes: Mapping[str, object], *content: str) -> Markup:
-    """An element; names come from this module only, values and content are escaped."""
-    written = Markup("").join(
-        Markup(' {}="{}"').format(key, value) for key, value in attributes.items()
-    )
-    inner = Markup("").join(escape(item) for item in content)
-    return Markup("<{0}{1}>{2}</{0}>").format(Markup(name), written, inner)  # noqa: S704
+    return tag("text", place | ({"text-anchor": anchor} if anchor else {}), content, " ")

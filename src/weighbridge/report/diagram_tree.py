@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
 from weighbridge.core.architecture import COMPONENTS, Cache, Component, Layer, LayerRun, Mixer, Part
 from weighbridge.core.inspection import Inspection
-from weighbridge.report.diagram_block import TABLES, Block, Growth, Kind
+from weighbridge.predict.consequences import is_table
+from weighbridge.report.diagram_block import Block, Growth, Kind
 from weighbridge.report.diagram_words import (
     component_name,
     counts,
@@ -21,8 +23,8 @@ from weighbridge.report.diagram_words import (
 from weighbridge.report.numbers import size
 
 _TIMES = "\N{MULTIPLICATION SIGN}"
-# Tables are looked up; the others are not run when a token of text is decoded, unless speculating.
-_NOT_READ: tuple[Component, ...] = (*TABLES, "vision", "audio", "mtp")
+# Not run when a token of text is decoded, unless speculating.
+_NOT_READ: tuple[Component, ...] = ("vision", "audio", "mtp")
 # Blocks with these roles are counterparts, though they count as different components.
 _ROLES: dict[Component, str] = {
     "attention": "mixer",
@@ -30,7 +32,14 @@ _ROLES: dict[Component, str] = {
     "mlp": "feed-forward",
     "experts": "feed-forward",
 }
-_BEFORE: tuple[Component, ...] = ("embedding", "per_layer_embedding", "vision", "audio")
+# What stands once outside the layers is called otherwise than its namesakes inside.
+_OUTSIDE: dict[Component, str] = {
+    "norm": "final norm",
+    "per_layer_embedding": "per-layer embedding table",
+}
+_MOST_GROUPS = 4
+# What towers make of images and sound stands among the embedded tokens.
+_BEFORE: tuple[Component, ...] = ("vision", "audio", "embedding", "per_layer_embedding")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +59,15 @@ class _Ruler:
         return weights * self.inspection.quantization.bits_of(component) / 8
 
     def read(self, part: Part) -> int:
-        return 0 if part.component in _NOT_READ else part.parameters - part.idle
+        unread = part.component in _NOT_READ or is_table(part)
+        return 0 if unread else part.parameters - part.idle + part.again
 
     def growth(self, cache: Cache | None, copies: int) -> Growth:
         if cache is None:
             return Growth(known=False)
         bytes_of = self.kv_bytes_per_value * copies
         windowed = sum(values * most for values, most in cache.windows)
-        state = cache.state_bytes(self.kv_bytes_per_value) * copies
+        state = cache.state_bytes() * copies
         return Growth(cache.per_token * bytes_of, windowed * bytes_of, state)
 
 
@@ -107,7 +117,7 @@ def _outside(ruler: _Ruler) -> list[Block]:
         elif component == "mtp" and architecture.mtp_parameters:
             blocks.append(_stored_mtp(ruler, parts))
         elif parts:
-            title = "final norm" if component == "norm" else component_name(component)
+            title = _OUTSIDE.get(component) or component_name(component)
             blocks.append(
                 _parts_block(ruler, component, title, parts, facts=_table_facts(ruler, component))
             )
@@ -152,7 +162,7 @@ def _runs(ruler: _Ruler, by_layer: bool) -> list[Block]:
 
 def _run(ruler: _Ruler, run: LayerRun, first: int, by_layer: bool) -> Block:
     """A run of layers: what one repetition holds, and below it every layer by itself."""
-    groups = [(layer, len(list(same))) for layer, same in groupby(run.layers)]
+    groups = _groups(run)
     inside = tuple(_layer(ruler, layer, n, run.count * n) for layer, n in groups)
     if len(groups) == 1:
         layer, times = groups[0]
@@ -160,32 +170,64 @@ def _run(ruler: _Ruler, run: LayerRun, first: int, by_layer: bool) -> Block:
         title = repeated(run.count * times, layer_title(layer))
     else:
         unit = ", ".join(f"{n} {layer_title(layer)}" for layer, n in groups)
+        unit += "" if groups == _neighbours(run) else ", in turns"
         title = f"{run.count} {_TIMES} [{unit}]" if run.count > 1 else unit
     last = first + run.depth - 1
     facts = [("layers", f"{run.depth:,}"), ("numbers", f"{first}\N{EN DASH}{last}")]
-    whole = _sum("run", title, inside, tuple(facts))
+    times = run.count * groups[0][1] if len(groups) == 1 else run.count
+    whole = sum_of("run", title, inside, tuple(facts), times=times)
     each = (_each(ruler, run, first),) if run.depth > 1 else ()
     kinds = tuple(kind_of(layer) for layer in run.layers)
-    return replace(whole, kinds=kinds, first=first, children=(*inside, *each))
+    return replace(whole, kinds=kinds, first=first, depth=run.depth, children=(*inside, *each))
+
+
+def _groups(run: LayerRun) -> list[tuple[Layer, int]]:
+    """The layers of a run's unit with their numbers, equal neighbours together.
+
+    Where kinds alternate so often that the unit would be a list, all layers of a kind stand
+    together; the strip and the list of every layer have their order.
+    """
+    neighbours = _neighbours(run)
+    kinds = Counter(run.layers)
+    return neighbours if len(neighbours) <= max(_MOST_GROUPS, len(kinds)) else list(kinds.items())
+
+
+def _neighbours(run: LayerRun) -> list[tuple[Layer, int]]:
+    return [(layer, len(list(same))) for layer, same in groupby(run.layers)]
 
 
 def _each(ruler: _Ruler, run: LayerRun, first: int) -> Block:
     """Every layer of a run by itself; equal layers share one child."""
     kinds = list(dict.fromkeys(run.layers))
     children = tuple(
-        _sum("layer", layer_title(layer), _layer_parts(ruler, layer, 1), (), kind_of(layer))
+        sum_of("layer", layer_title(layer), _layer_parts(ruler, layer, 1), kind=kind_of(layer))
         for layer in kinds
     )
     sequence = tuple(kinds.index(layer) for layer in run.layers) * run.count
     title = f"every layer, {first}\N{EN DASH}{first + run.depth - 1}"
-    return Block("each", None, title, sequence=sequence, first=first, children=children)
+    counted = [
+        f"{sequence.count(index):,} {_TIMES} {child.parameters:,} ({child.title})"
+        for index, child in enumerate(children)
+    ]
+    total = sum(children[index].parameters for index in sequence)
+    formulas = (("weights", f"{' + '.join(counted)} = {total:,}"),)
+    return Block(
+        "each",
+        None,
+        title,
+        formulas=formulas,
+        sequence=sequence,
+        first=first,
+        children=children,
+    )
 
 
 def _layer(ruler: _Ruler, layer: Layer, times: int, copies: int) -> Block:
     """One kind of layer within the unit of a run, with its parts."""
     parts = _layer_parts(ruler, layer, copies)
     facts = (("layers", f"{copies:,}"),)
-    return _sum("layer", repeated(times, layer_title(layer)), parts, facts, kind_of(layer))
+    title = repeated(times, layer_title(layer))
+    return sum_of("layer", title, parts, facts, kind=kind_of(layer), times=copies)
 
 
 def _layer_parts(ruler: _Ruler, layer: Layer, copies: int) -> tuple[Block, ...]:
@@ -261,14 +303,16 @@ def _parts_block(
     )
 
 
-def _sum(
+def sum_of(
     role: str,
     title: str,
     inside: Iterable[Block],
-    facts: tuple[tuple[str, str], ...],
+    facts: tuple[tuple[str, str], ...] = (),
+    *,
     kind: Kind | None = None,
+    times: int = 1,
 ) -> Block:
-    """A block that holds others and weighs what they weigh."""
+    """A block that holds others and weighs what they weigh, being ``times`` the same."""
     children = tuple(inside)
     return Block(
         role=role,
@@ -280,12 +324,39 @@ def _sum(
         sized=all(block.sized for block in children),
         growth=sum((block.growth for block in children), Growth()),
         facts=facts,
-        formulas=tuple(
-            (block.title, f"{block.parameters:,} weights") for block in children if block.parameters
-        ),
+        formulas=_sum_formulas(children, times),
         kinds=(kind,) if kind else (),
         children=children,
     )
+
+
+def _sum_formulas(children: Sequence[Block], times: int) -> tuple[tuple[str, str], ...]:
+    """How the numbers of a group come about from those of the blocks inside."""
+    lines = []
+    weighing = [block for block in children if block.parameters]
+    if weighing:
+        each = [f"{block.parameters // times:,} ({block.title})" for block in weighing]
+        text = " + ".join(each)
+        if times > 1:
+            text = f"{times:,} {_TIMES} ({text})" if len(each) > 1 else f"{times:,} {_TIMES} {text}"
+        lines.append(("weights", f"{text} = {sum(block.parameters for block in weighing):,}"))
+    if all(block.sized for block in children):
+        sizes = [(block.size, block.title) for block in children]
+        reads = [(block.read, block.title) for block in children]
+        lines += [*_size_sum("size", sizes, times), *_size_sum("read per token", reads, times)]
+    kept = [f"{block.title}: {block.growth.text}" for block in children if block.growth.text]
+    return (*lines, ("cache", "; ".join(kept))) if kept else tuple(lines)
+
+
+def _size_sum(name: str, sizes: Sequence[tuple[float, str]], times: int) -> list[tuple[str, str]]:
+    """``32 × (64.03 MiB (full GQA) + 336.00 MiB (MLP)) = 12.50 GiB``."""
+    some = [(count, title) for count, title in sizes if count]
+    if not some:
+        return []
+    text = " + ".join(f"{size(count / times)} ({title})" for count, title in some)
+    if times > 1:
+        text = f"{times:,} {_TIMES} ({text})" if len(some) > 1 else f"{times:,} {_TIMES} {text}"
+    return [(name, f"{text} = {size(sum(count for count, _ in some))}")]
 
 
 def _part_formula(part: Part, copies: int) -> str:

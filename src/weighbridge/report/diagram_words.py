@@ -51,6 +51,8 @@ def part_title(layer: Layer, component: Component) -> str:
         return f"{layer.mlp.active} of {layer.mlp.experts} experts"
     if component == "shared_expert" and layer.mlp.shared > 1:
         return f"{layer.mlp.shared} shared experts"
+    if component == "per_layer_embedding":
+        return "per-layer gate and projection"
     return "norms" if component == "norm" else component_name(component)
 
 

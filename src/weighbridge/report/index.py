@@ -57,8 +57,8 @@ def home_page(
     """The overview of a workspace.
 
     Args:
-        infos: the runs of the latest study, or all runs where there is none; newest first.
-        study: the latest study.
+        infos: the runs of the latest study or verdict, or all where there is none; newest first.
+        study: the latest study, or the verdict that is newer.
         verdict: what it decided, if that is still in the workspace.
     """
     steps = steps_of(infos)

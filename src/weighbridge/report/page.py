@@ -35,13 +35,22 @@ _ENDS_ELEMENT = re.compile(rb"</(script|style)|<!--", re.IGNORECASE)
 _PLOTLY_STYLE = re.compile(r"\.textContent='([^'\\]+)',document\.head\.appendChild")
 
 
-def render(template: str, *, standalone: bool, **context: Any) -> str:  # noqa: ANN401 -- as Jinja
-    """A page as HTML: served beside ``/static/``, or standalone with everything inside."""
-    assets = _inlined() if standalone else {}
+def render(
+    template: str,
+    *,
+    standalone: bool,
+    charts: bool,
+    **context: Any,  # noqa: ANN401 -- as Jinja
+) -> str:
+    """A page as HTML: served beside ``/static/``, or standalone with everything inside.
+
+    ``charts`` says whether it draws any with plotly, which is 4.5 MB.
+    """
+    assets = _inlined(charts=charts) if standalone else {}
     return (
         _environment()
         .get_template(template)
-        .render(standalone=standalone, version=__version__, **assets, **context)
+        .render(standalone=standalone, charts=charts, version=__version__, **assets, **context)
     )
 
 
@@ -91,6 +100,7 @@ def _environment() -> Environment:
         "point_bounds": numbers.point_bounds,
         "points": numbers.points,
         "shortened": numbers.shortened,
+        "growth": wording.growth_text,
         "layers": wording.stack_text,
         "lead": words.lead,
         "marked": _marked,
@@ -108,16 +118,20 @@ def _environment() -> Environment:
 
 
 @cache
-def _inlined() -> dict[str, Markup]:
+def _inlined(*, charts: bool) -> dict[str, Markup]:
     """Assets for a single file, and the policy that lets a browser load nothing else."""
-    style, module, diagram, plan, plotly, icon = (asset(name) for name in STATIC)
+    style, module, diagram, plan, icon = (
+        asset(name) for name in ("style.css", "page.js", "diagram.js", "plan.js", "icon.svg")
+    )
+    plotly = asset("plotly.min.js") if charts else b""
     if _ENDS_ELEMENT.search(style + module + diagram + plan + plotly):
         raise AssertionError("An asset would end the element that it is put into.")
+    scripts = (module, diagram, plan, *([plotly] if charts else []))
     policy = "; ".join(
         [
             "default-src 'none'",
-            f"script-src {' '.join(map(_hash, (module, diagram, plan, plotly)))}",
-            f"style-src {_hash(style)} {' '.join(style_hashes())}",
+            " ".join(["script-src", *map(_hash, scripts)]),
+            " ".join(["style-src", _hash(style), *(style_hashes() if charts else ())]),
             "img-src data: blob:",
             "base-uri 'none'",
             "form-action 'none'",

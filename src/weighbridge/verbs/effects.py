@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import WorkspaceError
-from weighbridge.facts.host import host_line
-from weighbridge.workspace.folder import Workspace
+
+if TYPE_CHECKING:
+    from weighbridge.workspace.folder import Workspace
 
 
 class SystemClock:
@@ -41,6 +43,9 @@ def open_workspace(root: Path) -> Workspace:
     Raises:
         WorkspaceError: it cannot be made or read.
     """
+    from weighbridge.facts.host import host_line  # noqa: PLC0415 -- verbs that keep nothing
+    from weighbridge.workspace.folder import Workspace  # noqa: PLC0415 -- need none of it
+
     return Workspace(root, SystemClock(), host_line)
 
 

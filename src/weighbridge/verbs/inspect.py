@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.core.architecture import (
     Layer,
@@ -12,29 +13,30 @@ from weighbridge.core.architecture import (
     ModelArchitecture,
     WeightFile,
 )
-from weighbridge.core.effects import Clock, Store
-from weighbridge.core.errors import InputError
+from weighbridge.core.errors import ConnectError, DeadlineError, InputError, NotCachedError
 from weighbridge.core.inspection import Inspection
 from weighbridge.core.provenance import Kind, Provenance
 from weighbridge.core.quantization import Quantization
-from weighbridge.core.runs import content_hash
-from weighbridge.core.study import ModelSheet
 from weighbridge.core.units import format_count
-from weighbridge.core.wording import layer_text, run_text
+from weighbridge.core.wording import beyond_context, layer_text, run_text
 from weighbridge.facts.architectures.grouping import by_module
 from weighbridge.facts.architectures.read import read_config
-from weighbridge.facts.gguf_architecture import describe
 from weighbridge.facts.licenses.clauses import License
 from weighbridge.facts.licenses.intents import Intents
 from weighbridge.facts.licenses.questions import Answer, answer
 from weighbridge.facts.licenses.read import recognise
 from weighbridge.facts.licenses.summary import summarise
-from weighbridge.facts.quantizations.measured import measured
 from weighbridge.facts.quantizations.stated import Stated
 from weighbridge.facts.quantizations.table import from_config
 from weighbridge.facts.quantizations.what_if import WHAT_IF, what_if
 from weighbridge.facts.sources.material import Material
 from weighbridge.facts.sources.resolve import resolve
+from weighbridge.predict.engine_cache import ENGINES, allocated
+
+if TYPE_CHECKING:
+    from weighbridge.core.effects import Clock, Store
+    from weighbridge.core.study import ModelSheet
+    from weighbridge.facts.catalog import CatalogueModel
 
 # Bytes per cached value. q8_0: 32 values of one byte and a scale of two (ggml-common.h).
 KV_DTYPES: Final[dict[str, float]] = {
@@ -45,6 +47,9 @@ KV_DTYPES: Final[dict[str, float]] = {
     "q8_0": 34 / 32,
 }
 
+_CATALOGUE: Final = "the catalogue of models"
+# States keep a format of their own, whatever keys and values are kept in.
+STATE_DTYPE: Final = "recurrent states float32, convolution inputs bf16"
 DEFAULT_CONTEXTS: Final = (8192, 32768, 131072)
 ACTIVE_CONVENTION: Final = (
     "all weights but the experts that a token is not routed to; embedding, output head and towers "
@@ -65,11 +70,12 @@ def inspect(text: str, clock: Clock, *, revision: str | None = None) -> Inspecti
         FormatError: it is no model, incomplete or damaged.
         EndpointError: the server that has it fails.
     """
-    material = resolve(text, revision=revision).read()
+    material = _material(text, revision)
     architecture, weights = _architecture(material)
     stated = _quantization(material, architecture, weights)
     quantization = stated.quantization or Quantization("unknown", otherwise=0.0, known=False)
-    kind: Kind = "measured" if weights else "vendor"
+    catalogued = material.origin == _CATALOGUE
+    kind: Kind = "measured" if weights else "catalogue" if catalogued else "vendor"
     license_id, license_note = _license(material, architecture)
     return Inspection(
         name=material.name,
@@ -86,6 +92,30 @@ def inspect(text: str, clock: Clock, *, revision: str | None = None) -> Inspecti
             *license_note,
         ),
     )
+
+
+def _material(text: str, revision: str | None) -> Material:
+    """What the source yields; where the Hub cannot be asked, what the catalogue knows."""
+    try:
+        return resolve(text, revision=revision).read()
+    except (ConnectError, DeadlineError, NotCachedError) as error:
+        known = _catalogued(text) if revision is None else None
+        if known is None:
+            raise
+        note = f"{error.message} This is what the catalogue knew on {known.date}: {known.source}."
+        return Material(known.id, _CATALOGUE, known.config, license=known.license, notes=(note,))
+
+
+def _catalogued(text: str) -> CatalogueModel | None:
+    """The model of the catalogues, ours and the user's, that goes by this name."""
+    from weighbridge.facts.catalog import load  # noqa: PLC0415 -- 65 ms that few calls need
+    from weighbridge.facts.catalog.lines import own_path  # noqa: PLC0415
+
+    try:
+        found = load(own_path(os.environ)).find(text)
+    except InputError:
+        return None
+    return found if found.config is not None else None
 
 
 def _license(
@@ -115,7 +145,9 @@ def _mtp_note(architecture: ModelArchitecture) -> tuple[str, ...]:
 
 def _architecture(material: Material) -> tuple[ModelArchitecture, WeightFile | None]:
     if material.gguf is not None:
-        return describe(material.gguf, name=material.origin, stem=material.name)
+        from weighbridge.facts import gguf_architecture  # noqa: PLC0415 -- 20 ms, only for GGUF
+
+        return gguf_architecture.describe(material.gguf, name=material.origin, stem=material.name)
     if material.config is None:
         raise InputError(
             f"{material.origin} has no config.json, so what its tensors form cannot be told.",
@@ -129,6 +161,8 @@ def _quantization(
 ) -> Stated:
     """The number format: of the tensors where they were read, else as the configuration says."""
     if weights is not None:
+        from weighbridge.facts.quantizations.measured import measured  # noqa: PLC0415 -- as above
+
         return Stated(measured(weights, architecture), ())
     return from_config(material.config or {}, architecture, side=material.quantization)
 
@@ -141,6 +175,9 @@ def keep(store: Store, inspection: Inspection, model: str | None = None) -> Mode
     Raises:
         WorkspaceError: the run cannot be saved.
     """
+    from weighbridge.core.runs import content_hash  # noqa: PLC0415 -- few inspections are kept
+    from weighbridge.core.study import ModelSheet  # noqa: PLC0415
+
     info = store.new_info(
         "inspect",
         model=model or inspection.architecture.name,
@@ -275,5 +312,11 @@ def _kv_json(
         "full_length_bytes_at": {
             str(n): architecture.kv_full_length_bytes(n, size) for n in lengths
         },
-        "state_bytes": architecture.state_bytes(size),
+        "allocated_at": {
+            engine: {str(n): allocated(engine, architecture, n, kv_dtype, size) for n in lengths}
+            for engine in ENGINES
+        },
+        "state_bytes": architecture.state_bytes(),
+        "state_dtype": STATE_DTYPE,
+        "beyond_context": [n for n in lengths if beyond_context(architecture, n)],
     }

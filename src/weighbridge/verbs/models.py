@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,11 @@ from weighbridge.core.architecture import ModelArchitecture
 from weighbridge.core.effects import Clock
 from weighbridge.core.errors import InputError
 from weighbridge.facts.architectures.read import read_config
-from weighbridge.facts.catalog.catalogue import Catalogue
+from weighbridge.facts.catalog.catalogue import Catalogue, load
 from weighbridge.facts.catalog.compact import compact
 from weighbridge.facts.catalog.families import family_of
-from weighbridge.facts.catalog.filters import LICENSE_CLASSES, Filter
-from weighbridge.facts.catalog.lines import write_line
+from weighbridge.facts.catalog.filters import LICENSE_CLASSES, LICENSE_WORDS, Filter
+from weighbridge.facts.catalog.lines import read_lines, write_line
 from weighbridge.facts.catalog.model import CatalogueModel
 from weighbridge.facts.licenses.read import catalogue as licenses
 from weighbridge.facts.licenses.summary import clauses_to_json
@@ -47,12 +47,12 @@ def select(catalogue: Catalogue, wanted: Filter) -> tuple[CatalogueModel, ...]:
         InputError: a family, modality or licence that no model of the catalogue has.
     """
     families = {model.family for model in catalogue.models}
-    modalities = {part for model in catalogue.models for part in model.modality.split("+")}
-    modalities |= {model.modality for model in catalogue.models}
+    modalities = {model.modality for model in catalogue.models}
+    single = {part for modality in modalities for part in modality.split("+")}
     stated = {model.license.lower() for model in catalogue.models}
     _known("family", wanted.family, families)
-    _known("modality", wanted.modality, modalities)
-    _known("licence", wanted.license, {*LICENSE_CLASSES, *licenses(), *stated}, LICENSE_CLASSES)
+    _known("modality", wanted.modality, modalities | single, sorted(single))
+    _known("licence", wanted.license, {*LICENSE_CLASSES, *licenses(), *stated}, LICENSE_WORDS)
     return catalogue.filter(wanted)
 
 
@@ -99,7 +99,8 @@ def add(
         license_id: its licence, where the source does not state it.
 
     Raises:
-        InputError: there is no such model, or it has no configuration.
+        InputError: there is no such model, it has no configuration, or some of its weights are
+            not modelled, so that nobody could filter by its size.
         EndpointError: the server that has it fails.
     """
     material = resolve(text).read()
@@ -110,6 +111,8 @@ def add(
         )
     called = name or material.name
     architecture = read_config(material.config, name=called)
+    _refuse_incomplete(architecture)
+    licensed, note = _license(called, own, license_id or material.license)
     by_component = architecture.by_component
     takes = ["text"]
     takes += ["image"] * (by_component["vision"] > 0 or "vision_config" in material.config)
@@ -120,17 +123,52 @@ def add(
         parameters=architecture.parameters,
         active=architecture.active,
         modality="+".join(takes),
-        license=license_id or material.license or "",
+        license=licensed,
         source=material.origin,
         date=clock.now_iso()[:10],
         context=architecture.context,
         config=_kept(material.config, architecture),
         basis="config",
         verified=True,
-        notes=" ".join((*architecture.assumptions, *material.notes)),
+        notes=" ".join((*architecture.assumptions, *material.notes, *note)),
     )
     write_line(own, model)
     return model
+
+
+def _refuse_incomplete(architecture: ModelArchitecture) -> None:
+    """Refuse a model of which only a least size is known: the catalogue keeps sizes as facts.
+
+    Raises:
+        InputError: some of its weights are not modelled.
+    """
+    if not architecture.incomplete:
+        return
+    raise InputError(
+        f"{architecture.name} is not added: its number of weights is not known, as not all of it is"
+        f" modelled ({', '.join(architecture.incomplete)}).",
+        fix="`weigh inspect` says what is missing and why; the catalogue keeps sizes as facts.",
+    )
+
+
+def _license(called: str, own: Path, stated: str | None) -> tuple[str, tuple[str, ...]]:
+    """The licence to keep, and a sentence where the source states none or the file had another.
+
+    Only the user's own file is believed: our catalogue's licence is of our source, not of this one.
+    """
+    before = _licensed(called, read_lines(own) if own.exists() else ())
+    if stated:
+        changed = before and before.lower() != stated.lower()
+        return stated, (f"Your catalogue had the licence {before} before.",) if changed else ()
+    if before:
+        return before, (f"The source states no licence; {before} is what your catalogue had.",)
+    ours = _licensed(called, load().models)
+    told = f"The source states no licence; our catalogue has {ours} for a model of this name."
+    return "", (told,) if ours else ()
+
+
+def _licensed(called: str, models: Iterable[CatalogueModel]) -> str:
+    return next((one.license for one in models if one.id.lower() == called.lower()), "")
 
 
 def _kept(config: dict[str, Any], architecture: ModelArchitecture) -> dict[str, Any]:

@@ -113,13 +113,12 @@ class _Pages:
     def home(self, _request: Request) -> Response:
         store = self._open()
         infos = store.runs()
-        study = next((info for info in infos if info.kind == "demo"), None)
-        if study is None:
+        latest = next((info for info in infos if info.kind in ("demo", "verdict")), None)
+        if latest is None:
             return HTMLResponse(home_page(infos))
-        run = store.load(study.id, DemoRun)
-        members = {study.id, *run.inspected, *run.loads, *run.evals, run.verdict, run.route}
-        of_study = [info for info in infos if info.id in members]
-        return HTMLResponse(home_page(of_study, study, _verdict(store, run)))
+        members, verdict = _decided(store, latest)
+        of_study = [info for info in infos if info.id in {latest.id, *members}]
+        return HTMLResponse(home_page(of_study, latest, verdict))
 
     def runs(self, _request: Request) -> Response:
         return HTMLResponse(runs_page(self._open().runs()))
@@ -143,12 +142,20 @@ def _page_of(store: Workspace, info: RunInfo) -> str:
     return run_page(record, standalone=False)
 
 
-def _verdict(store: Workspace, run: DemoRun) -> Verdict | None:
-    """What the study decided, or None when that is gone from the workspace."""
+def _decided(store: Workspace, latest: RunInfo) -> tuple[set[str], Verdict | None]:
+    """The runs that a study or a verdict rests on, and what was decided.
+
+    The verdict of a study may be gone from the workspace.
+    """
+    if latest.kind == "verdict":
+        own = store.load(latest.id, VerdictRun)
+        return set(own.evidence), own.verdict
+    run = store.load(latest.id, DemoRun)
+    members = {*run.inspected, *run.loads, *run.evals, run.verdict, run.route}
     try:
-        return store.load(run.verdict, VerdictRun).verdict
+        return members, store.load(run.verdict, VerdictRun).verdict
     except UnknownRunError:
-        return None
+        return members, None
 
 
 def _static(request: Request) -> Response:

@@ -14,7 +14,6 @@ from weighbridge.core.study import ModelSheet
 from weighbridge.facts.catalog.catalogue import Catalogue
 from weighbridge.facts.catalog.model import CatalogueModel
 from weighbridge.facts.quantizations.table import from_config
-from weighbridge.predict.consequences import differences
 from weighbridge.report.diagram import MOST_MODELS
 from weighbridge.report.inspect_index import inspect_index
 from weighbridge.report.inspect_page import inspect_page
@@ -52,11 +51,7 @@ class InspectPages:
                 fix=f"Compare at most {MOST_MODELS}.",
             )
         inspections = [self._inspection(pick) for pick in picks]
-        return HTMLResponse(
-            inspect_page(
-                inspections, standalone=False, findings=findings_of(inspections), picks=picks
-            )
-        )
+        return HTMLResponse(inspect_page(inspections, standalone=False, picks=picks))
 
     def _inspection(self, pick: Pick) -> Inspection:
         source, name = pick
@@ -75,12 +70,6 @@ def picks_of(request: Request) -> list[Pick]:
         elif source == "model":
             picks.append(("model", name))
     return list(dict.fromkeys(picks))
-
-
-def findings_of(inspections: list[Inspection]) -> list[str]:
-    """What follows from the differences of each model from the first."""
-    first, *others = inspections
-    return [sentence for other in others for sentence in differences(first, other)]
 
 
 def from_catalogue(model: CatalogueModel) -> Inspection:

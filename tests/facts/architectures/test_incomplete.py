@@ -12,6 +12,7 @@ from tests.facts.architectures.test_truth import UNLIKE_ITS_FILE, rows
 from weighbridge.core.errors import FormatError
 from weighbridge.facts.architectures.infer import NOT_MODELLED
 
+LLAMA_KEYS = {key: value for key, value in LLAMA.items() if key != "model_type"}
 AUDIO = {"model_type": "whisper_like", "d_model": 8}
 
 
@@ -42,17 +43,27 @@ def test_types_refused_by_name_are_incomplete(model_type: str) -> None:
         ({**LLAMA, "model_type": "phi3_v"}, "vision"),
         ({**LLAMA, "model_type": "molmo"}, "vision"),
         ({**LLAMA, "model_type": "fuyu"}, "vision"),
+        ({**LLAMA, "model_type": "llava", "mm_vision_tower": "a/clip"}, "vision"),
+        ({**LLAMA, "model_type": "phi4mm", "audio_processor": {"name": "cascades"}}, "audio"),
         ({**LLAMA, "audio_config": AUDIO}, "audio"),
         ({"model_type": "voxtral", "text_config": LLAMA, "audio_config": AUDIO}, "audio"),
-        ({"model_type": "qwen2_audio", "text_config": LLAMA}, "audio"),
-        ({"model_type": "gemma3n", "text_config": LLAMA, "vision_config": {"a": 1}}, "vision"),
+        ({"model_type": "kyutai_speech_to_text", **LLAMA_KEYS}, "audio"),
+        ({"model_type": "emu3", "text_config": LLAMA}, "vision"),
+        (
+            {
+                "model_type": "gemma3n",
+                "text_config": LLAMA,
+                "vision_config": {"architecture": "mobilenet_of_tomorrow"},
+            },
+            "vision",
+        ),
         ({"model_type": "new_vl", "text_config": LLAMA, "vision_config": {"a": 1}}, "vision"),
         (
             {
                 "model_type": "qwen2_5_omni",
                 "thinker_config": {"text_config": LLAMA, "vision_config": {"depth": 32}},
             },
-            "vision",
+            "audio",
         ),
         ({**LLAMA, "codec_config": {"hidden_size": 8}}, "audio"),
     ],

@@ -223,9 +223,9 @@ def test_what_is_not_known_has_no_cache(extra: dict[str, Any]) -> None:
 
 
 def test_types_that_no_reader_models_are_refused_by_name() -> None:
-    architecture = read({**LLAMA, "model_type": "rwkv"})
+    architecture = read({**LLAMA, "model_type": "glm5_next_text"})
     assert {layer.mixer.kind for layer in architecture.layers} == {"unknown"}
-    assert any("rwkv" in sentence for sentence in architecture.assumptions)
+    assert any("glm5_next_text" in sentence for sentence in architecture.assumptions)
 
 
 def test_towers_that_are_not_modelled_are_said() -> None:

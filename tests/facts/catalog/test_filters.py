@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.facts.catalog.samples import sample
-from weighbridge.facts.catalog.filters import Filter
+from weighbridge.facts.catalog.filters import LICENSE_CLASSES, LICENSE_WORDS, Filter
 
 MODELS = (
     sample("a/Small", parameters=1_000, active=1_000, context=4096, released="2026-01-01"),
@@ -30,6 +30,8 @@ MODELS = (
         (Filter(license="Non-Commercial"), "c"),
         (Filter(license="unread"), "d"),
         (Filter(license="llama4"), "b"),
+        (Filter(license="conditional"), "b"),
+        (Filter(license="use-restricted"), ""),
         (Filter(modality="text"), "ac"),
         (Filter(modality="image"), "b"),
         (Filter(modality="text+image"), "b"),
@@ -44,3 +46,10 @@ MODELS = (
 )
 def test_what_passes_in_what_order(wanted: Filter, passed: str) -> None:
     assert "".join(model.id[0] for model in wanted.apply(MODELS)) == passed
+
+
+def test_every_class_that_a_licence_has_can_be_asked_for() -> None:
+    for model in MODELS:
+        assert model.terms.category in LICENSE_CLASSES
+        assert model in Filter(license=model.terms.category).apply(MODELS)
+    assert "apache-2.0" in LICENSE_WORDS[-1]

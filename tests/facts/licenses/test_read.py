@@ -54,13 +54,44 @@ def test_the_examples_in_the_docstrings_hold() -> None:
         ("bigcode-openrail-m", "bigcode-openrail-m"),
         ("falcon-llm-license", "falcon-llm-license"),
         ("openmdw-1.1", "openmdw-1.1"),
+        ("openrail++", "openrail++"),
+        ("creativeml-openrail-m", "creativeml-openrail-m"),
+        ("bigscience-openrail-m", "bigscience-openrail-m"),
+        ("bigscience-bloom-rail-1.0", "bigscience-bloom-rail-1.0"),
+        ("BigScience RAIL License v1.0", "bigscience-bloom-rail-1.0"),
+        ("GPL-3.0-or-later", "gpl-3.0"),
+        ("GNU General Public License v3.0", "gpl-3.0"),
+        ("gplv2", "gpl-2.0"),
+        ("agpl-3.0", "agpl-3.0"),
+        ("LGPL-2.1", "lgpl-2.1"),
+        ("mpl-2.0", "mpl-2.0"),
+        ("bsl-1.0", "bsl-1.0"),
+        ("ODC-By-1.0", "odc-by"),
+        ("cc-by-3.0", "cc-by-3.0"),
+        ("Creative Commons Attribution-NonCommercial 4.0", "cc-by-nc-4.0"),
+        ("BSD 2-Clause", "bsd-2-clause"),
+        ("The Unlicense", "unlicense"),
     ],
 )
 def test_statements_are_recognised(stated: str, expected: str) -> None:
     assert recognise(stated).id == expected
 
 
-@pytest.mark.parametrize("stated", ["", "other", "my-own", "llama5", "apache-3.0", "mit or not"])
+@pytest.mark.parametrize(
+    "stated",
+    [
+        "",
+        "other",
+        "my-own",
+        "llama5",
+        "apache-3.0",
+        "mit or not",
+        "openrail",
+        "gpl",
+        "cc",
+        "busl-1.1",
+    ],
+)
 def test_what_nobody_has_read_blocks_everything(stated: str) -> None:
     terms = recognise(stated)
     assert not terms.read

@@ -10,7 +10,14 @@ import pytest
 from tests.facts.sources.safetensors_writer import Tensors, safetensors_bytes
 from tests.fakes.hub import Hub, Repo, fake_hub
 from weighbridge.facts.sources.connections import Connections
-from weighbridge.facts.sources.header_cache import Shard, cache_folder, cached, read_shard
+from weighbridge.facts.sources.header_cache import (
+    Shard,
+    cache_folder,
+    cached,
+    read_shard,
+    recall_license,
+    remember_license,
+)
 from weighbridge.facts.sources.ranges import RemoteFile
 
 TENSORS: Tensors = {"w": ("BF16", (8, 8))}
@@ -62,3 +69,15 @@ def test_the_folder_is_where_others_keep_theirs(
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     assert cache_folder() == tmp_path / ".cache/weighbridge/headers"
+
+
+@pytest.mark.usefixtures("empty_cache")
+def test_a_licence_is_kept_whatever_it_says() -> None:
+    assert recall_license("hf://org/model@commit") is None
+    for stated in ("apache-2.0", "Lizenz für Ä", "x" * 5000):
+        remember_license("hf://org/model@commit", stated)
+        assert recall_license("hf://org/model@commit") == stated[:1024]
+    remember_license("hf://org/model@commit", "\ud800")  # half a character, from hostile JSON
+    assert recall_license("hf://org/model@commit") == "?"
+    remember_license("hf://org/silent@commit", None)
+    assert recall_license("hf://org/silent@commit") is None

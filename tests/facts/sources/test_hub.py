@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
-from tests.facts.gguf_models import llama
+from tests.facts.gguf_models import llama, parts
 from tests.facts.gguf_writer import gguf_bytes
 from tests.facts.sources.safetensors_writer import Tensors, huge_safetensors, safetensors_bytes
 from tests.fakes.hub import COMMIT, Body, Hub, Huge, Repo, fake_hub
@@ -18,6 +18,7 @@ from weighbridge.core.errors import (
     ConnectError,
     DeadlineError,
     InputError,
+    NotCachedError,
     ProtocolError,
     StatusError,
     WeighbridgeError,
@@ -130,6 +131,29 @@ def test_gguf_files_are_found_or_listed(hub: Hub) -> None:
     assert hub.sent < 3 * len(GGUF)
 
 
+def test_parts_of_a_gguf_are_one_model(hub: Hub) -> None:
+    split: dict[str, Body] = {
+        name: gguf_bytes(*model) for name, model in parts(llama(), stem="Q8_0/big").items()
+    }
+    hub.repos["org/split"] = Repo(split)
+    for text in ("org/split", "org/split/Q8_0/big-00002-of-00003.gguf"):
+        found = resolve(text).read()
+        assert found.gguf is not None
+        assert len(found.gguf.tensors) == len(llama()[1])
+    del split["Q8_0/big-00002-of-00003.gguf"]
+    hub.repos["org/split"] = Repo(split)
+    message = refused(InputError, "org/split")
+    assert "3 parts, of which org/split/Q8_0/big-00002-of-00003.gguf is missing" in message
+
+
+def test_a_page_of_the_public_hub_says_that_another_was_asked(hub: Hub) -> None:
+    (note,) = resolve("https://huggingface.co/org/model").read().notes
+    assert note.startswith("A page of huggingface.co was named, but HF_ENDPOINT is set:")
+    assert note.endswith(f"this is org/model of {hub.url}.")
+    assert resolve(f"{hub.url}/org/model").read().notes == ()
+    assert resolve("org/model").read().notes == ()
+
+
 @pytest.mark.usefixtures("hub")
 def test_what_is_not_there_is_named() -> None:
     assert "no model org/nothing" in refused(InputError, "org/nothing")
@@ -196,7 +220,8 @@ def test_offline_reads_the_cache_or_says_so(hub: Hub, monkeypatch: pytest.Monkey
     assert material.weights is not None
     assert material.weights.weight_bytes == WEIGHT_BYTES
     assert material.notes == ("HF_HUB_OFFLINE is set; read from the cache.",)
-    message = refused(InputError, "org/giant")
+    assert material.license == "apache-2.0"
+    message = refused(NotCachedError, "org/giant")
     assert "HF_HUB_OFFLINE is set, and the config.json of org/giant is not in the cache" in message
     assert len(hub.requests) == asked
 
@@ -242,6 +267,26 @@ def test_a_failing_hub_falls_back_on_the_cache(hub: Hub) -> None:
     material = HubModel("org/model").read()
     assert material.config == CONFIG
     assert any("Read from the cache" in note for note in material.notes)
+    assert material.license == "apache-2.0"
+
+
+def test_a_licence_is_kept_by_commit_and_hub(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    HubModel("org/giant").read()
+    HubModel("org/model").read()
+    hub.fault = "status 503"
+    assert HubModel("org/giant").read().license == "llama3.3"
+    assert HubModel("org/model").read().license == "apache-2.0"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "another"))
+    assert HubModel("org/giant").read().license is None
+
+
+def test_a_card_without_a_licence_leaves_it_open_offline_too(hub: Hub) -> None:
+    hub.repos["org/model"] = Repo(hub.repos["org/model"].files)
+    assert HubModel("org/model").read().license is None
+    hub.fault = "status 503"
+    assert HubModel("org/model").read().license is None
 
 
 @pytest.mark.usefixtures("empty_cache")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.facts.gguf_models import llama
+from tests.facts.gguf_models import llama, parts
 from tests.facts.gguf_writer import gguf_bytes
 from tests.facts.sources.safetensors_writer import Tensors, safetensors_bytes
 from weighbridge.core.errors import FormatError, InputError
@@ -127,6 +127,24 @@ def test_gguf_files_in_a_folder(tmp_path: Path) -> None:
     assert noted.notes == ("2 GGUF files were not read; name one for its exact size: m.gguf.",)
     (tmp_path / "config.json").unlink()
     with pytest.raises(InputError, match=r"holds 2 GGUF files: m\.gguf, n\.gguf"):
+        LocalFolder(tmp_path).read()
+
+
+def test_parts_of_a_gguf_are_read_together(tmp_path: Path) -> None:
+    files = {name: gguf_bytes(*model) for name, model in parts(llama()).items()}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    by_folder = LocalFolder(tmp_path).read()
+    by_part = LocalFile(tmp_path / "big-00002-of-00003.gguf").read()
+    for found in (by_folder, by_part):
+        assert found.gguf is not None
+        assert len(found.gguf.tensors) == len(llama()[1])
+        assert found.gguf.file_bytes == sum(map(len, files.values()))
+        assert found.name == "big"
+    (tmp_path / "big-00003-of-00003.gguf").unlink()
+    with pytest.raises(
+        InputError, match=r"3 parts, of which .*/big-00003-of-00003\.gguf is missing"
+    ):
         LocalFolder(tmp_path).read()
 
 

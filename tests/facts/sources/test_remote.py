@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.facts.gguf_models import llama
+from tests.facts.gguf_models import llama, parts
 from tests.facts.gguf_writer import gguf_bytes
 from tests.facts.sources.safetensors_writer import Tensors, huge_safetensors, safetensors_bytes
 from tests.fakes.hub import Body, Hub, Huge, Repo, fake_hub
@@ -72,6 +72,24 @@ def test_headers_of_large_files_are_read_alone(hub: Hub) -> None:
     assert weights is not None
     assert weights.weight_bytes == 16_384_000_000
     assert hub.sent < 400_000
+
+
+def test_parts_of_a_gguf_are_found_beside_each_other(hub: Hub) -> None:
+    files = dict(hub.repos["org/files"].files)
+    split: dict[str, Body] = {
+        name: Huge(gguf_bytes(*model), 10**9) for name, model in parts(llama()).items()
+    }
+    hub.repos["org/files"] = Repo(files | split)
+    found = RemoteModel(url(hub, "big-00003-of-00003.gguf") + "?download=true").read()
+    assert found.gguf is not None
+    assert len(found.gguf.tensors) == len(llama()[1])
+    assert found.gguf.file_bytes == 3 * 10**9
+    assert found.name == "big"
+    del split["big-00002-of-00003.gguf"]
+    hub.repos["org/files"] = Repo(files | split)
+    message = refused(InputError, url(hub, "big-00001-of-00003.gguf") + "?signature=secret")
+    assert "has 3 parts, of which" in message
+    assert f"{url(hub, 'big-00002-of-00003.gguf')} is missing" in message
 
 
 def test_a_long_header_takes_several_requests(hub: Hub) -> None:

@@ -14,6 +14,10 @@ from weighbridge.facts.architectures.traits import Setting, Traits
 WINDOWED: Final = frozenset({"sliding_attention", "chunked_attention"})
 
 
+# Classes whose projections or norms are as wide as the hidden size, whatever its heads add up to.
+_EVEN: Final = frozenset({"bitnet", "ctrl", "gpt_neox_japanese", "mpt", "olmoe"})
+
+
 @dataclass(frozen=True, slots=True)
 class Heads:
     """How many heads of what width."""
@@ -37,12 +41,35 @@ def heads_of(keys: Keys, plan: Plan) -> Heads:
     )
     kv = plan.kv_heads or keys.maybe(f"{own}num_key_value_heads", "num_key_value_heads") or count
     if kv > count and "num_key_value_heads" in keys.defaulted:
+        _say_unusable(keys, kv, count)
         kv = count
     if not own:
         check_groups(keys, count, kv)
-    key = keys.maybe(f"{own}head_dim", "head_dim") or keys.size("hidden_size") // count
+    key = keys.maybe(f"{own}head_dim", "head_dim") or even_share(keys, count)
     value = keys.maybe(f"{own}v_head_dim", "v_head_dim") or key
     return Heads(count, kv, key, value)
+
+
+def even_share(keys: Keys, heads: int) -> int:
+    """The width of a head where no key states it.
+
+    Raises:
+        FormatError: the class needs an even share, and there is none.
+    """
+    hidden = keys.size("hidden_size")
+    if hidden % heads and keys.model_type in _EVEN:
+        expected = f"a multiple of num_attention_heads, which is {heads}, or state head_dim"
+        raise keys.wrong("hidden_size", hidden, expected)
+    return hidden // heads
+
+
+def _say_unusable(keys: Keys, default: int, used: int) -> None:
+    """Where the class's number of key-value heads does not fit, every query head has its own."""
+    keys.defaulted.pop("num_key_value_heads")
+    keys.assume(
+        f"The configuration does not state num_key_value_heads; the default of {keys.model_type},"
+        f" {default}, does not fit its {used} query heads: counted as {used}, one per query head."
+    )
 
 
 def check_groups(keys: Keys, heads: int, kv_heads: int) -> None:

@@ -13,6 +13,7 @@ from weighbridge.core.architecture import Cache, Mixer, Part
 from weighbridge.facts.architectures.keys import Keys
 from weighbridge.facts.architectures.parts import kept, part
 from weighbridge.facts.architectures.plan import Plan
+from weighbridge.facts.architectures.supplied import say_supplied
 from weighbridge.facts.architectures.traits import Traits
 
 SPARSE_KIND: Final = "compressed_sparse_attention"
@@ -100,7 +101,8 @@ def ratios_of(keys: Keys, depth: int) -> tuple[int, ...]:
     high = rates.maybe(HEAVY_KIND) if rates else None
     by_kind = {SPARSE_KIND: low or 4, HEAVY_KIND: high or 128}
     if words is None:
+        say_supplied(keys, "compress_ratios")
         # The class alternates heavy and sparse, with two heavy layers first.
-        kinds = [HEAVY_KIND if layer < 2 or layer % 2 else SPARSE_KIND for layer in range(depth)]
+        kinds = [SPARSE_KIND if layer > 1 and layer % 2 else HEAVY_KIND for layer in range(depth)]
         return tuple(by_kind[kind] for kind in kinds)
     return tuple(by_kind.get(word, 0) for word in keys.whole("layer_types", words, depth))

@@ -10,6 +10,8 @@ from weighbridge.facts.architectures.limits import LARGEST
 
 _STRETCHING: Final = frozenset({"yarn", "longrope", "su", "linear", "dynamic", "ntk"})
 """Scalings that reach beyond what was trained first; ``llama3`` is part of the training itself."""
+# Their max_position_embeddings is what the scaling reaches already (Gemma 3 report, section 2).
+_STRETCHED_ALREADY: Final = ("gemma3",)
 
 
 def contexts_of(keys: Keys) -> tuple[int | None, int | None]:
@@ -18,7 +20,8 @@ def contexts_of(keys: Keys) -> tuple[int | None, int | None]:
     scaling = _scaling(keys)
     _say_unread(keys, scaling)
     kind = scaling.get("rope_type", scaling.get("type"))
-    if not isinstance(kind, str) or kind not in _STRETCHING:
+    already = keys.model_type.startswith(_STRETCHED_ALREADY)
+    if not isinstance(kind, str) or kind not in _STRETCHING or already:
         return most, None
     native = _number(scaling.get("original_max_position_embeddings")) or keys.maybe(
         "original_max_position_embeddings"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from weighbridge.facts.architectures.derived import DERIVED, falcon_norms
 from weighbridge.facts.architectures.limits import DEEPEST
+from weighbridge.facts.architectures.listed import LISTED
 
 Raw = Mapping[str, Any]
 
@@ -20,6 +22,8 @@ def _dbrx(raw: Raw) -> Raw:
     """DBRX nests attention and experts."""
     attention, ffn = _object(raw, "attn_config"), _object(raw, "ffn_config")
     return {
+        "attn_config": None,
+        "ffn_config": None,
         "num_key_value_heads": attention.get("kv_n_heads", 1),
         "intermediate_size": ffn.get("ffn_hidden_size", 3584),
         "num_experts": ffn.get("moe_num_experts", 4),
@@ -46,8 +50,10 @@ def _falcon(raw: Raw) -> Raw:
     """Falcon: one key-value head, unless the new decoder states more or ``multi_query`` is off."""
     heads = raw.get("num_attention_heads", raw.get("n_head", 71))
     if raw.get("new_decoder_architecture"):
-        return {"num_key_value_heads": raw.get("num_kv_heads") or heads}
-    return {"num_key_value_heads": 1 if raw.get("multi_query", True) else heads}
+        kv = raw.get("num_kv_heads") or heads
+    else:
+        kv = 1 if raw.get("multi_query", True) else heads
+    return {"num_key_value_heads": kv, **falcon_norms(raw)}
 
 
 def _gpt_bigcode(raw: Raw) -> Raw:
@@ -71,20 +77,6 @@ def _lfm2(raw: Raw) -> Raw:
     return {"intermediate_size": multiple * -(-width // multiple)}
 
 
-def _mimo_v2(raw: Raw) -> Raw:
-    """MiMo-V2: sliding layers have eight key-value heads where neither list nor twin key says."""
-    if "swa_num_key_value_heads" in raw or "per_layer_config" in raw:
-        return {}
-    return {"swa_num_key_value_heads": 8}
-
-
-def _gemma4(raw: Raw) -> Raw:
-    """Gemma 4: full layers have heads of 512 where neither key nor list says."""
-    if "global_head_dim" in raw or "per_layer_config" in raw:
-        return {}
-    return {"global_head_dim": 512}
-
-
 def _longcat(raw: Raw) -> Raw:
     """LongCat-Flash: a layer is two of the usual ones, whose first has experts beside its MLP."""
     layers = raw.get("num_layers", 28)
@@ -99,6 +91,8 @@ def _object(raw: Raw, key: str) -> Raw:
 
 
 _DIALECTS: Final[dict[str, Callable[[Raw], Raw]]] = {
+    **DERIVED,
+    **LISTED,
     "dbrx": _dbrx,
     "chatglm": _chatglm,
     "qwen": _qwen,
@@ -106,7 +100,4 @@ _DIALECTS: Final[dict[str, Callable[[Raw], Raw]]] = {
     "gpt_bigcode": _gpt_bigcode,
     "lfm2": _lfm2,
     "longcat_flash": _longcat,
-    "gemma4_text": _gemma4,
-    "gemma4_unified_text": _gemma4,
-    "mimo_v2_flash": _mimo_v2,
 }

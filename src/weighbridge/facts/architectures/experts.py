@@ -44,7 +44,13 @@ def experts_of(keys: Keys, traits: Traits) -> Experts:
         FormatError: more experts are active than there are.
     """
     count = keys.size("num_experts")
-    active = keys.size("num_experts_per_tok")
+    active = keys.maybe("num_experts_per_tok")
+    if active is None:
+        keys.assume(
+            "The configuration does not say how many experts see each token: active parameters are"
+            " those of all experts, an upper bound."
+        )
+        active = count
     if active > count:
         raise FormatError(
             f"{keys.name}: {active} of {count} experts are active per token.",
@@ -55,7 +61,10 @@ def experts_of(keys: Keys, traits: Traits) -> Experts:
             f"{keys.name}: moe_intermediate_size is a list, a form that is not modelled.",
             fix="Inspect its weight files, or a GGUF of it.",
         )
-    width = keys.maybe("moe_intermediate_size") or keys.size("intermediate_size")
+    beside = traits.dense_beside_experts
+    width = keys.maybe("moe_intermediate_size") or (
+        keys.size("moe_intermediate_size" if beside else "intermediate_size")
+    )
     shared = keys.number("n_shared_experts") or traits.shared
     total = keys.maybe(
         "shared_expert_intermediate_size",
@@ -94,11 +103,12 @@ def expert_parts(keys: Keys, traits: Traits, numbers: Experts) -> tuple[Part, ..
     inner = numbers.width * (matrices - 1) + hidden if traits.expert_bias else 0
     inner += traits.expert_scale
     each = matrices * seen[1] * numbers.width + inner
+    plain = int(traits.plain_router)
     return kept(
         part(
             "router",
             "router",
-            (("hidden", hidden), ("experts", numbers.count + empty)),
+            (("hidden", hidden), ("experts", plain * (numbers.count + empty))),
             (("bias", traits.router_bias), ("experts", numbers.count)),
             (("scale", traits.router_scale), ("hidden", hidden)),
         ),
@@ -109,7 +119,12 @@ def expert_parts(keys: Keys, traits: Traits, numbers: Experts) -> tuple[Part, ..
             (("experts", numbers.count), ("bias and scale", inner)),
             idle=(numbers.count - numbers.active) * each,
         ),
-        part("experts", "latent projections", (("", 2), ("hidden", hidden), ("latent", latent))),
+        part(
+            "experts",
+            "latent projections",
+            (("", 2), ("hidden", hidden), ("latent", latent)),
+            bias(hidden + latent, latent > 0 and setting(keys, traits.mlp_bias)),
+        ),
         part(
             "shared_expert",
             "shared expert",

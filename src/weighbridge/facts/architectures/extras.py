@@ -7,16 +7,16 @@ from weighbridge.facts.architectures.keys import Keys
 from weighbridge.facts.architectures.parts import Term, kept, part
 
 
-def hyper_connections(keys: Keys) -> tuple[Part, ...]:
-    """Several residual streams, mixed before and after attention and MLP (DeepSeek V4)."""
+def hyper_connections(keys: Keys, per_stream: int = 0) -> tuple[Part, ...]:
+    """Several residual streams, mixed before and after attention and MLP (DeepSeek V4, Hy 4)."""
     streams = keys.number("hc_mult")
     if not streams:
         return ()
-    outputs = streams * (streams + 2)
+    outputs = streams * (per_stream or streams + 2)
     terms: tuple[Term, ...] = (
         (("outputs", outputs), ("streams", streams), ("hidden", keys.size("hidden_size"))),
         (("outputs", outputs),),
-        (("scales", 3),),
+        (("scales", per_stream or 3),),
     )
     return (
         part("attention", "hyper-connection", *terms),
@@ -66,6 +66,10 @@ def per_layer_table(keys: Keys, depth: int) -> tuple[Part, ...]:
             "per_layer_embedding",
             "per-layer embedding",
             (("vocabulary", rows), layers, dim),
+        ),
+        part(
+            "per_layer_embedding",
+            "per-layer projection and norm",
             (("hidden", keys.size("hidden_size")), layers, dim),
             (dim,),
         ),

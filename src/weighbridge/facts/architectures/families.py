@@ -40,7 +40,13 @@ _GPT2 = Traits(
     norm="layer", qkv_bias=True, o_bias=True, mlp_bias=True, gated=False, mlp_width=4,
     positions="max_position_embeddings", tied=True,
 )  # fmt: skip
-_LFM2 = Traits(qkv_bias=False, o_bias=False, mlp_bias=False, qk_norm="head", tied=True)
+_STEP = Traits(
+    mtp_stored=False, qk_norm="head", gate="heads", mlp_bias=False, otherwise="full_attention"
+)
+_LFM2 = Traits(
+    qkv_bias=False, o_bias=False, mlp_bias=False, qk_norm="head", tied=True,
+    otherwise="full_attention",
+)  # fmt: skip
 
 FAMILIES: Final[dict[str, Traits]] = {
     "llama": LLAMA,
@@ -92,7 +98,7 @@ FAMILIES: Final[dict[str, Traits]] = {
     "ministral3": _MISTRAL,
     "qwen2": _QWEN2,
     "mimo": _QWEN2,
-    "qwen2_moe": replace(_QWEN2, shared_gate=True),
+    "qwen2_moe": replace(_QWEN2, qkv_bias="qkv_bias", shared_gate=True),
     "qwen2_vl_text": _QWEN2,
     "qwen2_5_vl_text": _QWEN2,
     "qwen2_vl": _QWEN2,
@@ -119,6 +125,7 @@ FAMILIES: Final[dict[str, Traits]] = {
     "solar_open": replace(_GLM4, qk_norm="head", qk_norm_key="use_qk_norm"),
     "cohere": _COHERE,
     "cohere2": replace(_COHERE, qk_norm="", period=4),
+    "cohere_compass_text": replace(_COHERE, qk_norm=""),
     "cohere2_moe": replace(_COHERE, qk_norm="", period=4),
     "starcoder2": Traits(
         norm="layer",
@@ -161,18 +168,24 @@ FAMILIES: Final[dict[str, Traits]] = {
         mtp_stored=False, qk_norm="flat", mlp_bias=False, qkv_bias=False, o_bias=False
     ),
     "minimax": replace(_MISTRAL, linear="lightning", window="none"),
-    "minimax_text_01": replace(_MISTRAL, linear="lightning", window="none"),
-    "minimax_m1": replace(_MISTRAL, linear="lightning", window="none"),
+    "minimax_text_01": replace(_MISTRAL, linear="lightning", window="none", otherwise="unlisted"),
+    "minimax_m1": replace(_MISTRAL, linear="lightning", window="none", otherwise="unlisted"),
     "minimax_m3": Traits(
         mtp_stored=False, qk_norm="head", mlp_bias=False, qkv_bias=False, o_bias=False
     ),
     "minimax_m3_vl_text": Traits(
-        mtp_stored=False, qk_norm="head", mlp_bias=False, qkv_bias=False, o_bias=False
+        mtp_stored=False,
+        qk_norm="head",
+        mlp_bias=False,
+        qkv_bias=False,
+        o_bias=False,
+        otherwise="full_attention",
     ),
     "mimo_v2_flash": Traits(
         sinks="sliding", mlp_bias=False, o_bias=False, period=6, first_full=True, dense_first=1
     ),
     "laguna": Traits(
+        otherwise="full_attention",
         qk_norm="head",
         gate="heads",
         gate_key="gating",
@@ -182,13 +195,13 @@ FAMILIES: Final[dict[str, Traits]] = {
     ),
     "afmoe": Traits(norms=4, qk_norm="head", gate="full", router_bias=1, mlp_bias=False, period=4),
     "dots1": Traits(qk_norm="head", mlp_bias=False),
-    "step3p7": Traits(mtp_stored=False, qk_norm="head", gate="heads", mlp_bias=False),
-    "step3p5": Traits(mtp_stored=False, qk_norm="head", gate="heads", mlp_bias=False),
+    "step3p7": _STEP,
+    "step3p5": _STEP,
     "mellum": Traits(qk_norm="head", mlp_bias=False),
     "kolibri1": Traits(qk_norm="head", norms=4, mlp_bias=False),
     "llama4_text": Traits(mlp_bias=False, shared=1),
     "mllama_text_model": replace(_PLAIN, embedding_rows=8),
-    "deepseek_v2": _DEEPSEEK,
+    "deepseek_v2": replace(_DEEPSEEK, mlp_bias="mlp_bias"),
     "deepseek_v3": replace(_DEEPSEEK, mtp_copies=True),
     "kimi_k2": _DEEPSEEK,
     "deepseek_v32": replace(_DEEPSEEK, mtp_copies=True),
@@ -199,8 +212,10 @@ FAMILIES: Final[dict[str, Traits]] = {
     "youtu": _DEEPSEEK,
     "longcat_flash": _DEEPSEEK,
     "axk1": replace(_DEEPSEEK, sparse_norms=1, dense_first=1),
-    "kimi_linear": replace(_DEEPSEEK, linear="kda"),
-    "bailing_hybrid": replace(_DEEPSEEK, linear="kda", kda_full_rank=True, gate="heads"),
+    "kimi_linear": replace(_DEEPSEEK, linear="kda", ties=False),
+    "bailing_hybrid": replace(
+        _DEEPSEEK, linear="kda", kda_full_rank=True, gate="heads", ties=False
+    ),
     "deepseek_v4": replace(
         _DEEPSEEK, mixer="compressed", only="full_attention", mlp_bias="mlp_bias"
     ),
@@ -213,13 +228,32 @@ FAMILIES: Final[dict[str, Traits]] = {
     "mamba2": Traits(only="mamba", alternating=True),
     "jamba": Traits(ssm="mamba1", linear="mamba1", mlp_bias=False),
     "bamba": Traits(linear="mamba2", otherwise="mamba"),
-    "nemotron_h": Traits(gated=False, alternating=True, linear="mamba2"),
+    "nemotron_h": Traits(
+        gated=False,
+        alternating=True,
+        linear="mamba2",
+        ssm_bias="use_bias",
+        qkv_bias=False,
+        o_bias=False,
+        ties=False,
+        otherwise="unlisted",
+    ),
     "lfm2": _LFM2,
-    "lfm2_moe": _LFM2,
+    "lfm2_moe": replace(_LFM2, otherwise="unlisted"),
     "gpt2": _GPT2,
     "gpt_bigcode": _GPT2,
     "gpt-sw3": _GPT2,
-    "opt": replace(_GPT2, mlp_width=0, positions_offset=2),
+    "opt": replace(
+        _GPT2,
+        mlp_width=0,
+        positions_offset=2,
+        qkv_bias="enable_bias",
+        o_bias="enable_bias",
+        mlp_bias="enable_bias",
+        norm_key="layer_norm_elementwise_affine",
+        final_norm="final_norm",
+        embedding_width="word_embed_proj_dim",
+    ),
     "gpt_neox": Traits(
         norm="layer",
         qkv_bias="attention_bias",
@@ -241,7 +275,7 @@ FAMILIES: Final[dict[str, Traits]] = {
     "falcon": Traits(
         norm="layer",
         norms=2,
-        norms_key="parallel_attn",
+        norms_key="one_norm",
         norms_if=-1,
         qkv_bias="bias",
         o_bias="bias",
@@ -271,6 +305,91 @@ FAMILIES: Final[dict[str, Traits]] = {
         qk_norm="head",
         qk_norm_bias=True,
         qk_norm_key="qk_layernorm",
+    ),
+    "nemotron": Traits(norm="layer", gated=False),
+    "aria_text": LLAMA,
+    "emu3_text_model": LLAMA,
+    "diffllama": LLAMA,
+    "doge": Traits(qk_norm="head", window="all", retrieval=True),
+    "jetmoe": replace(_PLAIN, mixer="head_experts", tied=True),
+    "zamba": Traits(
+        alternating=True,
+        ssm="mamba1",
+        linear="mamba1",
+        ssm_norm=False,
+        shared_blocks=True,
+        mlp_bias=False,
+        tied=True,
+    ),
+    "zamba2": Traits(
+        alternating=True,
+        linear="mamba2",
+        shared_blocks=True,
+        mlp_bias="add_bias_linear",
+        tied=True,
+    ),
+    "rwkv": Traits(
+        norm="layer",
+        only="linear_attention",
+        linear="rwkv",
+        gated=False,
+        mlp_bias=False,
+        mlp_width=4,
+        embedding_norm=True,
+    ),
+    "xlstm": Traits(only="linear_attention", linear="mlstm", mlp_bias="use_bias", ties=False),
+    "recurrent_gemma": Traits(linear="rglru", o_bias=True, mlp_bias=True, tied=True),
+    "biogpt": replace(_GPT2, positions_offset=2),
+    "xglm": replace(_GPT2, positions=""),
+    "ctrl": replace(_GPT2, positions="", head_bias=True),
+    "openai-gpt": replace(_GPT2, final_norm=False),
+    "bert-generation": replace(_GPT2, final_norm=False, embedding_norm=True, head_bias=True),
+    "gpt_neox_japanese": Traits(
+        norm="layer", qkv_bias=False, o_bias=False, mlp_bias=False, gated=False, tied=True
+    ),
+    "cpmant": replace(_PLAIN, ties=False),
+    "moshi": replace(_PLAIN, embedding_rows=1, window="all"),
+    "beam": replace(_QWEN3, norms=4, gate="full", window="none"),
+    "flint": replace(_QWEN3, sinks="all", window="none"),
+    "lfm3": Traits(
+        mlp_bias=False,
+        norms_key="use_sandwich_norm",
+        norms_if=2,
+        qk_norm="head",
+        gate="heads",
+        gate_key="use_attention_gate",
+        tied=True,
+    ),
+    "modernbert-decoder": Traits(
+        norm="layer",
+        norm_bias="norm_bias",
+        first_norms=1,
+        embedding_norm=True,
+        head_bias="decoder_bias",
+        tied=True,
+    ),
+    "phi4_multimodal": replace(_PLAIN, window="all"),
+    "hy_v4": replace(_DEEPSEEK, gate="full", sinks="all", hyper_outputs=2),
+    "axk2": replace(_DEEPSEEK, gate="query"),
+    "dots3_note_text": replace(_DEEPSEEK, gate="heads"),
+    "glm_ocr_text": replace(_GLM4, norms=4, qkv_bias=False),
+    "paddleocr_vl_text": Traits(qkv_bias="use_bias", o_bias="use_bias", mlp_bias="use_bias"),
+    "qwen2_5_omni_text": _QWEN2,
+    "qwen3_omni_moe_text": _QWEN3,
+    "voxtral_realtime_text": replace(_PLAIN, window="all"),
+    "hrm_text": Traits(norm="none", gate="full", looped=True),
+    "inkling2_text": replace(
+        _PLAIN,
+        mixer="relative",
+        gate="full",
+        embedding_norm=True,
+        ties=False,
+        dynamic_taps=True,
+        mtp_stored=False,
+    ),
+    "zaya": Traits(mixer="cca", plain_router=False, head_bias="lm_head_bias", tied=True),
+    "inkling_text": replace(
+        _PLAIN, mixer="relative", qk_norm="head", embedding_norm=True, ties=False, mtp_stored=False
     ),
     "nanochat": Traits(norm="none", gated=False, mlp_bias=False, tied=False),
     "minicpm": LLAMA,

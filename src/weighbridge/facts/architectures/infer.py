@@ -8,48 +8,18 @@ from typing import Final, Literal
 
 from weighbridge.facts.architectures.keys import Keys
 from weighbridge.facts.architectures.traits import Setting, Traits
+from weighbridge.facts.architectures.unread import unclaimed_sizes
 
-NOT_MODELLED: Final = frozenset(
-    [
-        "axk2",
-        "beam",
-        "bert-generation",
-        "biogpt",
-        "cpmant",
-        "ctrl",
-        "diffllama",
-        "doge",
-        "dots3_note_text",
-        "ernie4_5_moe_vl",
-        "ernie4_5_vl_moe",
-        "ernie4_5_vl_moe_text",
-        "flint",
-        "glm5_next_text",
-        "gpt_neox_japanese",
-        "hrm_text",
-        "hy_v4",
-        "idefics",
-        "inkling2_text",
-        "inkling_text",
-        "jetmoe",
-        "lfm3",
-        "modernbert-decoder",
-        "moshi",
-        "openai-gpt",
-        "phi4_multimodal",
-        "recurrent_gemma",
-        "reformer",
-        "roc_bert",
-        "rwkv",
-        "xglm",
-        "xlnet",
-        "xlstm",
-        "zamba",
-        "zamba2",
-        "zaya",
-    ]
-)
-"""Types whose layers hold what no reader here knows: they are refused by name."""
+_TWO_SETS: Final = "experts for text beside experts for images"
+NOT_MODELLED: Final = {
+    "ernie4_5_moe_vl": _TWO_SETS,
+    "ernie4_5_vl_moe": _TWO_SETS,
+    "ernie4_5_vl_moe_text": _TWO_SETS,
+    "glm5_next_text": "linear attention and indexers over pooled tokens in several streams",
+    "idefics": "layers between them that attend to images",
+    "qwen4_exp_text": "embeddings of word groups, compressed indexers and low-rank streams",
+}
+"""Types whose layers hold what no reader here knows, and what that is: they are refused by name."""
 
 _TELLING: Final = re.compile(
     r"ssm|mamba|conv|linear_attn|linear_key|linear_value|linear_num|rwkv|recurrent|lora_rank|delta"
@@ -93,17 +63,16 @@ def inferred(keys: Keys) -> Traits:
 
 def gaps(keys: Keys) -> tuple[str, ...]:
     """Keys that change what a layer holds, and that no reader asked for."""
-    return tuple(
-        sorted(
-            key
-            for key, value in keys.raw.items()
-            if value
-            and isinstance(key, str)
-            and key not in keys.seen
-            and _TELLING.search(key)
-            and not _HARMLESS.search(key)
-        )
-    )[:6]
+    telling = {
+        key
+        for key, value in keys.raw.items()
+        if value
+        and isinstance(key, str)
+        and key not in keys.seen
+        and _TELLING.search(key)
+        and not _HARMLESS.search(key)
+    }
+    return tuple(sorted(telling | set(unclaimed_sizes(keys))))[:6]
 
 
 def _norm(keys: Keys) -> Literal["rms", "layer"]:

@@ -14,7 +14,7 @@ _TEXT: Final = 200
 
 # The same number under the names that families gave it, the commonest first.
 _ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
-    "hidden_size": ("n_embd", "d_model", "dim", "model_dim"),
+    "hidden_size": ("n_embd", "n_embed", "d_model", "dim", "model_dim"),
     "num_hidden_layers": ("n_layer", "n_layers", "num_layers"),
     "num_attention_heads": ("n_head", "n_heads", "num_heads", "attention_heads"),
     "num_key_value_heads": (
@@ -33,6 +33,7 @@ _ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
         "max_sequence_length",
         "seq_length",
         "n_ctx",
+        "context_length",
         "model_max_length",
     ),
     "num_experts": (
@@ -53,6 +54,9 @@ _ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "n_shared_experts": ("num_shared_experts", "moe_num_shared_experts", "num_shared_expert"),
     "num_nextn_predict_layers": ("mtp_num_hidden_layers", "num_mtp_modules", "num_mtp_layers"),
 }
+
+# What a file states at its outermost level where it does not nest the text model.
+_FLAT: Final = frozenset({"hidden_size", "num_hidden_layers", "num_attention_heads"})
 
 _MISSING: Final = object()
 _Item = TypeVar("_Item")
@@ -88,7 +92,7 @@ class Keys:
         found = self._stated(key)
         if found is not _MISSING:
             return found
-        defaults = class_defaults(self.model_type)
+        defaults = self._class_defaults()
         for name in (key, *_ALIASES.get(key, ())):
             default = defaults.get(name)
             if default is not None:
@@ -247,6 +251,13 @@ class Keys:
                 f"Absent keys took the defaults of {self.model_type} in {SOURCE}: {listed[:400]}."
             )
 
+    def _class_defaults(self) -> Mapping[str, Any]:
+        """Those of the class; of its text model too where the file states that without nesting."""
+        own = class_defaults(self.model_type)
+        text = own.get("text_config")
+        nested = "text_config" in self.raw or not set(self.raw) >= _FLAT
+        return own if nested or not isinstance(text, str) else {**class_defaults(text), **own}
+
     def _stated(self, key: str) -> Any:  # noqa: ANN401 - whatever the file holds
         self.seen.add(key)
         if key in self.raw:
@@ -265,6 +276,14 @@ class Keys:
         if not isinstance(value, int) or not 0 <= value <= LARGEST:
             raise self.wrong(key, value, f"a whole number from 0 to {LARGEST}")
         return value
+
+
+def same_number(key: str) -> tuple[str, ...]:
+    """The other names of a number; none where it has one name."""
+    for common, names in _ALIASES.items():
+        if key == common or key in names:
+            return tuple(name for name in (common, *names) if name != key)
+    return ()
 
 
 def printable(text: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from weighbridge.core.architecture import Cache, Mixer, Part
-from weighbridge.facts.architectures.attention import setting, softmax
+from weighbridge.facts.architectures.attention import setting, softmax, window_of
 from weighbridge.facts.architectures.keys import Keys
 from weighbridge.facts.architectures.parts import bias, kept, part
 from weighbridge.facts.architectures.plan import Plan
@@ -48,14 +48,18 @@ def latent(keys: Keys, traits: Traits, plan: Plan) -> tuple[Mixer, tuple[Part, .
     ):
         return softmax(keys, traits, plan)
     shape = latent_of(keys)
-    indexer = indexer_parts(keys, shape) if plan.detail == "indexer" else ()
+    window = window_of(keys, plan)
+    indexer = indexer_parts(keys, shape) if plan.detail == "indexer" and not window else ()
     index = keys.size("index_head_dim") if indexer else 0
     numbers = [("heads", shape.heads), ("latent", shape.rank), ("rope_dim", shape.rope)]
     numbers += [("key_dim", shape.nope + shape.rope), ("value_dim", shape.value)]
     if indexer:
         numbers.append(("index_dim", index))
-    cache = Cache(per_token=shape.rank + shape.rope + index)
-    name = "sparse MLA" if indexer or plan.detail == "shared indexer" else "MLA"
+    values = shape.rank + shape.rope + index
+    cache = Cache(windows=((values, window),)) if window else Cache(per_token=values)
+    if window:
+        numbers.append(("window", window))
+    name = "sparse MLA" if indexer or (plan.detail == "shared indexer" and not window) else "MLA"
     mixer = Mixer("latent", name, tuple(numbers), cache)
     return mixer, (*latent_parts(keys, traits, shape), *indexer)
 
@@ -64,20 +68,11 @@ def latent_parts(keys: Keys, traits: Traits, shape: Latent) -> tuple[Part, ...]:
     """Projections down to the latents and up again, and the norms between."""
     hidden = ("hidden", keys.size("hidden_size"))
     heads, rank = ("heads", shape.heads), ("rank", shape.rank)
-    key = ("key_dim", shape.nope + shape.rope)
     query_rank = ("rank", shape.query_rank)
     down = setting(keys, traits.qkv_bias)
-    query = (
-        (
-            part("attention", "query down", (hidden, query_rank), bias(shape.query_rank, down)),
-            part("attention", "query up", (query_rank, heads, key)),
-        )
-        if shape.query_rank
-        else (part("attention", "query", (hidden, heads, key)),)
-    )
     compressed = shape.rank + shape.rope
     return kept(
-        *query,
+        *_query_parts(keys, traits, shape),
         part(
             "attention", "key-value down", (hidden, ("latent", compressed)), bias(compressed, down)
         ),
@@ -88,11 +83,32 @@ def latent_parts(keys: Keys, traits: Traits, shape: Latent) -> tuple[Part, ...]:
             (heads, ("value_dim", shape.value), hidden),
             bias(hidden[1], setting(keys, traits.o_bias)),
         ),
-        part(
-            "attention", "output gate", (hidden, ("heads", shape.heads * (traits.gate == "heads")))
-        ),
+        _gate_part(traits, shape, hidden),
+        part("attention", "sinks", (("heads", shape.heads if traits.sinks else 0),)),
         part("norm", "latent norms", (query_rank,), (rank,)),
     )
+
+
+def _query_parts(keys: Keys, traits: Traits, shape: Latent) -> tuple[Part, ...]:
+    """Projections of the query: plain, low-rank, or low-rank together with the output gate."""
+    hidden, heads = ("hidden", keys.size("hidden_size")), ("heads", shape.heads)
+    rank, key = ("rank", shape.query_rank), ("key_dim", shape.nope + shape.rope)
+    if not shape.query_rank:
+        return (part("attention", "query", (hidden, heads, key)),)
+    biased = bias(shape.query_rank, setting(keys, traits.qkv_bias))
+    down = part("attention", "query down", (hidden, rank), biased)
+    if traits.gate == "query":
+        both = ("query and gate dims", key[1] + shape.value)
+        return down, part("attention", "query up and gate", (("", 2), rank, heads, both))
+    return down, part("attention", "query up", (rank, heads, key))
+
+
+def _gate_part(traits: Traits, shape: Latent, hidden: tuple[str, int]) -> Part:
+    """The projection of an output gate: one number per head, or one per channel."""
+    heads = ("heads", shape.heads if traits.gate in ("heads", "full") else 0)
+    if traits.gate == "full":
+        return part("attention", "output gate", (hidden, heads, ("value_dim", shape.value)))
+    return part("attention", "output gate", (hidden, heads))
 
 
 def indexer_parts(keys: Keys, shape: Latent) -> tuple[Part, ...]:

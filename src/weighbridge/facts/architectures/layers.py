@@ -10,12 +10,14 @@ from weighbridge.core.architecture import Cache, Layer, Mixer, Mlp, Part
 from weighbridge.core.errors import FormatError
 from weighbridge.facts.architectures import extras
 from weighbridge.facts.architectures.attention import heads_of, indexed, softmax
+from weighbridge.facts.architectures.cca import cca
 from weighbridge.facts.architectures.compressed import compressed, ratios_of
 from weighbridge.facts.architectures.conv import conv
 from weighbridge.facts.architectures.cross import cross
 from weighbridge.facts.architectures.dense import dense, width_of
 from weighbridge.facts.architectures.experts import sparse
 from weighbridge.facts.architectures.gemma import SHARED, gemma, shared_layers
+from weighbridge.facts.architectures.head_experts import head_experts
 from weighbridge.facts.architectures.keys import Keys
 from weighbridge.facts.architectures.latent import indexer_pattern, latent
 from weighbridge.facts.architectures.limits import DEEPEST
@@ -27,14 +29,24 @@ from weighbridge.facts.architectures.parts import kept, part
 from weighbridge.facts.architectures.patterns import (
     CHUNKED,
     FULL,
+    HYBRID,
     LINEAR,
+    RECURRENT,
     SLIDING,
+    UNLISTED,
     UNLOCATED,
     mixer_pattern,
 )
+from weighbridge.facts.architectures.peculiar import peculiar_parts
 from weighbridge.facts.architectures.placement import mlp_pattern
-from weighbridge.facts.architectures.plan import Plan
+from weighbridge.facts.architectures.plan import FIRST, Plan
+from weighbridge.facts.architectures.relative import relative
+from weighbridge.facts.architectures.retrieval import retrieved
+from weighbridge.facts.architectures.rglru import rglru
+from weighbridge.facts.architectures.rwkv import rwkv
+from weighbridge.facts.architectures.shared_blocks import own_parts, shared_mixer, shared_mlp
 from weighbridge.facts.architectures.traits import Traits
+from weighbridge.facts.architectures.xlstm import mlstm
 
 MixerReader = Callable[[Keys, Traits, Plan], tuple[Mixer, tuple[Part, ...]]]
 MlpReader = Callable[[Keys, Traits, Plan], tuple[Mlp, tuple[Part, ...]]]
@@ -47,6 +59,12 @@ _READERS: Final[Mapping[str, MixerReader]] = {
     "delta": delta,
     "kda": kda,
     "lightning": lightning,
+    "rwkv": rwkv,
+    "mlstm": mlstm,
+    "rglru": rglru,
+    "head_experts": head_experts,
+    "cca": cca,
+    "relative": relative,
     "mamba1": mamba1,
     "mamba2": mamba2,
     "conv": conv,
@@ -54,6 +72,12 @@ _READERS: Final[Mapping[str, MixerReader]] = {
     "minimax_m3_sparse": indexed,
 }
 
+
+_WITHOUT: Final[Mapping[str, Mixer]] = {
+    "none": Mixer("none", "no mixer"),
+    UNLISTED: Mixer("unknown", "kind not stated", cache=None),
+}
+"""Mixers of which no weights are counted."""
 
 _ATTENDING: Final = frozenset({FULL, SLIDING, CHUNKED, "minimax_m3_sparse"})
 
@@ -138,6 +162,8 @@ def _details(keys: Keys, traits: Traits, depth: int) -> tuple[str, ...]:
         return tuple(str(ratio) for ratio in ratios_of(keys, depth))
     if traits.mixer == "latent":
         return indexer_pattern(keys, depth)
+    if (traits.first_norms or traits.mixer in ("cca", "relative")) and depth:
+        return (FIRST, *("",) * (depth - 1))
     words = keys.words("layer_types")
     if words and "minimax_m3_sparse" in words:
         kinds = keys.whole("layer_types", words, depth)
@@ -159,20 +185,24 @@ def layer_of(keys: Keys, traits: Traits, plan: Plan) -> Layer:
         *mixer_parts,
         *mlp_parts,
         *_norms(keys, traits, plan),
-        *extras.hyper_connections(keys),
+        *extras.hyper_connections(keys, traits.hyper_outputs),
         *extras.per_layer_input(keys),
         *extras.altup(keys),
+        *peculiar_parts(keys, plan),
     )
     return Layer(mixer, mlp, parts)
 
 
 def mixer_of(keys: Keys, traits: Traits, plan: Plan) -> tuple[Mixer, tuple[Part, ...]]:
     """The mixer of one layer; a kind that no reader knows keeps an unknown amount."""
-    if plan.mixer == "none":
-        return Mixer("none", "no mixer"), ()
+    if plan.mixer in _WITHOUT:
+        return _WITHOUT[plan.mixer], ()
     if plan.mixer == "parallel":
         return _parallel(keys, traits, plan)
-    name = {LINEAR: traits.linear, "mamba": traits.ssm, "conv": "conv", "cross": "cross"}.get(
+    if plan.mixer == HYBRID and traits.shared_blocks:
+        return _shared(keys, traits, plan)
+    kinds = {LINEAR: traits.linear, RECURRENT: traits.linear, "mamba": traits.ssm}
+    name = {**kinds, "conv": "conv", "cross": "cross"}.get(
         plan.mixer,
         "minimax_m3_sparse"
         if plan.detail == "index"
@@ -213,16 +243,9 @@ def _unknown(keys: Keys, kind: str) -> tuple[Mixer, tuple[Part, ...]]:
 
 
 def refused(keys: Keys, layers: list[Layer], why: str) -> list[Layer]:
-    """The layers with mixers that are not claimed to be known."""
+    """As many layers, of which nothing is claimed to be known: not even a least size."""
     keys.leave_out("layers", why)
-    known: dict[int, Layer] = {}
-    result: list[Layer] = []
-    for layer in layers:
-        if id(layer) not in known:
-            mixer = Mixer("unknown", layer.mixer.name, layer.mixer.numbers, None)
-            known[id(layer)] = replace(layer, mixer=mixer)
-        result.append(known[id(layer)])
-    return result
+    return [Layer(Mixer("unknown", keys.model_type, cache=None), Mlp("unknown"))] * len(layers)
 
 
 def _parallel(keys: Keys, traits: Traits, plan: Plan) -> tuple[Mixer, tuple[Part, ...]]:
@@ -241,22 +264,35 @@ def _parallel(keys: Keys, traits: Traits, plan: Plan) -> tuple[Mixer, tuple[Part
     return mixer, (*attention_parts, *ssm_parts)
 
 
+def _shared(keys: Keys, traits: Traits, plan: Plan) -> tuple[Mixer, tuple[Part, ...]]:
+    """A shared attention block before a state-space mixer of the layer's own (Zamba)."""
+    ssm, ssm_parts = _READERS[traits.ssm](keys, traits, plan)
+    return shared_mixer(keys, ssm), (*own_parts(keys), *ssm_parts)
+
+
 def mlp_of(keys: Keys, traits: Traits, plan: Plan) -> tuple[Mlp, tuple[Part, ...]]:
     """The feed-forward part of one layer."""
+    if plan.mixer == HYBRID and traits.shared_blocks:
+        return shared_mlp(keys), ()
     if plan.mlp == "none":
         return Mlp("none"), ()
-    if plan.mlp == "unknown":
-        keys.leave_out(
-            "layers", "Some feed-forward parts are replaced by something that is not modelled."
-        )
-        return Mlp("unknown"), ()
     if plan.mlp == "dense":
         return dense(keys, traits, plan)
-    if plan.mlp not in ("sparse", "both"):
-        keys.leave_out(
-            "layers", f"Feed-forward parts of kind {plan.mlp!r} are not modelled; left out."
-        )
-        return Mlp("unknown"), ()
+    if plan.mlp in ("sparse", "both"):
+        return _mixture(keys, traits, plan)
+    keys.leave_out(
+        "layers",
+        "Some feed-forward parts are replaced by something that is not modelled."
+        if plan.mlp == "unknown"
+        else f"Feed-forward parts of kind {plan.mlp!r} are not modelled; left out.",
+    )
+    return Mlp("unknown"), ()
+
+
+def _mixture(keys: Keys, traits: Traits, plan: Plan) -> tuple[Mlp, tuple[Part, ...]]:
+    """Experts, alone or beside a dense MLP."""
+    if traits.retrieval:
+        return retrieved(keys, traits, plan)
     mlp, parts = sparse(keys, traits, plan)
     if plan.mlp != "both" and not traits.dense_beside_experts:
         return mlp, parts
@@ -271,6 +307,8 @@ def _norms(keys: Keys, traits: Traits, plan: Plan) -> tuple[Part, ...]:
         count = traits.mlp_norms
     if plan.mlp == "sparse":
         count += traits.sparse_norms
+    if plan.detail == FIRST and traits.first_norms:
+        count = traits.first_norms
     if traits.norms_key and keys.flag(traits.norms_key):
         count += traits.norms_if
     hidden = ("hidden", keys.size("hidden_size"))

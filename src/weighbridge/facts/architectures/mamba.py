@@ -23,7 +23,7 @@ def mamba2(keys: Keys, traits: Traits, plan: Plan) -> tuple[Mixer, tuple[Part, .
     kernel = keys.maybe("mamba_d_conv", "conv_kernel") or keys.size("conv_kernel_size")
     channels = inner + 2 * groups * state
     projected = inner + channels + heads
-    biased = keys.flag("mamba_proj_bias") or keys.flag("use_bias") or keys.flag("add_bias_linear")
+    biased = _biased(keys, traits)
     out_biased = keys.flag("projectors_bias") if traits.only == "parallel" else biased
     normed = traits.ssm_norm if isinstance(traits.ssm_norm, bool) else keys.flag(traits.ssm_norm)
     numbers = (("heads", heads), ("head_dim", inner // heads), ("state", state), ("groups", groups))
@@ -73,6 +73,16 @@ def mamba1(keys: Keys, traits: Traits, plan: Plan) -> tuple[Mixer, tuple[Part, .
     return Mixer("ssm", "Mamba", numbers, cache), parts
 
 
+def _biased(keys: Keys, traits: Traits) -> bool:
+    """Whether the projections have biases."""
+    names = (
+        (traits.ssm_bias,)
+        if traits.ssm_bias
+        else ("mamba_proj_bias", "use_bias", "add_bias_linear")
+    )
+    return any(keys.flag(name) for name in names)
+
+
 def conv_bias(keys: Keys) -> bool:
     """Whether the short convolution has a bias; the commonest is that it has."""
     for key in ("mamba_conv_bias", "use_conv_bias"):
@@ -103,7 +113,7 @@ def _inner1(keys: Keys, hidden: int) -> int:
     expand = keys.maybe("mamba_expand", "expand")
     if keys.stated("mamba_expand") and expand:
         return hidden * expand
-    if keys.stated("intermediate_size") and not keys.stated("mamba_d_state"):
+    if keys.stated("intermediate_size") and not keys.has("mamba_d_state"):
         return keys.size("intermediate_size")
     return hidden * (expand or 2)
 

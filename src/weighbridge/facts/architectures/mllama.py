@@ -5,7 +5,8 @@ from __future__ import annotations
 from weighbridge.core.architecture import Part
 from weighbridge.facts.architectures.keys import Keys
 from weighbridge.facts.architectures.parts import part
-from weighbridge.facts.architectures.vision import Tower, layers_part, shape_of
+from weighbridge.facts.architectures.tower_kinds import Tower
+from weighbridge.facts.architectures.vision import layers_part, shape_of
 
 _TOWER = Tower(qkv_bias=False, o_bias=False)
 

@@ -8,7 +8,7 @@ embedding and of the output head with each module.
 from __future__ import annotations
 
 from weighbridge.core.architecture import Layer
-from weighbridge.facts.architectures.keys import Keys
+from weighbridge.facts.architectures.keys import Keys, same_number
 from weighbridge.facts.architectures.layers import layer_of
 from weighbridge.facts.architectures.outside import norm_weights
 from weighbridge.facts.architectures.patterns import FULL, mixer_word
@@ -20,10 +20,13 @@ _MOST = 64
 
 def mtp_parameters(keys: Keys, traits: Traits, layers: list[Layer]) -> int:
     """Weights of all modules that the file announces; 0 where it announces none."""
-    if not traits.mtp_stored or not keys.stated("num_nextn_predict_layers"):
+    if not keys.stated("num_nextn_predict_layers"):
         return 0
     modules = min(keys.number("num_nextn_predict_layers"), _MOST)
     if not modules or not layers:
+        return 0
+    if not traits.mtp_stored or "layers" in keys.left_out:
+        _say_unmodelled(keys)
         return 0
     hidden = keys.size("hidden_size")
     own = _layer_weights(keys, traits, layers) + 2 * hidden * hidden
@@ -31,6 +34,16 @@ def mtp_parameters(keys: Keys, traits: Traits, layers: list[Layer]) -> int:
     if traits.mtp_copies:
         own += 2 * hidden * keys.size("vocab_size")
     return modules * own
+
+
+def _say_unmodelled(keys: Keys) -> None:
+    """Which keys announce modules of a form that no reader knows."""
+    main = "num_nextn_predict_layers"
+    stated = [f"{key} {keys.raw[key]}" for key in (main, *same_number(main)) if key in keys.raw]
+    keys.assume(
+        f"The configuration announces multi-token prediction ({', '.join(stated)}) of a form that"
+        " is not modelled: its weights are not counted."
+    )
 
 
 def _last_plan(keys: Keys, traits: Traits, layers: list[Layer]) -> Plan:

@@ -18,12 +18,14 @@ def outside_parts(keys: Keys, traits: Traits, tied: bool) -> tuple[Part, ...]:
     """What stands before the first layer and after the last."""
     hidden, vocabulary = keys.size("hidden_size"), keys.size("vocab_size")
     rows = keys.number(traits.positions) + traits.positions_offset if traits.positions else 0
-    norms = int(traits.final_norm) + int(traits.embedding_norm)
+    width = keys.maybe(traits.embedding_width) if traits.embedding_width else None
+    wide = ("hidden", hidden) if width in (None, 0, hidden) else ("embedding", width or 0)
+    norms = int(setting(keys, traits.final_norm)) + int(traits.embedding_norm)
     return kept(
         part(
             "embedding",
             "token embedding",
-            (("vocabulary", vocabulary + traits.embedding_rows), ("hidden", hidden)),
+            (("vocabulary", vocabulary + traits.embedding_rows), wide),
         ),
         part("embedding", "position embedding", (("positions", rows), ("hidden", hidden))),
         part(
@@ -34,7 +36,7 @@ def outside_parts(keys: Keys, traits: Traits, tied: bool) -> tuple[Part, ...]:
         part(
             "lm_head",
             "output head",
-            (("hidden", hidden), ("vocabulary", 0 if tied else vocabulary)),
+            (wide, ("vocabulary", 0 if tied else vocabulary)),
             bias(vocabulary, setting(keys, traits.head_bias)),
         ),
     )

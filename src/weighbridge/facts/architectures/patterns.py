@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from weighbridge.facts.architectures.defaults import SOURCE
 from weighbridge.facts.architectures.keys import Keys
+from weighbridge.facts.architectures.supplied import say_supplied
 from weighbridge.facts.architectures.traits import Traits
 
 FULL: Final = "full_attention"
 SLIDING: Final = "sliding_attention"
 CHUNKED: Final = "chunked_attention"
 LINEAR: Final = "linear_attention"
+HYBRID: Final = "hybrid"
+RECURRENT: Final = "recurrent"
 UNLOCATED: Final = "unlocated window"
+UNLISTED: Final = "unlisted"
+"""Layers of several kinds, and nothing says which stands where."""
 
 Pattern = tuple[str, ...]
 
@@ -29,12 +35,12 @@ _WORDS: Final = {
     "mamba2": "mamba",
     "-": "mlp",
     "E": "moe",
-    "recurrent": "recurrent",
+    "recurrent": RECURRENT,
     "short_conv": "conv",
     "deepseek_sparse_attention": FULL,
     "indexed_attention": FULL,
     "mla": FULL,
-    "hybrid": "hybrid",
+    "hybrid": HYBRID,
 }
 
 
@@ -49,6 +55,14 @@ def mixer_pattern(keys: Keys, traits: Traits, depth: int) -> Pattern:
         pattern = source(keys, traits, depth)
         if pattern is not None:
             return pattern
+    if traits.otherwise == UNLISTED:
+        keys.leave_out(
+            "layers",
+            f"The configuration does not say which layers of {keys.model_type} attend and which do"
+            " not: their mixers and their cache are left out.",
+        )
+    elif traits.otherwise:
+        say_supplied(keys, "layer_types")
     return (traits.otherwise or FULL,) * depth
 
 
@@ -132,7 +146,10 @@ def _indexed(keys: Keys, traits: Traits, depth: int) -> Pattern | None:
 
 def _intervals(keys: Keys, traits: Traits, depth: int) -> Pattern | None:
     """A period and an offset: Qwen3-Next, Jamba."""
-    interval = keys.maybe("full_attention_interval") or traits.interval
+    interval = keys.maybe("full_attention_interval")
+    if not interval and traits.interval:
+        interval = traits.interval
+        _say_period(keys, interval)
     if interval:
         return tuple(LINEAR if (layer + 1) % interval else FULL for layer in range(depth))
     period = keys.maybe("attn_layer_period")
@@ -140,6 +157,14 @@ def _intervals(keys: Keys, traits: Traits, depth: int) -> Pattern | None:
         offset = keys.number("attn_layer_offset")
         return tuple(FULL if layer % period == offset else "mamba" for layer in range(depth))
     return None
+
+
+def _say_period(keys: Keys, period: int) -> None:
+    """A period that the class has where no key states one."""
+    keys.assume(
+        f"The configuration does not say which layers attend to everything: one of each {period},"
+        f" as {keys.model_type} has them in {SOURCE}."
+    )
 
 
 def _block_types(keys: Keys, traits: Traits, depth: int) -> Pattern | None:
@@ -159,7 +184,10 @@ def _chunked(keys: Keys, traits: Traits, depth: int) -> Pattern | None:
         return None
     rope = keys.per_layer("no_rope_layers", depth) if keys.items("no_rope_layers") else None
     if rope is None:
-        every = keys.maybe("no_rope_layer_interval", "nope_layer_interval") or 4
+        every = keys.maybe("no_rope_layer_interval", "nope_layer_interval")
+        if not every:
+            say_supplied(keys, "no_rope_layers")
+        every = every or 4
         rope = tuple(int((layer + 1) % every != 0) for layer in range(depth))
     return tuple(CHUNKED if flag else FULL for flag in rope)
 
@@ -170,7 +198,10 @@ def _windowed(keys: Keys, traits: Traits, depth: int) -> Pattern | None:
         return None
     if keys.stated("use_sliding_window") and not keys.flag("use_sliding_window"):
         return None
-    period = keys.maybe("sliding_window_pattern", "global_attn_every_n_layers") or traits.period
+    period = keys.maybe("sliding_window_pattern", "global_attn_every_n_layers")
+    if not period and traits.period:
+        period = traits.period
+        _say_period(keys, period)
     if period:
         first = 0 if traits.first_full else -1
         return tuple(

@@ -6,12 +6,16 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from weighbridge.facts.architectures.experts import stated
-from weighbridge.facts.architectures.keys import Keys
+from weighbridge.facts.architectures.keys import Keys, same_number
+from weighbridge.facts.architectures.supplied import say_supplied
 
 Placement = tuple[str, ...]
 
 DENSE: Final = "dense"
 SPARSE: Final = "sparse"
+
+# Published with some dense layers first; their classes have none where no key says it.
+_OFTEN_DENSE_FIRST: Final = frozenset({"deepseek_v2", "dots1", "kimi_k2"})
 
 _WORDS: Final = {"moe": SPARSE, "experts": SPARSE, "mlp": DENSE, "hash_moe": SPARSE}
 
@@ -25,16 +29,24 @@ def mlp_pattern(keys: Keys, depth: int, dense_first: int = 0) -> Placement:
         placement = source(keys, depth)
         if placement is not None:
             return placement
+    if dense_first or keys.model_type in _OFTEN_DENSE_FIRST:
+        say_supplied(keys, "first_k_dense_replace")
     dense = min(dense_first, depth)
     return (DENSE,) * dense + (SPARSE,) * (depth - dense)
 
 
 def _refuse_lost_experts(keys: Keys) -> None:
-    """Experts with a width and a number per token, but expressly without a number: damage."""
-    names = ("num_experts", "n_routed_experts", "num_local_experts", "moe_num_experts")
-    lost = [name for name in names if name in keys.raw and keys.raw[name] is None]
-    if lost and keys.stated("moe_intermediate_size") and keys.number("num_experts_per_tok"):
+    """Experts with a width and a number per token, but without a number of them: damage."""
+    names = ("num_experts", *same_number("num_experts"))
+    if any(keys.raw.get(name) is not None for name in names):
+        return
+    lost = [name for name in names if name in keys.raw] or ["num_experts"]
+    if keys.stated("moe_intermediate_size") and _stated_number(keys, "num_experts_per_tok"):
         raise keys.wrong(lost[0], None, "a number, as the other keys of the experts are there")
+
+
+def _stated_number(keys: Keys, key: str) -> bool:
+    return keys.stated(key) and keys.number(key) > 0
 
 
 def _listed(keys: Keys, depth: int) -> Placement | None:

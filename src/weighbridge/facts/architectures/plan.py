@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+FIRST: Final = "first"
+"""The detail of a first layer that is built unlike the others."""
 
 
 @dataclass(frozen=True, slots=True)

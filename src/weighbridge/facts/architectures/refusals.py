@@ -15,7 +15,7 @@ _ENCODERS: Final = frozenset(
         "ernie_m", "esm", "eurobert", "flaubert", "fnet", "funnel", "gte", "ibert", "jina_bert",
         "layoutlm", "layoutlmv2", "layoutlmv3", "lilt", "longformer", "luke", "markuplm",
         "megatron-bert", "mobilebert", "modernbert", "mpnet", "mra", "neobert", "nezha",
-        "nomic_bert", "nystromformer", "perceiver", "qdqbert", "rembert", "roberta",
+        "nomic_bert", "nystromformer", "perceiver", "qdqbert", "rembert", "roberta", "roc_bert",
         "roberta-prelayernorm", "roformer", "siglip", "siglip2", "splinter",
         "squeezebert", "tapas", "vit", "xlm",
         "xlm-roberta", "xlm-roberta-xl", "xmod", "yoso",
@@ -38,9 +38,13 @@ _TWO_STACKS: Final = frozenset(
     }
 )  # fmt: skip
 _FORMS: Final = {
+    "gemma4_assistant": "drafts tokens for another model, whose cache it reads",
+    "gemma4_unified_assistant": "drafts tokens for another model, whose cache it reads",
     "blt": "keeps its parts in nested models over bytes",
     "kosmos-2": "names its numbers in its own way",
     "kosmos-2.5": "names its numbers in its own way",
+    "reformer": "sorts tokens into buckets by hashes and keeps those",
+    "xlnet": "predicts words in any order and keeps hidden states of earlier segments",
     "pi0": "moves robots beside generating text",
 }
 _INSTEAD: Final = "Inspect a decoder-only model that generates text."

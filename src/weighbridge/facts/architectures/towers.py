@@ -2,68 +2,151 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-from weighbridge.core.architecture import Part
+from weighbridge.core.architecture import Component, Part
+from weighbridge.core.errors import FormatError
 from weighbridge.facts.architectures.defaults import SOURCE, class_defaults
+from weighbridge.facts.architectures.hearing import HEARERS, heard
+from weighbridge.facts.architectures.joiners import JOINERS
 from weighbridge.facts.architectures.keys import Keys, printable
 from weighbridge.facts.architectures.mllama import mllama_parts
-from weighbridge.facts.architectures.parts import Term, part
-from weighbridge.facts.architectures.vision import TOWERS, shape_of, tower_parts
-
-Joiner = Callable[[Keys, Keys, int], tuple[Part, ...]]
+from weighbridge.facts.architectures.mobilenet import mobilenet_parts
+from weighbridge.facts.architectures.pieces import linear
+from weighbridge.facts.architectures.resamplers import idefics2
+from weighbridge.facts.architectures.sam import sam_parts
+from weighbridge.facts.architectures.tower_kinds import TOWERS
+from weighbridge.facts.architectures.vision import tower_parts
 
 _SIZES: Final = (
     "hidden_size", "num_hidden_layers", "num_layers", "hidden_dim", "depth", "params",
     "text_config", "embed_dim", "d_model", "encoder_layers", "dit_config",
 )  # fmt: skip
-_TEXT_KEYS: Final = frozenset({"text_config", "llm_config", "language_config"})
-_WORDS: Final = {
+_TEXT_KEYS: Final = frozenset({"text_config", "llm_config", "language_config", "thinker_config"})
+_WORDS: Final[dict[str, Component]] = {
     "vision": "vision", "visual": "vision", "image": "vision", "vit": "vision", "vq": "vision",
     "audio": "audio", "speech": "audio", "talker": "audio", "wav": "audio", "tts": "audio",
-    "codec": "audio", "mtp": "mtp",
+    "codec": "audio", "acoustic": "audio", "mtp": "mtp",
 }  # fmt: skip
 _VISION_KEYS: Final = ("vision_config", "visual", "vision_tower_config", "img_processor")
+# Names under which publishers' own code keeps a tower, or the name of one to load.
+_ELSEWHERE: Final[dict[str, Component]] = {
+    "mm_vision_tower": "vision", "mm_audio_tower": "audio", "vision_tower": "vision",
+    "audio_tower": "audio", "audio_processor": "audio", "embd_layer": "vision",
+    "audio_model_id": "audio",
+}  # fmt: skip
+_AUDIO_KEYS: Final = {"granite_speech": "encoder_config", "granite_speech_plus": "encoder_config"}
+_VOICES: Final = ("talker_config", "token2wav_config", "code2wav_config")
+_SAM: Final = frozenset({"got_ocr2_vision", "pp_chart2table_vision"})
+_UNLIKE: Final = _SAM | {"mllama_vision_model", "gemma3n_vision"}
 
 
 def tower_parts_of(top: Keys, text: Keys) -> tuple[Part, ...]:
     """The weights of all towers; what is not modelled is left out and said."""
-    _say_audio(top)
+    _refuse_two_stacks(top, text)
+    holder = _holder(top, text)
     _say_unread(top)
-    parts: tuple[Part, ...] = ()
-    if text is not top or top.stated("vision_config") or top.model_type in _ALWAYS:
-        parts = _vision(top, text)
-    _say_nested(top, top.raw, text.raw, deep=True)
+    seen: tuple[Part, ...] = ()
+    if text is not top or top.stated("vision_config") or top.model_type in _ALWAYS | _FLAT:
+        seen = _vision(holder, text)
+    parts = (*seen, *_audio(holder, text))
+    _skip_voice(top)
+    for keys in (top,) if holder is top else (top, holder):
+        _say_nested(keys, text.raw)
+        _say_absent(keys)
     what = _UNSEEN.get(top.model_type, "")
     if what and not parts and what not in top.left_out:
         top.leave_out(what, f"The {what} tower of {top.model_type} is not modelled; left out.")
     return parts
 
 
+def _refuse_two_stacks(top: Keys, text: Keys) -> None:
+    """Refuse a language model that is an encoder with a decoder (BLIP-2 with FLAN-T5).
+
+    Raises:
+        FormatError: it is one.
+    """
+    if text is not top and (text.raw.get("is_encoder_decoder") is True or text.model_type == "t5"):
+        raise FormatError(
+            f"The language model of {top.name} is an encoder with a decoder ({text.model_type}),"
+            " which is not modelled.",
+            fix="Inspect a model whose language model is decoder-only.",
+        )
+
+
+def _holder(top: Keys, text: Keys) -> Keys:
+    """The keys that hold the towers: those of the thinker in models that also speak."""
+    if text is top:
+        return top
+    kind = class_defaults(top.model_type).get("thinker_config")
+    found = top.under("thinker_config", model_type=kind if isinstance(kind, str) else "")
+    if found is None:
+        return top if not isinstance(kind, str) else top.beside({}, kind)
+    return found
+
+
+def _skip_voice(top: Keys) -> None:
+    """Without audio output, the class makes no talker and no vocoder."""
+    if top.value("enable_audio_output") is False:
+        top.seen.update(_VOICES)
+
+
+def _nested(top: Keys, key: str, kind: str) -> Keys:
+    """The keys of an object, or what the class of the whole takes where the file has none."""
+    found = top.under(key, model_type=kind)
+    if found is not None:
+        return found
+    own = class_defaults(top.model_type).get(f"{key}.own", {})
+    top.assume(
+        f"The configuration does not describe {key}: it is taken as {top.model_type} has it in"
+        f" {SOURCE}."
+    )
+    return top.beside(own, kind)
+
+
 def _vision(top: Keys, text: Keys) -> tuple[Part, ...]:
+    hidden = text.size("hidden_size")
+    if top.model_type == "fuyu":
+        inputs = top.size("patch_size") ** 2 * top.size("num_channels")
+        return (linear("vision", "patch embedding", inputs, hidden, biased=True),)
     vision = _vision_keys(top)
     if vision is None:
         return ()
-    hidden = text.size("hidden_size")
-    if vision.model_type == "mllama_vision_model":
-        return mllama_parts(vision, hidden)
-    tower = TOWERS.get(vision.model_type)
-    joiner = _JOINERS.get(top.model_type)
-    if tower is None or joiner is None:
+    parts = _seen(top, vision, text, hidden)
+    if parts is None:
         top.leave_out(
             "vision",
             f"The vision tower ({vision.model_type or 'unnamed'} in {top.model_type or 'no type'})"
             " is not modelled; its weights are left out.",
         )
         return ()
-    parts = (*tower_parts(vision, tower), *joiner(top, vision, hidden))
-    if vision.defaulted:
-        listed = ", ".join(f"{key} {value}" for key, value in sorted(vision.defaulted.items()))
-        top.assume(
-            f"The vision tower took defaults of {vision.model_type} in {SOURCE}: {listed[:300]}."
-        )
+    _say_defaults(top, vision, "vision")
     return parts
+
+
+def _seen(top: Keys, vision: Keys, text: Keys, hidden: int) -> tuple[Part, ...] | None:
+    """The weights of a vision tower and its joiner; None where one of them is not modelled."""
+    if vision.model_type == "mllama_vision_model":
+        return mllama_parts(vision, hidden)
+    if vision.model_type == "gemma3n_vision" and top.model_type == "gemma3n":
+        return mobilenet_parts(vision, hidden)
+    joiner, tower = JOINERS.get(top.model_type), TOWERS.get(vision.model_type)
+    if vision.model_type in _SAM and joiner is not None:
+        return (*sam_parts(vision), *joiner(top, vision, hidden))
+    if tower is not None and top.model_type == "idefics2":
+        return (*tower_parts(vision, tower), *idefics2(top, vision, text))
+    if tower is None or joiner is None:
+        return None
+    return (*tower_parts(vision, tower), *joiner(top, vision, hidden))
+
+
+def _say_defaults(top: Keys, tower: Keys, what: str) -> None:
+    if tower.defaulted:
+        listed = ", ".join(f"{key} {value}" for key, value in sorted(tower.defaulted.items()))
+        top.assume(
+            f"The {what} tower took defaults of {tower.model_type} in {SOURCE}: {listed[:300]}."
+        )
 
 
 def _vision_keys(top: Keys) -> Keys | None:
@@ -72,15 +155,15 @@ def _vision_keys(top: Keys) -> Keys | None:
     default = kind if isinstance(kind, str) else ""
     default = _KINDS.get(top.model_type, default)
     if "vision_config" not in top.raw:
-        if not default or _text_only(top):
+        top.seen.add("vision_config")
+        if not _needs_tower(top, default):
             return None
-        return top.beside({}, default)
-    top.seen.add("vision_config")
+        return _nested(top, "vision_config", default)
     nested = top.under("vision_config", model_type=default)
     if nested is None:
         # An explicit null is what converters write for the defaults of the class.
-        return top.beside({}, default) if _needs_tower(top, default) else None
-    if nested.model_type not in TOWERS and nested.model_type != "mllama_vision_model":
+        return _nested(top, "vision_config", default) if _needs_tower(top, default) else None
+    if nested.model_type not in TOWERS and nested.model_type not in _UNLIKE:
         nested.model_type = default or nested.model_type
     return nested
 
@@ -98,30 +181,52 @@ def _needs_tower(top: Keys, default: str) -> bool:
     return bool(default) and top.model_type != "gemma4" and not _text_only(top)
 
 
-def _say_audio(top: Keys) -> None:
+def _audio(top: Keys, text: Keys) -> tuple[Part, ...]:
     """An audio tower, or one that the class has where the file does not mention it."""
-    top.seen.add("audio_config")
-    default = class_defaults(top.model_type).get("audio_config")
-    implied = "audio_config" not in top.raw and bool(default) and not _text_only(top)
-    if top.raw.get("audio_config") or (implied and top.model_type != "gemma4"):
-        top.leave_out("audio", "The audio tower is not modelled; its weights are left out.")
+    key = _AUDIO_KEYS.get(top.model_type, "audio_config")
+    top.seen.add(key)
+    kind = class_defaults(top.model_type).get(key)
+    default = kind if isinstance(kind, str) else _KINDS_OF_SOUND.get(top.model_type, "")
+    implied = key not in top.raw and isinstance(kind, str) and not _text_only(top)
+    if not top.raw.get(key) and not implied:
+        return ()
+    joiner = HEARERS.get(top.model_type)
+    if joiner is not None and (text is not top or top.model_type in _ALWAYS):
+        audio = _nested(top, key, default)
+        parts = heard(audio)
+        if parts is not None:
+            joined = joiner(top, audio, text)
+            _say_defaults(top, audio, "audio")
+            return (*parts, *joined)
+    top.leave_out("audio", "The audio tower is not modelled; its weights are left out.")
+    return ()
 
 
-def _say_nested(top: Keys, raw: Mapping[str, Any], text: Mapping[str, Any], deep: bool) -> None:
+def _say_nested(keys: Keys, text: Mapping[str, Any]) -> None:
     """Other models nested in the file: encoders, codecs, talkers."""
-    for key, value in raw.items():
+    for key, value in keys.raw.items():
         if not isinstance(value, Mapping) or not isinstance(key, str) or value is text:
             continue
-        if not key.endswith("_config") or (deep and key in top.seen and key != "thinker_config"):
+        if not key.endswith("_config") or key in keys.seen or key in _TEXT_KEYS:
             continue
-        if key == "thinker_config":
-            _say_nested(top, value, text, deep=False)
-        elif key not in _TEXT_KEYS and any(size in value for size in _SIZES):
+        if key in class_defaults(keys.model_type) or any(size in value for size in _SIZES):
             sentence = f"What {printable(key)!r} describes is not modelled; left out."
-            top.leave_out(_component(key), sentence)
+            keys.leave_out(_component(key), sentence)
 
 
-def _component(key: str) -> str:
+def _say_absent(keys: Keys) -> None:
+    """Other models that the class makes although the file does not mention them."""
+    if _text_only(keys):
+        return
+    for key, kind in class_defaults(keys.model_type).items():
+        if not key.endswith("_config") or not isinstance(kind, str) or key in _TEXT_KEYS:
+            continue
+        if key not in keys.seen and key not in keys.raw:
+            sentence = f"{keys.model_type} has a part ({kind}) that is not modelled; left out."
+            keys.leave_out(_component(key), sentence)
+
+
+def _component(key: str) -> Component:
     """What a nested model counts as, by its name."""
     for word, component in _WORDS.items():
         if word in key:
@@ -137,237 +242,24 @@ def _say_unread(top: Keys) -> None:
                 "vision",
                 f"The vision tower under {key!r} is not modelled; its weights are left out.",
             )
+    for key, what in _ELSEWHERE.items():
+        if top.raw.get(key):
+            top.leave_out(what, f"What {key!r} names is not modelled; its weights are left out.")
 
-
-def _linear(name: str, inputs: int, outputs: int, biased: bool) -> Part:
-    terms: list[Term] = [(("in", inputs), ("out", outputs))]
-    if biased:
-        terms.append((("bias", outputs),))
-    return part("vision", name, *terms)
-
-
-def _norm(size: int, weights: int) -> Part:
-    return part("vision", "projector norm", (("", weights), ("dim", size)))
-
-
-def _gemma3(top: Keys, vision: Keys, hidden: int) -> tuple[Part, ...]:
-    del top
-    inner = shape_of(vision).hidden
-    return _linear("projector", inner, hidden, biased=False), _norm(inner, 1)
-
-
-def _gemma4(top: Keys, vision: Keys, hidden: int) -> tuple[Part, ...]:
-    del top
-    return (_linear("projector", shape_of(vision).hidden, hidden, biased=False),)
-
-
-def _two_layers(top: Keys, vision: Keys, hidden: int) -> tuple[Part, ...]:
-    layers = top.value("vision_feature_layer")
-    inner = shape_of(vision).hidden * (len(layers) if isinstance(layers, list) else 1)
-    biased = top.flag("multimodal_projector_bias", default=True)
-    return (
-        _linear("projector 1", inner, hidden, biased),
-        _linear("projector 2", hidden, hidden, biased),
-    )
-
-
-def _two_layers_newline(top: Keys, vision: Keys, hidden: int) -> tuple[Part, ...]:
-    line = part("vision", "image newline", (("hidden", hidden),))
-    return (*_two_layers(top, vision, hidden), line)
-
-
-def _merger(top: Keys, vision: Keys, hidden: int) -> tuple[Part, ...]:
-    """Qwen: neighbours are joined, then two projections."""
-    del top
-    inner = shape_of(vision).hidden
-    merged = inner * (vision.maybe("spatial_merge_size") or 2) ** 2
-    out = vision.maybe("out_hidden_size")
-    if out is None:
-        out = vision.maybe("hidden_size") or hidden
-    norm = 1 if vision.model_type == "qwen2_5_vl_vision" else 2
-    return (
-        _norm(inner, norm),
-        _linear("merger 1", merged, merged, biased=True),
-        _linear("merger 2", merged, out, biased=True),
-    )
-
-
-def _deepstack(top: Keys, vision: Keys, hidden: int) -> tuple[Part, ...]:
-    """Qwen3-VL: a merger more for each layer whose output is mixed in."""
-    indexes = vision.items("deepstack_visual_indexes")
-    count = 3 if indexes is None else len(indexes)
-    merged = shape_of(vision).hidden * (vision.maybe("spatial_merge_size") or 2) ** 2
-    out = vision.maybe("out_hidden_size") or hidden
-    times = ("mergers", count)
-    more = part(
-        "vision",
-        "deepstack mergers",
-        (times, ("in", merged), ("out", merged)),
-        (times, ("in", merged), ("out", out)),
-        (times, ("norm and biases", 3 * merged + out)),
-    )
-    return (*_merger(top, vision, hidden), more)
-
-
-def _llama4(top: Keys, vision: Keys, hidden: int) -> tuple[Part, ...]:
-    del top
-    adapter = vision.maybe("projector_input_dim") or 4096
-    out = vision.maybe("projector_output_dim") or 4096
-    joined = vision.maybe("vision_output_dim") or 7680
-    return (
-        _linear("adapter 1", shape_of(vision).width, adapter, biased=False),
-        _linear("adapter 2", out, out, biased=False),
-        _linear("projector", joined, hidden, biased=False),
-    )
-
-
-def _kimi(top: Keys, vision: Keys, hidden: int) -> tuple[Part, ...]:
-    del top
-    inner = shape_of(vision).hidden
-    sides = vision.integers("merge_kernel_size") or (2, 2)
-    merged = inner
-    for side in sides[:2]:
-        merged *= side
-    return (
-        _norm(inner, 2),
-        _linear("projector 1", merged, merged, biased=True),
-        _linear("projector 2", merged, hidden, biased=True),
-    )
-
-
-def _step3(top: Keys, vision: Keys, hidden: int) -> tuple[Part, ...]:
-    """Two strided convolutions of 3 × 3 that each double the channels, then a projection."""
-    inner = shape_of(vision).hidden
-    biased = top.flag("projector_bias")
-    return (
-        _linear("downsampler 1", 9 * inner, 2 * inner, biased=True),
-        _linear("downsampler 2", 9 * 2 * inner, 4 * inner, biased=True),
-        _linear("projector", 4 * inner, hidden, biased),
-    )
-
-
-def _mistral3(top: Keys, vision: Keys, hidden: int) -> tuple[Part, ...]:
-    inner = shape_of(vision).hidden
-    merged = inner * (top.maybe("spatial_merge_size") or 2) ** 2
-    biased = top.flag("multimodal_projector_bias")
-    return (
-        _norm(inner, 1),
-        _linear("patch merger", merged, inner, biased=False),
-        _linear("projector 1", inner, hidden, biased),
-        _linear("projector 2", hidden, hidden, biased),
-    )
-
-
-def _idefics3(top: Keys, vision: Keys, hidden: int) -> tuple[Part, ...]:
-    inner = shape_of(vision).hidden * (top.maybe("scale_factor") or 2) ** 2
-    return (_linear("connector", inner, hidden, biased=False),)
-
-
-def _internvl(top: Keys, vision: Keys, hidden: int) -> tuple[Part, ...]:
-    ratio = top.real("downsample_ratio") or 0.5
-    merged = shape_of(vision).hidden * round(1 / ratio) ** 2
-    return (
-        _norm(merged, 2),
-        _linear("projector 1", merged, hidden, biased=True),
-        _linear("projector 2", hidden, hidden, biased=True),
-    )
-
-
-def _paligemma(top: Keys, vision: Keys, hidden: int) -> tuple[Part, ...]:
-    del top
-    return (_linear("projector", shape_of(vision).hidden, hidden, biased=True),)
-
-
-def _glm(top: Keys, vision: Keys, hidden: int) -> tuple[Part, ...]:
-    """GLM-4V: a strided convolution of 2 × 2, then a gated MLP."""
-    del top
-    inner = shape_of(vision).hidden
-    out = vision.maybe("out_hidden_size") or hidden
-    side = vision.maybe("spatial_merge_size") or 2
-    return (
-        _linear("downsampler", side * side * inner, out, biased=True),
-        _linear("merger projection", out, out, biased=False),
-        _norm(out, 2),
-        part(
-            "vision",
-            "merger gate, up and down",
-            (("", 3), ("out", out), ("width", vision.size("intermediate_size"))),
-        ),
-    )
-
-
-def _lfm2(top: Keys, vision: Keys, hidden: int) -> tuple[Part, ...]:
-    merged = shape_of(vision).hidden * (top.maybe("downsample_factor") or 2) ** 2
-    inner = top.maybe("projector_hidden_size") or 2560
-    biased = top.flag("projector_bias", default=True)
-    return (
-        _norm(merged, 2 * top.flag("projector_use_layernorm", default=True)),
-        _linear("projector 1", merged, inner, biased),
-        _linear("projector 2", inner, hidden, biased),
-    )
-
-
-def _minimax_m3(top: Keys, vision: Keys, hidden: int) -> tuple[Part, ...]:
-    del top
-    inner = shape_of(vision).hidden
-    merged = hidden * (vision.maybe("spatial_merge_size") or 2) ** 2
-    return (
-        _linear("projector 1", inner, hidden, biased=True),
-        _linear("projector 2", hidden, hidden, biased=True),
-        _linear("merger 1", merged, hidden, biased=True),
-        _linear("merger 2", hidden, hidden, biased=True),
-    )
-
-
-def _cohere2(top: Keys, vision: Keys, hidden: int) -> tuple[Part, ...]:
-    merged = shape_of(vision).hidden * (top.maybe("downsample_factor") or 2) ** 2
-    inner = top.maybe("alignment_intermediate_size") or 36_864
-    return (
-        _linear("projector 1", merged, inner, biased=True),
-        _linear("projector 2", inner // 2, hidden, biased=True),
-    )
-
-
-_JOINERS: Final[dict[str, Joiner]] = {
-    "gemma3": _gemma3,
-    "gemma4": _gemma4,
-    "llava": _two_layers,
-    "llava_next": _two_layers_newline,
-    "llava_onevision": _two_layers_newline,
-    "qwen2_vl": _merger,
-    "qwen2_5_vl": _merger,
-    "qwen3_vl": _deepstack,
-    "qwen3_vl_moe": _deepstack,
-    "qwen3_5": _merger,
-    "qwen3_5_moe": _merger,
-    "llama4": _llama4,
-    "kimi_k25": _kimi,
-    "step3p7": _step3,
-    "mistral3": _mistral3,
-    "idefics3": _idefics3,
-    "smolvlm": _idefics3,
-    "internvl": _internvl,
-    "paligemma": _paligemma,
-    "glm4v": _glm,
-    "glm46v": _glm,
-    "glm4v_moe": _glm,
-    "lfm2_vl": _lfm2,
-    "minimax_m3_vl": _minimax_m3,
-    "cohere2_vision": _cohere2,
-    "deepseek_vl": _two_layers,
-    "llava_next_video": _two_layers_newline,
-    "cosmos3_omni": _deepstack,
-}
 
 # Types whose files may say nothing of the tower that their class has.
 _UNSEEN: Final = {
     "audioflamingo3": "audio",
+    "chameleon": "vision",
     "deepseek_vl_v2": "vision",
+    "emu3": "vision",
     "fuyu": "vision",
+    "git": "vision",
     "glmasr": "audio",
     "granite_speech": "audio",
     "janus": "vision",
     "molmo": "vision",
+    "musicflamingo": "audio",
     "phi3_v": "vision",
     "qwen2_5_omni": "audio",
     "qwen2_audio": "audio",
@@ -376,7 +268,11 @@ _UNSEEN: Final = {
 }
 
 # Published under the name of a text class, with a tower.
-_ALWAYS: Final = frozenset({"step3p7"})
+_ALWAYS: Final = frozenset({"phi4_multimodal", "step3p7"})
+
+# Published with the keys of the text model beside those of the tower.
+_FLAT: Final = frozenset({"qwen2_vl", "qwen2_5_vl"})
 
 # Towers that a class finds by a type of its own, not of transformers' table.
 _KINDS: Final = {"gemma4": "gemma4_vision"}
+_KINDS_OF_SOUND: Final = {"gemma4": "gemma4_audio"}

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from weighbridge.facts.catalog.model import CatalogueModel
+from weighbridge.facts.licenses.clauses import Category
 from weighbridge.facts.licenses.questions import answer, parse_intents
 
 Order = Literal["size", "active", "context", "released", "name"]
 
-# Licence class → whether a model's licence is of it. A concrete licence id will do as well.
-LICENSE_CLASSES = ("permissive", "commercial", "non-commercial", "unread")
+# Every category that a licence can have, and `commercial`, which asks a question instead.
+LICENSE_CLASSES = (*get_args(Category), "commercial")
+# What can be asked for, in words: the id of a licence will do as well.
+LICENSE_WORDS = (*LICENSE_CLASSES, "or a licence's id such as apache-2.0, mit, gemma or llama3.1")
 _COMMERCIAL = parse_intents("commercial")
 
 

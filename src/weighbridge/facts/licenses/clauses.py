@@ -78,6 +78,7 @@ class License:
         outputs: whether outputs may train other models.
         outputs_words: on what terms.
         derivatives: terms of derived models, in words; empty when there are none.
+        service: terms of offering it to others over a network, in words; empty when there are none.
         internal_use_exempt: whether use inside one's own organisation is free of the conditions.
         patents: grant and termination, in words.
         notes: what else a user should know.
@@ -104,6 +105,7 @@ class License:
     outputs: Permission = "yes"
     outputs_words: str = ""
     derivatives: str = ""
+    service: str = ""
     internal_use_exempt: bool = False
     patents: str = ""
     notes: str = ""

@@ -54,6 +54,8 @@ def parse_intents(text: str) -> Intents:
             amounts[key] = parse_count(value)
         elif word in INTENTS:
             names.append(word)
+        elif not word:
+            raise InputError(f"One of the intents in {text!r} is empty.", fix=_nearest(""))
         else:
             raise InputError(f"There is no intent {word!r}.", fix=_nearest(key))
     if amounts and not {"commercial", "maas", "assistant"} & set(names):

@@ -15,7 +15,7 @@ import msgspec
 from weighbridge.facts.licenses.clauses import License, unread
 
 _DATA = Path(__file__).with_name("catalogue.toml")
-_WORD = re.compile(r"[a-z]+|\d+(?:\.\d+)*")
+_WORD = re.compile(r"[a-z]+|\d+(?:\.\d+)*|\+\+")  # two plus signs tell openrail++ from openrail
 _NOISE = frozenset(
     ["license", "licence", "licenses", "licenseref", "scancode", "agreement", "the", "v", "version"]
 )
@@ -105,7 +105,7 @@ def _index() -> Mapping[str, tuple[License, ...]]:
     """Licences by the key of every way to state them; the one whose id it is comes first."""
     index: dict[str, tuple[License, ...]] = {}
     for terms in catalogue().values():
-        names = (terms.reference, *terms.aliases)
+        names = (terms.reference, terms.name, *terms.aliases)
         for key in dict.fromkeys([_key(terms.id), *map(_key, names)]):
             own = key == _key(terms.id)
             known = index.get(key, ())

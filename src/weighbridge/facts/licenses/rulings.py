@@ -55,6 +55,8 @@ def _eu(terms: License, _: Intents, multimodal: bool | None) -> Iterator[Finding
 
 
 def _maas(terms: License, intents: Intents, _: bool | None) -> Iterator[Finding]:
+    if terms.service:
+        yield "conditional", terms.service
     yield from _business(terms, intents, "maas")
 
 

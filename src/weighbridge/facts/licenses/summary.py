@@ -42,6 +42,10 @@ def summarise(terms: License) -> str:
         parts.append("forbidden uses, to be passed on")
     elif terms.use_policy == "binds you":
         parts.append("forbidden uses")
+    if terms.derivatives:
+        parts.append("terms for what is passed on")
+    if terms.service:
+        parts.append("terms for services")
     if terms.outputs == "no":
         parts.append("outputs may not train others")
     if terms.evidence == "secondary":

@@ -25,6 +25,16 @@ _NOT_LINEAR: Final = frozenset(
         "decay",
         "decay and skip",
         "decay, skip and step",
+        "decay and first",
+        "token shift",
+        "gates of the recurrence",
+        "lambdas",
+        "output bias",
+        "bias of the output gate",
+        "convolutions",
+        "biases of the convolutions",
+        "convolutions of key and value",
+        "logits of relative positions",
     }
 )
 _MLPS: Final = ("mlp", "ffn", "feed_forward", "block_sparse_moe", "mixer", "moe")

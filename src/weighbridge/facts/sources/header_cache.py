@@ -1,6 +1,6 @@
-"""Headers of weights that were read before, so that they need not be fetched again.
+"""What was read of a commit before, so that it need not be fetched again: headers and licences.
 
-huggingface_hub caches whole files only. A header belongs to a commit, so it never goes out of date.
+huggingface_hub caches whole files only. What belongs to a commit never goes out of date.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from weighbridge.facts.sources.ranges import RemoteFile
 
 _MOST_BYTES: Final = 32 * 1024**2
 _SIZE_BYTES: Final = 8
+_MOST_STATED: Final = 1024
 
 Shard = tuple[tuple[TensorInfo, ...], int]
 
@@ -36,12 +37,13 @@ def cached(origin: str) -> Shard | None:
     Args:
         origin: what names the shard for all time: endpoint, repository, commit and file.
     """
+    raw = recall(origin)
+    if raw is None:
+        return None
     try:
-        with _path(origin).open("rb") as file:
-            raw = file.read(_MOST_BYTES + _SIZE_BYTES + 1)
         size = int.from_bytes(raw[:_SIZE_BYTES], "little")
         return parse_safetensors(io.BytesIO(raw[_SIZE_BYTES:]), size, origin), size
-    except (OSError, FormatError):
+    except FormatError:
         return None
 
 
@@ -58,7 +60,7 @@ def read_shard(origin: str, open_shard: Callable[[], RemoteFile]) -> Shard:
     with open_shard() as remote:
         recorder = _Recorder(remote)
         tensors = parse_safetensors(recorder, remote.size, remote.name)
-        _keep(origin, remote.size, b"".join(recorder.parts))
+        remember(origin, remote.size.to_bytes(_SIZE_BYTES, "little") + b"".join(recorder.parts))
         return tensors, remote.size
 
 
@@ -79,15 +81,42 @@ def _path(origin: str) -> Path:
     return cache_folder() / hashlib.sha256(origin.encode()).hexdigest()
 
 
-def _keep(origin: str, size: int, header: bytes) -> None:
-    """Store a header whole or not at all; a cache that cannot be written is no error."""
-    if len(header) > _MOST_BYTES:
+def remember_license(origin: str, stated: str | None) -> None:
+    """Keep the licence that a card states at one commit, for when the Hub is away.
+
+    Args:
+        origin: what names the commit for all time: endpoint, repository and commit.
+        stated: the licence; nothing is kept where the card is silent.
+    """
+    if stated:
+        remember(f"{origin} licence", stated.encode(errors="replace")[:_MOST_STATED])
+
+
+def recall_license(origin: str) -> str | None:
+    """The licence that was kept; None where none was."""
+    raw = recall(f"{origin} licence")
+    stated = raw[:_MOST_STATED].decode(errors="replace") if raw else ""
+    return stated or None
+
+
+def recall(origin: str) -> bytes | None:
+    """What was remembered under this name; None where nothing was."""
+    try:
+        with _path(origin).open("rb") as file:
+            return file.read(_MOST_BYTES + _SIZE_BYTES + 1)
+    except OSError:
+        return None
+
+
+def remember(origin: str, content: bytes) -> None:
+    """Store bytes whole or not at all; a cache that cannot be written is no error."""
+    if len(content) > _MOST_BYTES + _SIZE_BYTES:
         return
     path = _path(origin)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as draft:
-            draft.write(size.to_bytes(_SIZE_BYTES, "little") + header)
+            draft.write(content)
         Path(draft.name).replace(path)
     except OSError:
         return

@@ -8,6 +8,7 @@ Headers of weights are read by byte range, which it does not cache.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, cast
@@ -15,15 +16,23 @@ from typing import Any, Final, cast
 from weighbridge.core.architecture import WeightFile
 from weighbridge.core.errors import EndpointError, InputError, StatusError
 from weighbridge.core.units import format_bytes
-from weighbridge.facts.gguf import parse_gguf, read_gguf
-from weighbridge.facts.safetensors import parse_safetensors, read_safetensors, weight_file
+from weighbridge.facts.gguf import GgufHeader, parse_gguf
+from weighbridge.facts.gguf_split import ReadAll, complete, missing
+from weighbridge.facts.safetensors import parse_safetensors, weight_file
 from weighbridge.facts.sources import hub_errors
 from weighbridge.facts.sources.card import license_of
 from weighbridge.facts.sources.connections import Connections
-from weighbridge.facts.sources.header_cache import Shard, cached, read_shard
+from weighbridge.facts.sources.header_cache import (
+    Shard,
+    cached,
+    read_shard,
+    recall_license,
+    remember_license,
+)
 from weighbridge.facts.sources.local import (
     CONFIG,
     QUANTIZATION,
+    LocalFile,
     LocalFolder,
     gguf_names,
     only_gguf,
@@ -40,7 +49,7 @@ from weighbridge.facts.sources.material import (
     parse_object,
 )
 from weighbridge.facts.sources.ranges import RemoteFile
-from weighbridge.facts.sources.remote import read_shards
+from weighbridge.facts.sources.remote import all_at_once, read_shards
 from weighbridge.facts.sources.shards import INDEX, SINGLE, parse_index
 
 _TIMEOUT_S: Final = 10.0
@@ -55,11 +64,13 @@ class HubModel:
         repo: its id, ``organisation/name``.
         revision: a branch, tag or commit; by default the main branch.
         file: one file of it, by default config.json with the weights' headers.
+        named: the host whose page was named, where HF_ENDPOINT stands for another one.
     """
 
     repo: str
     revision: str | None = None
     file: str | None = None
+    named: str = ""
 
     def read(self) -> Material:
         """Configuration, headers and licence.
@@ -85,7 +96,15 @@ class HubModel:
             if not cached.config_path:
                 raise
             return cached.read()
-        return repository.read()
+        return repository.read().noting(self._instead())
+
+    def _instead(self) -> str:
+        if not self.named:
+            return ""
+        return (
+            f"A page of {self.named} was named, but HF_ENDPOINT is set: this is {self.repo} of"
+            f" {endpoint()}."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +152,7 @@ class _Repository:
 
     def read(self) -> Material:
         """The file that was asked for, or the model as a whole."""
+        remember_license(f"{self.endpoint} {self._origin()}", license_of(self.card))
         if self.model.file is not None:
             return self._one(self.model.file)
         ggufs = gguf_names(self.names)
@@ -159,7 +179,7 @@ class _Repository:
             name = f"{self.model.repo}/{file}"
             if file.lower().endswith(".gguf"):
                 header = parse_gguf(remote, remote.size, name)
-                material = self._material(gguf=header)
+                material = self._material(gguf=complete(header, file, self._parts(connections)))
             elif file.endswith(".safetensors"):
                 tensors = parse_safetensors(remote, remote.size, name)
                 config = self._object(CONFIG) if CONFIG in self.sizes else None
@@ -170,6 +190,21 @@ class _Repository:
                     f"{name} is none of .gguf, .safetensors and .json.", fix="Name another file."
                 )
         return replace(material, origin=self._origin(file))
+
+    def _parts(self, connections: Connections) -> ReadAll:
+        """Reads the headers of the other parts of a split model."""
+
+        def read(file: str) -> GgufHeader:
+            with self._open(connections, file) as remote:
+                return parse_gguf(remote, remote.size, f"{self.model.repo}/{file}")
+
+        def read_all(files: Sequence[str]) -> list[GgufHeader]:
+            for file in files:
+                if file not in self.sizes:
+                    raise missing(f"{self.model.repo}/{file}", len(files) + 1)
+            return all_at_once(read, files)
+
+        return read_all
 
     def _material(self, **found: Any) -> Material:  # noqa: ANN401 -- fields of Material
         return Material(
@@ -264,18 +299,18 @@ class _Cached:
         if self.config_path is None:
             raise hub_errors.offline(self._model.repo)
         name, origin = self._model.repo, str(self.config_path)
-        commit = self.config_path.parent.name
-        if origin.endswith(".gguf"):
-            return Material(name, origin, gguf=read_gguf(self.config_path), revision=commit)
-        if origin.endswith(".safetensors"):
-            weights = read_safetensors(self.config_path)
-            return Material(name, origin, weights=weights, revision=commit)
-        material = LocalFolder(self.config_path.parent).read()
-        if material.weights is None:
+        commit = _commit_of(self.config_path)
+        stated = recall_license(f"{endpoint()} hf://{name}@{commit}")
+        if origin.endswith((".gguf", ".safetensors")):
+            material = LocalFile(self.config_path).read()
+        else:
+            material = LocalFolder(self.config_path.parent).read()
+        if material.config is not None and material.weights is None:
             remembered = self._remembered(self.config_path.parent, commit)
             if remembered is not None:
                 material = replace(material, weights=remembered, notes=())
-        return replace(material, name=name, revision=commit).noting(self._note)
+        licence = material.license or stated
+        return replace(material, name=name, revision=commit, license=licence).noting(self._note)
 
     def _remembered(self, snapshot: Path, commit: str) -> WeightFile | None:
         """The headers of weights that were read when the Hub was there."""
@@ -296,6 +331,12 @@ class _Cached:
 
         found = try_to_load_from_cache(self._model.repo, file, revision=self._model.revision)
         return Path(found) if isinstance(found, str) else None
+
+
+def _commit_of(path: Path) -> str:
+    """The commit of a file in the cache, which lies in ``snapshots/COMMIT``, in folders or not."""
+    parts = path.parts
+    return parts[len(parts) - parts[::-1].index("snapshots")]
 
 
 class _NoBar:

@@ -9,6 +9,7 @@ from weighbridge.core.errors import (
     DeadlineError,
     FormatError,
     InputError,
+    NotCachedError,
     ProtocolError,
     StatusError,
     WeighbridgeError,
@@ -98,9 +99,9 @@ def no_repo(repo: str, endpoint: str, *, has_token: bool) -> InputError:
     )
 
 
-def offline(repo: str) -> InputError:
+def offline(repo: str) -> NotCachedError:
     """HF_HUB_OFFLINE is set, and the cache does not help."""
-    return InputError(
+    return NotCachedError(
         f"HF_HUB_OFFLINE is set, and the config.json of {repo} is not in the cache.",
         fix="Unset HF_HUB_OFFLINE for one run, or give a local folder.",
     )

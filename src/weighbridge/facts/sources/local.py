@@ -10,7 +10,8 @@ from typing import Final
 
 from weighbridge.core.architecture import TensorInfo, WeightFile
 from weighbridge.core.errors import InputError
-from weighbridge.facts.gguf import read_gguf
+from weighbridge.facts.gguf import GgufHeader, read_gguf
+from weighbridge.facts.gguf_split import complete, missing, one_per_model, part_name
 from weighbridge.facts.lookalikes import recognise
 from weighbridge.facts.safetensors import read_safetensors
 from weighbridge.facts.sources.card import license_in_readme
@@ -90,8 +91,8 @@ class LocalFile:
             return self._safetensors()
         if kind == "json":
             return self._json()
-        header = read_gguf(self.path)  # says what it is when it is not GGUF
-        return Material(self.path.stem, str(self.path), gguf=header)
+        header = read_whole_gguf(self.path)  # says what it is when it is not GGUF
+        return Material(stem_of(self.path.name), str(self.path), gguf=header)
 
     def _json(self) -> Material:
         raw = _read(self.path, MAX_INDEX_BYTES)
@@ -118,6 +119,29 @@ class LocalFile:
             quantization=found.quantization,
             license=found.license,
         )
+
+
+def read_whole_gguf(path: Path) -> GgufHeader:
+    """The header of a GGUF file; of a model in several files, those of all its parts as one.
+
+    Raises:
+        InputError: there is no such file, or a part of the model is missing.
+        FormatError: it is not GGUF, or damaged.
+    """
+
+    def others(names: Sequence[str]) -> list[GgufHeader]:
+        for name in names:
+            if not (path.parent / name).is_file():
+                raise missing(str(path.parent / name), len(names) + 1)
+        return [read_gguf(path.parent / name) for name in names]
+
+    return complete(read_gguf(path), path.name, others)
+
+
+def stem_of(name: str) -> str:
+    """A file's name without its ending, and without the number of a part."""
+    part = part_name(name)
+    return part.stem if part else Path(name).stem
 
 
 def kind_of(head: bytes) -> str:
@@ -159,9 +183,9 @@ def only_gguf(names: Sequence[str], place: str, prefix: str) -> str:
 
 
 def gguf_names(names: Sequence[str]) -> list[str]:
-    """The GGUF files among ``names`` that hold language models."""
+    """The GGUF files among ``names`` that hold language models; one part of each split model."""
     ends = (name for name in names if name.lower().endswith(".gguf"))
-    return [name for name in ends if "mmproj" not in name.lower()]
+    return one_per_model([name for name in ends if "mmproj" not in name.lower()])
 
 
 def unread_note(ggufs: Sequence[str]) -> str:

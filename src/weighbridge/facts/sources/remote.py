@@ -6,27 +6,29 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import unquote, urljoin, urlsplit
 
 from weighbridge.core.architecture import TensorInfo, WeightFile
-from weighbridge.core.errors import FormatError
-from weighbridge.facts.gguf import parse_gguf
+from weighbridge.core.errors import FormatError, InputError
+from weighbridge.facts.gguf import GgufHeader, parse_gguf
+from weighbridge.facts.gguf_split import complete, missing
 from weighbridge.facts.safetensors import parse_safetensors, weight_file
 from weighbridge.facts.sources.connections import Connections
-from weighbridge.facts.sources.local import kind_of, part_note
+from weighbridge.facts.sources.local import kind_of, part_note, stem_of
 from weighbridge.facts.sources.material import (
     MAX_CONFIG_BYTES,
     MAX_INDEX_BYTES,
     Material,
     parse_object,
 )
-from weighbridge.facts.sources.ranges import RemoteFile
+from weighbridge.facts.sources.ranges import RemoteFile, without_secrets
 from weighbridge.facts.sources.shards import Index, join, parse_index
 
 # Shards have headers of 20 kB on average, vocabularies make those of GGUF files megabytes long.
 _SHARD_FIRST: Final = 32 * 1024
 _AT_ONCE: Final = 8
+Read = TypeVar("Read")
 _GENERIC: Final = frozenset({"config.json", "model.safetensors", "model.safetensors.index.json"})
 
 
@@ -60,7 +62,10 @@ class RemoteModel:
                     material.name, file.name, weights=weights, revision=material.revision
                 ).noting(part_note(file.name))
             header = parse_gguf(peeked, file.size, file.name)  # says what it is when it is not GGUF
-            return Material(material.name, file.name, gguf=header, revision=material.revision)
+            whole_header = complete(
+                header, self.url.partition("?")[0], lambda urls: _parts(connections, urls)
+            )
+            return Material(material.name, file.name, gguf=whole_header, revision=material.revision)
 
     def _json(self, peeked: Peeked, file: RemoteFile, connections: Connections) -> Material:
         raw = whole(peeked, file, MAX_INDEX_BYTES)
@@ -128,15 +133,34 @@ def read_shards(
         FormatError: a shard is damaged, or does not hold what the index says.
         EndpointError: the server fails.
     """
+    done = all_at_once(read, index.files)
+    shards = dict(zip(index.files, (tensors for tensors, _ in done), strict=True))
+    return join(index, shards, sum(size for _, size in done), name)
+
+
+def all_at_once(read: Callable[[str], Read], names: Sequence[str]) -> list[Read]:
+    """What ``read`` gives for each of the names, several at once; the first error ends it."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        running = [pool.submit(read, shard) for shard in index.files]
+        running = [pool.submit(read, name) for name in names]
         try:
-            done = [each.result() for each in running]
+            return [each.result() for each in running]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    shards = dict(zip(index.files, (tensors for tensors, _ in done), strict=True))
-    return join(index, shards, sum(size for _, size in done), name)
+
+
+def _parts(connections: Connections, urls: Sequence[str]) -> list[GgufHeader]:
+    """The headers of the other parts of a split model, which lie beside the first."""
+
+    def read(url: str) -> GgufHeader:
+        try:
+            file = RemoteFile(connections, url, first_bytes=_SHARD_FIRST)
+        except InputError as error:
+            raise missing(without_secrets(url), len(urls) + 1) from error
+        with file:
+            return parse_gguf(file, file.size, file.name)
+
+    return all_at_once(read, urls)
 
 
 def model_name(url: str) -> str:
@@ -145,4 +169,4 @@ def model_name(url: str) -> str:
     if path.name in _GENERIC:
         folders = [part for part in path.parent.parts if part not in {"/", "resolve", "main"}]
         return "/".join(folders[-2:]) or path.stem
-    return path.stem or url
+    return stem_of(path.name) or url

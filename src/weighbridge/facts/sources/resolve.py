@@ -117,5 +117,6 @@ def _at_url(url: str, revision: str | None) -> Source:
         stated = page["revision"]
         file = unquote(page["file"] or "")
         wanted = file if file.endswith(_FILE_ENDS) else None
-        return HubModel(page["repo"], unquote(stated) if stated else revision, wanted)
+        named = host if host in _PUBLIC_HUBS and own and own not in _PUBLIC_HUBS else None
+        return HubModel(page["repo"], unquote(stated) if stated else revision, wanted, named or "")
     return RemoteModel(url)

@@ -5,7 +5,7 @@
 const SVG = "http://www.w3.org/2000/svg";
 const LAYER_HEIGHT = 22;
 const LAYER_GAP = 2;
-
+const LETTER = 6.7; // width of an average one, generous
 
 function element(name, attributes = {}, text = "") {
   const made = document.createElementNS(SVG, name);
@@ -28,10 +28,11 @@ const insideOf = (node) => node.querySelector(":scope > .inside");
 const keyOf = (block) => block.parentElement.dataset.row;
 const around = (block) => blockOf(block.parentElement.closest(".inside")?.parentElement);
 
-// Rows of all models as one tree; each knows its elements in every column.
+// Rows of all models as one tree; each knows its elements in every column, and how high it is
+// compared with each model.
 function readRows(rows, parent, columns) {
   return rows.map((data) => {
-    const row = { ...data, parent, open: false, elements: [] };
+    const row = { ...data, height: data.heights[0], parent, open: false, elements: [] };
     for (const column of columns) {
       const node = nodeOf(column, data.key);
       if (node) row.elements.push(node);
@@ -62,39 +63,39 @@ function moveTo(group, y) {
   group.setAttribute("transform", `translate(${x} ${y})`);
 }
 
-function place(rows, gap, from, measures) {
+// All columns together; or, where they stand below each other, one without what it lacks.
+function place(rows, gap, from, measures, column) {
   let y = from;
-  for (const row of rows.filter((each) => !each.side)) {
+  for (const row of rows) {
+    const groups = column ? row.elements.filter((group) => column.svg.contains(group)) : row.elements;
+    for (const group of groups) if (group.matches(".ghost")) group.toggleAttribute("hidden", Boolean(column));
+    if (column && !groups.some((group) => group.matches(".node"))) continue;
     let inside = 0;
     if (row.open && row.rows.length) {
       const innerGap = row.list ? LAYER_GAP : measures.inner;
-      inside = place(row.rows, innerGap, row.height, measures) - row.height + measures.indent;
+      inside = place(row.rows, innerGap, row.height, measures, column) - row.height + measures.indent;
     }
-    for (const group of row.elements) {
+    const height = row.height + inside;
+    for (const group of groups) {
       moveTo(group, y);
-      group.querySelector(":scope > .block > .frame, :scope > .absent").setAttribute("height", row.height + inside);
+      group.querySelector(":scope > .block > .frame")?.setAttribute("height", height);
+      group.querySelector(":scope > .absent")?.setAttribute("y2", height);
+      const drawn = row.heights?.[0] ?? row.height; // the band was, compared with the first model
+      group.querySelector(":scope > .block > .band")?.setAttribute("transform", `scale(1 ${row.height / drawn})`);
     }
-    row.top = y;
-    y += row.height + inside + gap;
+    y += height + gap;
   }
   return y - gap;
 }
 
 function layOut(diagram) {
-  const { rows, columns, measures } = diagram;
-  const end = place(rows, measures.gap, 0, measures);
-  const last = rows.filter((row) => !row.side).at(-1);
-  let left = -measures.inner;
-  for (const row of rows.filter((each) => each.side)) {
-    if (row.side === "left") left += row.height + measures.inner;
-    else if (last) for (const group of row.elements) moveTo(group, last.top);
-  }
-  const beside = rows.filter((row) => row.side === "right").map((row) => (last?.top ?? 0) + row.height);
-  const height = Math.max(end, left, ...beside);
-  for (const { svg } of columns) {
-    const box = svg.getAttribute("viewBox").split(" ");
+  const { rows, columns, measures, stacked } = diagram;
+  const all = stacked ? 0 : place(rows, measures.gap, 0, measures);
+  for (const column of columns) {
+    const height = stacked ? place(rows, measures.gap, 0, measures, column) : all;
+    const box = column.svg.getAttribute("viewBox").split(" ");
     box[3] = height + 2 * measures.margin;
-    svg.setAttribute("viewBox", box.join(" "));
+    column.svg.setAttribute("viewBox", box.join(" "));
   }
 }
 
@@ -112,9 +113,14 @@ function layerGroup(column, row, block, index) {
     group.append(element("rect", { class: `hue h${kind.mlp}`, x: 5, width: 4, height: LAYER_HEIGHT }));
   }
   group.append(element("text", { class: "label number", x: 36, y: 15, "text-anchor": "end" }, String(block.first + index)));
-  group.append(element("text", { class: "figure", x: 44, y: 15 }, kind.title));
-  group.append(element("text", { class: "label", x: width - 8, y: 15, "text-anchor": "end" }, kind.weights));
-  column.blocks[`${row.key}.${index}`] = { ...kind, title: `layer ${block.first + index}: ${kind.title}`, changes: [] };
+  // Of what does not fit the weights go first; the details tell them.
+  const room = Math.floor((width - 44 - 6) / LETTER);
+  const title = kind.title.length <= room ? kind.title : `${kind.title.slice(0, room - 1)}\u2026`;
+  group.append(element("text", { class: "figure", x: 44, y: 15 }, title));
+  if (kind.title.length + kind.weights.length + 2 <= room) {
+    group.append(element("text", { class: "label", x: width - 8, y: 15, "text-anchor": "end" }, kind.weights));
+  }
+  column.blocks[`${row.key}.${index}`] = { ...kind, title: `layer ${block.first + index}: ${kind.title}` };
   promote(node);
   return node;
 }
@@ -124,7 +130,7 @@ function makeLayers(diagram, row) {
   const found = diagram.columns.map((column) => column.blocks[row.key]);
   const most = Math.max(...found.map((block) => block?.sequence.length ?? 0));
   row.rows = Array.from({ length: most }, (_, index) => ({
-    key: `${row.key}.${index}`, side: "", height: LAYER_HEIGHT, rows: [], parent: row, open: false, elements: [],
+    key: `${row.key}.${index}`, height: LAYER_HEIGHT, rows: [], parent: row, open: false, elements: [],
   }));
   diagram.columns.forEach((column, place) => {
     const block = found[place];
@@ -157,7 +163,8 @@ function setOpen(diagram, row, open) {
 
 // What is written on a block, as people who say what they see would name it.
 function spoken(group) {
-  return [...group.querySelectorAll(":scope > text")].map((text) => text.textContent.trim()).join(" ");
+  const written = group.querySelectorAll(":scope > text, :scope > .told:not([hidden]) > text");
+  return [...written].map((text) => text.textContent.trim()).join(" ");
 }
 
 function promote(node) {
@@ -260,6 +267,18 @@ function formulas(pairs) {
   return made;
 }
 
+// What a block differs in from its counterpart of the model that is compared with.
+function changesOf(diagram, column, key) {
+  const after = column.blocks[key].compared;
+  if (column.index === diagram.base || !after.length) return [];
+  const counterpart = diagram.columns[diagram.base].blocks[key];
+  if (!counterpart) return [["block", "none", column.blocks[key].title]];
+  const [was, is] = [new Map(counterpart.compared), new Map(after)];
+  return [...new Set([...was.keys(), ...is.keys()])]
+    .map((name) => [name, was.get(name) ?? "none", is.get(name) ?? "none"])
+    .filter(([, before, now]) => before !== now);
+}
+
 function changeList(changes) {
   const made = html("ul", "changes");
   for (const [name, before, after] of changes) {
@@ -270,24 +289,46 @@ function changeList(changes) {
   return made;
 }
 
+function headOf(diagram, column, block) {
+  const head = html("div", "head");
+  const close = html("button", "close", "Close");
+  close.type = "button";
+  close.addEventListener("click", () => hide(diagram));
+  head.append(part(html("p", "eyebrow", `${column.name}, ${block.component}`), html("h3", "", block.title)), close);
+  return head;
+}
+
 function show(diagram, column, group) {
-  const block = column.blocks[keyOf(group)];
+  const key = keyOf(group);
+  const block = column.blocks[key];
   if (!block || diagram.shown === block) return;
   diagram.shown = block;
-  const parts = [part(html("p", "eyebrow", `${column.name}, ${block.component}`), html("h3", "", block.title), list(block.numbers))];
+  const parts = [headOf(diagram, column, block)];
+  if (block.numbers.length) parts.push(part(list(block.numbers)));
   if (block.facts.length) parts.push(part(html("h4", "", "Dimensions"), list(block.facts)));
   if (block.formulas.length) parts.push(part(html("h4", "", "How it comes about"), formulas(block.formulas)));
-  if (block.changes.length) {
-    parts.push(part(html("h4", "", `Against ${diagram.columns[0].name}`), changeList(block.changes)));
+  const changes = changesOf(diagram, column, key);
+  if (changes.length) {
+    parts.push(part(html("h4", "", `Against ${diagram.columns[diagram.base].name}`), changeList(changes)));
   }
   diagram.panel.replaceChildren(...parts);
+  diagram.panel.classList.add("told");
   diagram.panel.scrollTop = 0;
+}
+
+function hide(diagram) {
+  diagram.shown = null;
+  // What lay below the details is now below the pointer, which has not been moved there.
+  diagram.still = true;
+  addEventListener("pointermove", () => (diagram.still = false), { once: true });
+  diagram.panel.classList.remove("told");
+  diagram.panel.replaceChildren(diagram.hint);
 }
 
 // ---- Search ----
 
 function textOf(block) {
-  const pairs = [...block.facts, ...block.formulas, ...block.changes].flat();
+  const pairs = [...block.facts, ...block.formulas].flat();
   return [block.title, block.component, ...pairs].join(" ").toLowerCase();
 }
 
@@ -323,6 +364,7 @@ function setUpSearch(diagram) {
   const box = diagram.root.querySelector('input[type="search"]');
   const status = diagram.root.querySelector("[role=status]");
   box.addEventListener("input", () => {
+    if (diagram.shown) hide(diagram); // it tells of another block than those that are sought
     const words = box.value.toLowerCase().split(/\s+/).filter(Boolean);
     search(diagram, words);
     const count = diagram.hits.length;
@@ -408,6 +450,25 @@ function save(diagram) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
+// ---- Which model the others are compared with ----
+
+function compareWith(diagram, base) {
+  diagram.base = base;
+  const has = (list) => list.split(" ").includes(String(base));
+  const all = (name) => document.querySelectorAll(`[data-${name}]`);
+  for (const one of all("base")) one.toggleAttribute("hidden", Number(one.dataset.base) !== base);
+  for (const one of all("bases")) one.toggleAttribute("hidden", !has(one.dataset.bases));
+  for (const one of all("differs")) one.classList.toggle("differs", has(one.dataset.differs));
+  for (const one of all("changed")) one.classList.toggle("changed", has(one.dataset.changed));
+  for (const one of all("base-name")) one.textContent = diagram.columns[base].name;
+  for (const row of everyRow(diagram.rows)) row.height = row.heights?.[base] ?? row.height;
+  for (const { top } of diagram.columns) {
+    for (const group of top.querySelectorAll(".block")) group.setAttribute("aria-label", spoken(group));
+  }
+  if (diagram.shown) hide(diagram);
+  layOut(diagram);
+}
+
 // ---- All together ----
 
 function setUpTools(diagram) {
@@ -428,25 +489,39 @@ function setUpTools(diagram) {
   }
   const mark = root.querySelector("[data-mark]");
   mark?.addEventListener("change", () => root.classList.toggle("unmarked", !mark.checked));
+  const choice = root.querySelector("[data-compare]");
+  choice?.addEventListener("change", () => compareWith(diagram, Number(choice.value)));
+  if (choice && choice.value !== "0") compareWith(diagram, Number(choice.value)); // as before a reload
   root.querySelector(".tools").hidden = false;
   diagram.panel.hidden = false;
 }
 
-// Beside the blocks where they leave room, else below them and lower.
-function watchPanel(diagram) {
+// Details stand beside the blocks where these leave room, else below them and lower. Models that
+// do not fit beside each other stand below each other.
+function watchRoom(diagram) {
   const blocks = diagram.root.querySelector(".columns");
+  const [first, second] = diagram.root.querySelectorAll(".model");
   const look = () => {
     const below = diagram.panel.offsetLeft < blocks.offsetLeft + blocks.offsetWidth;
     diagram.panel.classList.toggle("below", below);
+    const stacked = Boolean(second) && second.offsetTop > first.offsetTop;
+    if (stacked === diagram.stacked) return;
+    diagram.stacked = stacked;
+    layOut(diagram);
   };
   new ResizeObserver(look).observe(diagram.root);
   look();
 }
 
+// Below the blocks details would come and go under the pointer: there only a click brings them.
+function pointsAt({ panel, still }) {
+  return !still && (!panel.matches(".below") || panel.matches(".told"));
+}
+
 function setUp(root) {
   const data = JSON.parse(root.querySelector("script[data-diagram]").textContent);
   const columns = readColumns(root, data);
-  const diagram = { root, data, columns, measures: data.measures, panel: root.querySelector(".panel"), hits: [], nextHit: 0 };
+  const diagram = { root, data, columns, measures: data.measures, panel: root.querySelector(".panel"), hits: [], nextHit: 0, base: 0, stacked: false };
   diagram.rows = readRows(data.rows, null, columns);
   diagram.byKey = (key) => everyRow(diagram.rows).find((row) => row.key === key);
   for (const column of columns) {
@@ -463,13 +538,14 @@ function setUp(root) {
     for (const kind of ["pointerover", "focusin"]) {
       column.top.addEventListener(kind, (event) => {
         const group = event.target.closest(".block");
-        if (group) show(diagram, column, group);
+        if (group && (kind === "focusin" || pointsAt(diagram))) show(diagram, column, group);
       });
     }
   }
+  diagram.hint = diagram.panel.firstElementChild;
   setUpSearch(diagram);
   setUpTools(diagram);
-  watchPanel(diagram);
+  watchRoom(diagram);
 }
 
 document.querySelectorAll("[data-diagram-root]").forEach(setUp);
