@@ -136,23 +136,6 @@ def parse_count(text: str) -> int:
     return round(float(match[1]) * dict(_DECIMAL).get(match[2].upper(), 1))
 
 
-def parse_tokens(text: str) -> int:
-    """The number of tokens that ``text`` names; k is 1024, as people count contexts.
-
-    >>> parse_tokens("16k")
-    16384
-
-    Raises:
-        InputError: the text is no number of tokens.
-    """
-    match = _TOKENS.fullmatch(text)
-    if match is None:
-        raise InputError(
-            f"{text!r} is not a number of tokens.", fix="Write for example 16k or 4096."
-        )
-    return int(match[1]) * {"": 1, "K": KIB, "M": MIB}[match[2].upper()]
-
-
 def parse_bytes(text: str) -> int:
     """The number of bytes that ``text`` names: ``M`` and ``MiB`` are binary, ``MB`` is decimal.
 
