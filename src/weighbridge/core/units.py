@@ -32,7 +32,6 @@ _SIZE_UNITS = {
     "gb": 10**9,
     "tb": 10**12,
 }
-_TOKENS = re.compile(r"\s*(\d{1,9})\s*([kKmM]?)\s*")
 _COUNT = re.compile(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*([kKmMbBtT]?)\s*")
 _TOKENS = re.compile(r"\s*([1-9]\d{0,8})\s*([kKmM]?)\s*")
 _TOKEN_UNITS = {"": 1, "k": KIB, "m": MIB}
