@@ -255,7 +255,10 @@ def overview(
         _numbers("Weights", [item.weight_bytes for item in inspections], size, "predicted"),
         _texts("Number format", [item.quantization.name for item in inspections]),
         _numbers("Weights read per token", list(reads), size, note="decoding one sequence"),
-        _texts("Cache per further token", [growth_text(m, value) for m in models]),
+        replace(
+            _texts("Cache per further token", [growth_text(m, value) for m in models]),
+            kind="predicted",
+        ),
     ]
     for tokens in CONTEXTS:
         lines += _cache_lines(models, tokens, kv_dtype, value)
