@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -212,7 +213,7 @@ class TestFile:
         assert names == ["Tiny-1B", "Quick-8B", "Doubt-14B", "Best-30B", "Spill-26B"]
         page.keyboard.press("Home")
         page.keyboard.press("Enter")
-        assert page.url.endswith("#way-5")
+        page.wait_for_url(re.compile("#way-5$"))  # the browser goes there a moment later
         assert page.locator("#way-5").is_visible()
 
     def test_marks_say_their_figures_when_pointed_at(
