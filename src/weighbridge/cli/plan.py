@@ -299,12 +299,15 @@ def _title(found: Plan, met: int) -> str:
     many = f"{load.users} user{'s' * (load.users > 1)}"
     if load.requests_per_s is not None:
         many = f"{load.requests_per_s:g} requests/s"
-    models = {one.candidate.model for one in found.ranked}
-    what = "models" if len(models) == len(found.ranked) else "ways to serve"
+    models = {each.candidate.model for each in found.ranked}
+    one, several = ("model", "models")
+    if len(models) != len(found.ranked):
+        one, several = ("way to serve", "ways to serve")
+    meeting = f"1 {one} meets" if met == 1 else f"{met} {several} meet"
     shown = "" if len(found.ranked) == met else f", here the first {len(found.ranked)}"
     weighed = "1 model" if found.models == 1 else f"{found.models} models"
     return (
-        f"{found.machine.label}: {met} {what} meet all of it{shown}\n"
+        f"{found.machine.label}: {meeting} all of it{shown}\n"
         f"{many}, prompts of {load.prompt_tokens} and answers of {load.output_tokens} tokens, "
         f"context {_tokens(load.longest)}{_slo(found)}; {found.considered} ways to serve "
         f"{weighed} weighed"

@@ -211,10 +211,9 @@ def _about_licences(models: Chosen) -> tuple[str, ...]:
         return ()
     count = len(models.conditional)
     shown = ", ".join(models.conditional[:3]) + (" and others" if count > 3 else "")
-    said = (
-        f"Licences of {count} models allow it under conditions only ({shown}); `weigh models show`"
-    )
-    return (f"{said} names them. {NOT_LEGAL_ADVICE}",)
+    whose = "The licence of one model allows" if count == 1 else f"Licences of {count} models allow"
+    said = f"{whose} it under conditions only ({shown}); `weigh models show` names them."
+    return (f"{said} {NOT_LEGAL_ADVICE}",)
 
 
 def keep(store: Store, found: Plan) -> PlanRun:
