@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/predict.py
 
-Needs ../shared/data/perf, and some minutes. Models of one architecture (DeepSeek-V3 and R1) are
+Needs ../shared/data/perf, and a minute. Models of one architecture (DeepSeek-V3 and R1) are
 left out together; intervals of a model are as wide as the errors on all others say. Details of
 each line: predict_memory.py, predict_single.py, simulate.py and plan.py beside this.
 """

@@ -77,3 +77,17 @@ def test_mistakes_are_explained(
     assert done.code == 2
     assert message in done.err
     assert "Traceback" not in done.err
+
+
+def test_a_run_that_is_not_there_is_said_before_its_engine(run: str, tmp_path: Path) -> None:
+    assert "no load run 'nope'" in weigh("calibrate", "nope", cwd=tmp_path).err
+    assert "give --engine" in weigh("calibrate", run, cwd=tmp_path).err
+
+
+def test_the_table_says_that_a_calibration_is_in_force(run: str, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.csv"
+    model = "Qwen/Qwen3-14B,{},llama.cpp,Q4_K_M,1024,64,2\n"
+    rows.write_text(HEAD + model.format("RTX 4090") + model.format("RTX 3090"))
+    assert "your own" not in weigh("predict", rows, cwd=tmp_path).err
+    weigh("calibrate", run, *HOW, cwd=tmp_path)
+    assert "1 row corrected by your own measurements" in weigh("predict", rows, cwd=tmp_path).err

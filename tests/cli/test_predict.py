@@ -68,3 +68,10 @@ def test_bad_files_are_explained(rows: Path, tmp_path: Path, text: str, message:
 
 def test_json_and_csv_exclude_each_other(rows: Path, tmp_path: Path) -> None:
     assert weigh("predict", rows, "--json", "--csv", cwd=tmp_path).code == 2
+
+
+def test_the_columns_are_explained_where_the_error_points(rows: Path, tmp_path: Path) -> None:
+    rows.write_text("x,y\n1,2\n", encoding="utf-8")
+    assert "docs/predict.md" in weigh("predict", rows, cwd=tmp_path).err
+    text = (Path(__file__).parents[2] / "docs/predict.md").read_text(encoding="utf-8")
+    assert "| `model_path` |" in text

@@ -89,7 +89,7 @@ def test_the_head_is_another_measurement_unless_it_is_all(tmp_path: Path) -> Non
             {**SETTINGS, "scorer": "json", "schema": {"not": {"$ref": "http://127.0.0.1:9/x"}}},
             "Schemas are never fetched",
         ),
-        ("", "Expected `object`"),
+        ("", "the file is empty"),
         ("name: [", "line 1"),
     ],
 )

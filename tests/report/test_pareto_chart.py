@@ -85,3 +85,15 @@ def test_a_linear_axis_holds_its_values(least: float, most: float) -> None:
     scale = linear(least, most, 90, 10)
     assert 10 <= scale.place(most) <= scale.place(least) <= 90
     assert scale.ticks
+
+
+def test_numbers_of_rows_leave_room_for_each_other() -> None:
+    full = plans.plan()
+    near = tuple(
+        plans.way(f"acme/Way{at}", 8.0 - at / 100, tpot=12.5 - at / 100, use=plans.memory(8, 10))
+        for at in range(4)
+    )
+    drawing = pareto_views((*near, *full.ranked), ())[0].drawing
+    places = re.findall(r'<text[^>]*class="place"[^>]*>(\d+)</text>', str(drawing))
+    assert "1" in places
+    assert not {"2", "3", "4"} <= set(places), "four marks in one place cannot all be numbered"

@@ -147,6 +147,45 @@ class TestLive:
         assert not page.locator(".view-tpot").is_visible()
         context.close()
 
+    def test_the_table_is_whole_on_a_usual_screen(self, page: Page, url: str) -> None:
+        for price in ("", "&price=0.5"):
+            page.goto(url + ASKED + price)
+            box = page.locator("#ranking .scroll")
+            assert box.evaluate("(one) => one.scrollWidth <= one.clientWidth"), price
+
+    def test_a_price_draws_the_cost(self, page: Page, url: str) -> None:
+        page.goto(url + ASKED)
+        page.get_by_label("Price of the machine").fill("0.5")
+        page.get_by_role("radio", name="Cost").check()
+        assert page.locator(".view-cost a.way").count() > 5
+        page.get_by_role("button", name="€ per million").click()
+        costs = page.eval_on_selector_all(
+            "#ranking tbody td:last-child", "all => all.map((one) => Number(one.dataset.sort))"
+        )
+        assert costs == sorted(costs)
+        assert len(set(costs)) > 3
+
+    def test_narrow_pages_mark_the_whole_first_row(self, page: Page, url: str) -> None:
+        page.set_viewport_size({"width": 360, "height": 800})
+        page.goto(url + ASKED)
+        painted = "(one) => getComputedStyle(one).backgroundImage"
+        assert "gradient" in page.locator("#ranking tr.winner th").evaluate(painted)
+        assert (
+            page.locator("#ranking tr:not(.winner) th[scope=row]").first.evaluate(painted) == "none"
+        )
+        boxes = page.eval_on_selector_all(
+            ".view-tpot .place",
+            """all => all.filter((one) => one.checkVisibility()).map((one) => {
+              const { left, right, top, bottom } = one.getBoundingClientRect()
+              return [left, right, top, bottom]
+            })""",
+        )
+        assert len(boxes) > 2
+        for at, (left, right, top, bottom) in enumerate(boxes):
+            for others in boxes[at + 1 :]:
+                apart = right <= others[0] or others[1] <= left
+                assert apart or bottom <= others[2] or others[3] <= top
+
     def test_a_kept_plan_leads_to_the_form(self, page: Page, url: str) -> None:
         page.goto(f"{url}/runs")
         page.get_by_role("link", name="plan-0a1b2c").click()

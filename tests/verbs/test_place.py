@@ -49,8 +49,8 @@ def test_more_users_never_take_less_memory(tmp_path: Path) -> None:
     few = plan(written(tmp_path, ONE % ("A100 SXM 80GB", "")))
     many = plan(written(tmp_path, (ONE % ("A100 SXM 80GB", "")).replace("users: 4", "users: 12")))
     used = [sum(one.share for one in found.servers) for found in (few, many)]
-    # 8 more sequences of 8000 tokens, 147456 bytes each of either model.
-    assert used[1] - used[0] >= 2 * 8 * 8000 * 147456 / (80 * 2**30) * 0.95
+    # 8 more sequences of 8192 tokens, 147456 bytes each of either model.
+    assert used[1] - used[0] >= 2 * 8 * 8192 * 147456 / (80 * 2**30) * 0.95
 
 
 def test_one_server_for_two_tasks_counts_its_weights_once(tmp_path: Path) -> None:
@@ -118,6 +118,9 @@ def test_the_table_shows_every_device_and_what_lies_there(tmp_path: Path) -> Non
         (("quality: 0.7", "required: true"), "not of Qwen/Qwen3-8B"),
         (("0.1", "-1"), "requests_per_s"),
         (("machines: [{device: RTX 4090}]", "machines: []"), "`machines` is empty"),
+        (("name: Qwen/Qwen3-8B", "model: Qwen/Qwen3-8B"), "named with `name`, not with `model`"),
+        (("device: RTX 4090", "device: 4090"), r"`machines\[0\].device` is a number and should be"),
+        (("context: 8k", "context: 8.5k"), "`context: 8.5k` is not a number of tokens"),
     ],
 )
 def test_a_faulty_file_is_told_with_a_fix(
@@ -126,6 +129,98 @@ def test_a_faulty_file_is_told_with_a_fix(
     text = (ONE % ("RTX 4090", "")).replace(*change)
     with pytest.raises(ConfigError, match=words):
         plan(written(tmp_path, text))
+
+
+def test_an_empty_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="the file is empty"):
+        plan(written(tmp_path, "# nothing\n"))
+
+
+def test_a_wrong_key_elsewhere_is_not_taken_for_a_model(tmp_path: Path) -> None:
+    text = (ONE % ("RTX 4090", "")).replace("users: 4", "model: 4")
+    with pytest.raises(ConfigError, match="unknown field `model`"):
+        plan(written(tmp_path, text))
+
+
+def test_each_server_of_a_machine_has_a_port_and_a_context_in_binary_thousands(
+    tmp_path: Path,
+) -> None:
+    found = plan(written(tmp_path, ONE % ("A100 SXM 80GB", "")))
+    assert [one.port for one in found.servers] == [8000, 8001]
+    for one in found.servers:
+        assert f"--port {one.port}" in one.command
+        assert "--max-model-len 8192" in one.command
+        assert one.command.startswith("CUDA_VISIBLE_DEVICES=0 vllm serve Qwen/")
+        assert "--quantization" not in one.command
+
+
+def test_machines_count_their_ports_for_themselves(tmp_path: Path) -> None:
+    text = (ONE % ("RTX 4090", "")).replace("[{", "[{device: RTX 4090}, {")
+    found = plan(written(tmp_path, text))
+    assert {one.site for one in found.servers} == {"machine 1", "machine 2"}
+    assert [one.port for one in found.servers] == [8000, 8000]
+
+
+def test_amd_hides_devices_by_its_own_name(tmp_path: Path) -> None:
+    found = plan(written(tmp_path, ONE % ("MI300X", "")))
+    assert all(one.command.startswith("HIP_VISIBLE_DEVICES=0 ") for one in found.servers)
+
+
+def test_vllm_shortens_to_fp8_itself_and_other_formats_need_a_checkpoint(tmp_path: Path) -> None:
+    text = ONE % ("A100 SXM 80GB", "")
+    short = plan(written(tmp_path, text.replace("[published]", "[fp8]")))
+    assert {one.command.partition(" --")[0].split()[-1] for one in short.servers} == {
+        "Qwen/Qwen3-8B",
+        "Qwen/Qwen3-4B-Instruct-2507",
+    }
+    assert all(one.command.endswith("--quantization fp8") for one in short.servers)
+    shorter = plan(written(tmp_path, text.replace("[published]", "[awq]")))
+    for one in shorter.servers:
+        assert 'vllm serve "$CHECKPOINT" --port' in one.command
+        assert "CHECKPOINT stands for a checkpoint of Qwen/" in one.command
+        assert "--quantization" not in one.command
+
+
+def test_a_card_too_small_for_each_lacks_memory_whatever_its_speed(tmp_path: Path) -> None:
+    text = (ONE % ("RTX 4090", "")).replace("Qwen3-4B-Instruct-2507", "Qwen3-32B")
+    for old, new in (
+        ("8k", "16k"),
+        ("users: 4", "users: 8"),
+        ("0.1", "2"),
+        ("max_replicas: 1", ""),
+    ):
+        text = text.replace(old, new)
+    found = plan(written(tmp_path, text))
+    assert [one.fault for one in found.placement.unplaced] == ["memory", "memory"]
+    for one in found.placement.unplaced:
+        assert "short by" in one.reason
+        assert "×" not in one.reason
+
+
+def test_too_few_users_are_named_and_so_many_are_enough(tmp_path: Path) -> None:
+    text = ONE.partition("models:")[0] % "H100 SXM, count: 8"
+    text = text.replace("requests_per_s: 0.1", "requests_per_s: 20").replace(
+        "max_replicas: 1", "max_replicas: 4"
+    )
+    text += "models: [{name: Qwen/Qwen3-8B}]"
+    found = plan(written(tmp_path, text))
+    (left,) = found.placement.unplaced
+    assert left.fault == "users"
+    assert "held back by `users: 4`" in left.reason
+    assert found.placement.reasons == (left.reason,)
+    enough = int(left.reason.partition("With `users: ")[2].partition("`")[0])
+    for users, fits in ((enough, True), (enough - 1, False)):
+        again = plan(written(tmp_path, text.replace("users: 4", f"users: {users}")))
+        assert again.placement.feasible is fits
+
+
+def test_traffic_that_no_number_of_users_makes_possible_is_too_slow(tmp_path: Path) -> None:
+    text = ONE.partition("models:")[0] % "RTX 4090"
+    text = text.replace("requests_per_s: 0.1", "requests_per_s: 900")
+    found = plan(written(tmp_path, f"{text}models: [{{name: Qwen/Qwen3-8B}}]"))
+    (left,) = found.placement.unplaced
+    assert left.fault == "traffic"
+    assert "too slow" in left.reason
 
 
 def test_models_that_do_not_write_text_are_refused(tmp_path: Path) -> None:

@@ -196,3 +196,10 @@ def test_engines_and_formats_by_name() -> None:
         verb.parse_format("int7")
     with pytest.raises(InputError, match="no engine"):
         verb.parse_engine("exllama")
+
+
+def test_lengths_in_a_reason_are_written_alike() -> None:
+    refused = planned("8x H100 SXM", asked(context=10 * 1024**2)).refused
+    reasons = [one.reason for one in refused if "10M are asked for" in one.reason]
+    assert reasons
+    assert not any("000k tokens, " in reason for reason in reasons)

@@ -100,3 +100,28 @@ def test_a_damaged_configuration_is_an_input_error(jobs: Jobs, tmp_path: Path) -
     (tmp_path / "config.json").write_text("{", encoding="utf-8")
     with pytest.raises(InputError):
         jobs.job(replace(PLAIN, model=str(tmp_path)))
+
+
+def test_heads_must_be_dealt_out_evenly(jobs: Jobs) -> None:
+    with pytest.raises(InputError, match="cannot share Qwen/Qwen3-8B among 3") as caught:
+        jobs.job(replace(PLAIN, tp_size=3))
+    assert caught.value.fix == "Give a tp_size of 2 or 4."
+    assert jobs.job(replace(PLAIN, tp_size=4))[1] == ()
+    # Whole layers, and racks of which all replicas are counted.
+    jobs.job(replace(PLAIN, tp_size=3, backend="llama.cpp", precision="Q8_0"))
+    _, notes = jobs.job(replace(PLAIN, tp_size=36, system="gb200"))
+    assert "several replicas" in notes[0]
+
+
+def test_ampere_reads_fp8_and_computes_in_16_bits(jobs: Jobs) -> None:
+    ampere = replace(PLAIN, system="a100_sxm", precision="fp8")
+    assert "Marlin" in jobs.job(ampere)[1][0]
+    assert jobs.job(replace(ampere, precision=""))[1] == ()
+    assert jobs.job(replace(ampere, system="h100_sxm"))[1] == ()
+    with pytest.raises(InputError, match="no fp8 on A100"):
+        jobs.job(replace(ampere, backend="trtllm"))
+
+
+def test_a_home_that_there_is_not_is_no_path(jobs: Jobs) -> None:
+    with pytest.raises(InputError, match="no model '~0'"):
+        jobs.job(replace(PLAIN, model="~0"))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -85,6 +86,9 @@ def test_engines_formats_licences_and_models_restrict(app: ASGIApp) -> None:
         ("device=4090&format=nope", "no number format"),
         ("device=4090&license=nope", "no intent"),
         ("device=4090&order=nope", "cannot go by"),
+        ("device=4090&order=cost", "Enter what it costs per hour"),
+        ("device=4090&price=0", "not a price per hour"),
+        ("device=4090&price=cheap", "not a price per hour"),
         ("device=4090&model=/etc/passwd", "catalogue has no model"),
         ("device=4090&context=2k&prompt=4k", "do not fit into a context"),
         ("device=<img+src=x>", "<img src=x>"),
@@ -98,6 +102,20 @@ def test_what_cannot_be_planned_is_told_beside_the_form(
     assert page.tags("form")
     assert not page.tags("img")
     assert not rows(page)
+
+
+def test_a_price_makes_costs_known(app: ASGIApp) -> None:
+    unpriced = page_of(app, ASKED)
+    assert "€ per million" not in unpriced.text
+    assert "the form above takes it" in unpriced.text
+    html = get(app, f"{ASKED}&price=0.36&order=cost").text
+    page = Page(html)
+    assert {one.get("name"): one.get("value") for one in page.tags("input")}["price"] == "0.36"
+    assert any("view-cost" in (one.get("class") or "") for one in page.tags("figure"))
+    cells = re.findall(r'data-sort="([^"]*)"><span class="value">€', html)
+    costs = [float(text) for text in cells]
+    assert len(costs) == len(rows(page)) > 5
+    assert costs == sorted(costs)
 
 
 def test_what_nothing_meets_says_what_would_have_to_change(app: ASGIApp) -> None:

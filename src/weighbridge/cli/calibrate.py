@@ -19,6 +19,7 @@ from weighbridge.cli.options import (
 
 if TYPE_CHECKING:
     from weighbridge.core.calibration import MeasuredPoint
+    from weighbridge.core.effects import Store
     from weighbridge.predict.calibration import Calibration
 
 _WORDS = {
@@ -102,10 +103,10 @@ def command(
         return
     catalogue, clock = load(own_file(catalog)), SystemClock()
     if not listing:
-        said["engine"] = _engine(runs, said["engine"])
+        store = open_workspace(workspace)
+        said["engine"] = _engine(store, runs, said["engine"])
         said["system"] = said["system"] or _this_machine()
         setup = verb.Setup(**said)
-        store = open_workspace(workspace)
         verb.add(store, workspace, runs, setup, catalogue=catalogue, clock=clock)
     points = read_points(workspace)
     known = verb.load(workspace, catalogue, clock)
@@ -124,10 +125,12 @@ def _forget(workspace: Path, runs: tuple[str, ...], *, as_json: bool) -> None:
         print_json({"forgotten": count})
 
 
-def _engine(runs: tuple[str, ...], engine: str | None) -> str:
+def _engine(store: Store, runs: tuple[str, ...], engine: str | None) -> str:
     if not runs:
         raise click.UsageError("Name a RUN of `weigh bench`; `weigh runs --kind load` lists them.")
     if engine is None:
+        for name in runs:
+            store.find(name, "load")  # that there is no such run comes first
         raise click.UsageError("A load run does not say which engine served: give --engine.")
     return engine
 

@@ -33,8 +33,8 @@ _SORTED = {
     "cost": "cost",
 }
 _LEGEND = (
-    "GiB: on each device, for all users. [ ]: 8 of 10 cases. Users: who fit into memory. "
-    "*: on the Pareto front."
+    "GiB: on each device, for all users or requests in flight. [ ]: 8 of 10 cases. "
+    "Users: who fit into memory. *: on the Pareto front."
 )
 _ROWS = 15
 _COLUMNS = [
@@ -251,6 +251,7 @@ def _machine(device: str | None) -> Machine:
 
 
 def _print(found: Plan, met: int) -> None:
+    from weighbridge.cli.plan_rows import shorter  # noqa: PLC0415 -- not needed for --help
     from weighbridge.cli.tables import print_table  # noqa: PLC0415 -- heavy, only for people
 
     if found.ranked:
@@ -264,7 +265,13 @@ def _print(found: Plan, met: int) -> None:
                 [*row[:_BEFORE_COST], cost, *row[_BEFORE_COST:]]
                 for row, cost in zip(rows, costs, strict=True)
             ]
-        print_table(_title(found, met), columns, rows, caption=_caption(found))
+        print_table(
+            _title(found, met),
+            columns,
+            rows,
+            caption=_caption(found),
+            shorter=shorter(columns, rows),
+        )
         click.echo(_LEGEND)
     if found.near_misses:
         click.echo()

@@ -10,8 +10,12 @@ import click
 from weighbridge.cli.diagnostics import say
 from weighbridge.cli.models import catalog_option, own_file
 from weighbridge.cli.options import json_option, print_json, workspace_option
+from weighbridge.core.units import plural
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weighbridge.predict.calibration import Calibration
     from weighbridge.verbs.predict import Predicted
 
 _SHOWN = 50
@@ -66,7 +70,7 @@ def command(
     elif as_csv:
         click.echo(predict.to_csv(found), nl=False)
     else:
-        _show(found)
+        _show(found, known)
     predict.require_some(found)
     if found.failed:
         say(f"{len(found.failed)} of {len(found.rows)} rows have an error; the others stand.")
@@ -87,9 +91,9 @@ def _write(found: Predicted, path: Path, *, as_json: bool) -> None:
     say(f"Wrote {path}.")
 
 
-def _show(found: Predicted) -> None:
+def _show(found: Predicted, known: Sequence[Calibration]) -> None:
     from weighbridge.cli.tables import print_table  # noqa: PLC0415 -- heavy, only for people
-    from weighbridge.verbs.predict import figures  # noqa: PLC0415
+    from weighbridge.verbs.predict import corrected, figures  # noqa: PLC0415
 
     rows, problems = [], []
     for number, row in enumerate(found.rows[:_SHOWN], 1):
@@ -122,6 +126,12 @@ def _show(found: Predicted) -> None:
     )
     for problem in problems:
         say(problem)
+    count = corrected(found, known)
+    if count:
+        say(
+            f"{plural(count, 'row')} corrected by your own measurements "
+            "(`weigh calibrate --list` shows them)."
+        )
 
 
 def _range(added: dict[str, float | None], name: str) -> str:

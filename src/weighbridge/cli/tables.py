@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from weighbridge.cli.diagnostics import printable
@@ -21,22 +22,31 @@ _UNBOUNDED = 1_000_000
 Rows = Sequence[Sequence[str]]
 
 
-def print_table(title: str, columns: Sequence[str], rows: Rows, *, caption: str = "") -> None:
+def print_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Rows,
+    *,
+    caption: str = "",
+    shorter: Sequence[tuple[Sequence[str], Rows]] = (),
+) -> None:
     """A table on standard output; columns whose name starts with ``<`` are left-aligned.
 
     No cell is ever cut or broken. What is too wide for the terminal gets narrower headers, then
-    stands with one column per row, and at last as a block of lines per row.
+    the first of the shorter tables that fits, whose cells may be several lines; then it stands
+    with one column per row, and at last as a block of lines per row.
     """
     from rich.text import Text  # noqa: PLC0415 -- heavy, only for people
 
     rows = [[printable(cell) for cell in row] for row in rows]
     out = stdout_console()
     _print_line(out, Text(printable(title), style="bold"))
-    layouts: tuple[Callable[[], Table], ...] = (
+    layouts: list[Callable[[], Table]] = [
         lambda: _upright(columns, rows),
         lambda: _upright(_with_narrow_headers(columns, rows), rows),
+        *(partial(_shortened, names, cells) for names, cells in shorter),
         lambda: _lying(columns, rows),
-    )
+    ]
     for layout in layouts:
         drawn = layout()
         width = out.measure(drawn, options=out.options.update(width=_UNBOUNDED)).maximum
@@ -100,6 +110,12 @@ def _upright(columns: Sequence[str], rows: Rows) -> Table:
     return drawn
 
 
+def _shortened(columns: Sequence[str], rows: Rows) -> Table:
+    """With narrow headers, and cells of several lines."""
+    safe = [["\n".join(map(printable, cell.split("\n"))) for cell in row] for row in rows]
+    return _upright(_with_narrow_headers(columns, safe), safe)
+
+
 def _with_narrow_headers(columns: Sequence[str], rows: Rows) -> list[str]:
     """The headers broken between words to the width of their cells."""
     from rich.cells import cell_len  # noqa: PLC0415
@@ -107,7 +123,7 @@ def _with_narrow_headers(columns: Sequence[str], rows: Rows) -> list[str]:
     narrow = []
     for number, column in enumerate(columns):
         words = column.lstrip("<")
-        width = max((cell_len(row[number]) for row in rows), default=0)
+        width = max((cell_len(line) for row in rows for line in row[number].split("\n")), default=0)
         lines = textwrap.wrap(words, max(width, 1), break_long_words=False, break_on_hyphens=False)
         narrow.append(column[: len(column) - len(words)] + "\n".join(lines))
     return narrow

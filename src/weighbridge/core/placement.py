@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Fault = Literal[
-    "traffic", "link domain", "memory", "load", "exclusivity", "budget", "devices", "value"
+    "traffic", "users", "link domain", "memory", "load", "exclusivity", "budget", "devices", "value"
 ]
 
 

@@ -16,6 +16,7 @@ StructT = TypeVar("StructT", bound=msgspec.Struct)
 
 # What PyYAML's constructors trip over in values such as 2024-13-45 or `!!int x`.
 _LEAKS = (ValueError, LookupError, AttributeError)
+_WANTS_TEXT = re.compile(r"Expected `str(?: \| null)?`, got `(?:int|float)` - at `\$\.(.+)`")
 _UNKNOWN = re.compile(r"unknown field `(.+?)`")
 
 
@@ -60,9 +61,17 @@ def parse_yaml(text: str, struct: type[StructT], *, origin: str) -> StructT:
         problem = getattr(error, "problem", None) or getattr(error, "reason", None)
         problem = problem or "it is not readable"
         raise ConfigError(f"{where}: this is not YAML: {problem}.") from None
+    if document is None:
+        raise ConfigError(f"{origin}: the file is empty.", fix="Check the path, or fill it in.")
     try:
         return msgspec.convert(document, struct)
     except msgspec.ValidationError as error:
+        number = _WANTS_TEXT.fullmatch(str(error))
+        if number is not None:
+            raise ConfigError(
+                f"{origin}: `{number[1]}` is a number and should be text.",
+                fix='Put it in quotation marks, as in "4090".',
+            ) from None
         raise ConfigError(f"{origin}: {error}.", fix=_nearest(str(error), struct)) from None
 
 

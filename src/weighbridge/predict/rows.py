@@ -19,7 +19,7 @@ from weighbridge.predict.serving import coefficients as serving_coefficients
 from weighbridge.predict.serving.coefficients import ServingCoefficients, Spread
 from weighbridge.predict.serving.latency import latency
 from weighbridge.predict.serving.scenes import Array, scenes, timeable
-from weighbridge.predict.serving.spreads import spreads_on
+from weighbridge.predict.serving.spreads import spreads_on, stranger
 from weighbridge.predict.table import Model, Placed, Scenario, engine_name, placed
 
 LEVEL: Final = 0.8
@@ -162,6 +162,8 @@ def _served(job: Job, place: Placed, ttft_s: float, tpot_s: float) -> Prediction
         unknown = f"The rates of {job.device.name} are not known: no times."
         return Prediction(None, None, place.memory, provenance, (*notes, unknown))
     ttft, tpot = spreads_on(job.device)
+    doubt = stranger(job.device)
+    notes = (*notes, doubt) if doubt else notes
     return Prediction(
         _interval(ttft_s, ttft), _interval(tpot_s, tpot), place.memory, provenance, notes
     )

@@ -19,7 +19,7 @@ from weighbridge.core.units import GIB
 from weighbridge.predict.search.quality_order import rank
 from weighbridge.report.numbers import number, size
 from weighbridge.report.pareto_scale import Scale, linear, logarithmic
-from weighbridge.report.plan_words import milliseconds, needs, short_name
+from weighbridge.report.plan_words import cost, milliseconds, needs, short_name
 from weighbridge.report.svg import tag
 
 Respect = Literal["tpot", "ttft", "throughput", "memory", "cost"]
@@ -31,6 +31,8 @@ _LEFT, _RIGHT = 8.0, 97.0
 # What of a chart's width a character of a label takes, and of its height a line: for a chart that
 # is 900 pixels wide, as the text does not shrink with it.
 _CHARACTER, _LINE = 0.85, 5.2
+# Likewise of numbers in a chart that is 300 pixels wide; with them, how far they stand off.
+_DIGIT, _NUMBER_LINE, _NUMBER_GAP = 2.5, 4.2, 3.0
 
 
 class Axis(NamedTuple):
@@ -76,11 +78,6 @@ def _gib_text(value: float) -> str:
     return size(value * GIB)
 
 
-def _cost(one: Estimate) -> Interval | None:
-    price = one.eur_per_million_tokens
-    return None if price is None else Interval(price, price, price, 0.8)
-
-
 AXES: Final[dict[Respect, Axis]] = {
     "tpot": Axis(
         "Time per token", "time per output token", lambda one: one.tpot_ms, milliseconds, _ms
@@ -98,7 +95,7 @@ AXES: Final[dict[Respect, Axis]] = {
     ),
     "memory": Axis("Memory", "memory needed on all devices, GiB", _gib, _gib_text, _plain),
     "cost": Axis(
-        "Cost", "€ per million output tokens", _cost, lambda value: f"€{number(value)}", _plain
+        "Cost", "€ per million output tokens", cost, lambda value: f"€{number(value)}", _plain
     ),
 }
 
@@ -283,12 +280,20 @@ def _front(panel: Panel) -> list[Markup]:
 
 def _marks(axis: Axis, panel: Panel) -> list[Markup]:
     """Every way as a link to its row; the leading ones with their names, above all others."""
-    beside = _labels(panel, more=axis.more)
+    names = _labels(panel, lambda one: _CHARACTER * len(one.name) + 1.5, _LINE, more=axis.more)
+    numbers = _labels(
+        panel,
+        lambda one: _DIGIT * len(str(one.place + 1)) + _NUMBER_GAP,
+        _NUMBER_LINE,
+        more=axis.more,
+    )
     order = sorted(panel.marks, key=lambda one: (one in panel.leading, one.x.value, one.place))
-    return [_mark(axis, panel, mark, beside.get(mark.place)) for mark in order]
+    return [
+        _mark(axis, panel, mark, names.get(mark.place), numbers.get(mark.place)) for mark in order
+    ]
 
 
-def _mark(axis: Axis, panel: Panel, mark: Mark, side: str | None) -> Markup:
+def _mark(axis: Axis, panel: Panel, mark: Mark, name: str | None, number_: str | None) -> Markup:
     x, y = _at(panel, mark)
     value, spread = axis.words(mark.x.value), ""
     if mark.x.high > mark.x.low:
@@ -304,19 +309,24 @@ def _mark(axis: Axis, panel: Panel, mark: Mark, side: str | None) -> Markup:
         tag("circle", {"class": "dot", "cx": x, "cy": y, "r": 5}),
     ]
     if lead:
-        dx, anchor = (-9, "end") if side == "left" else (9, "start")
-        place = {"x": x, "y": y, "dx": dx, "dy": -7, "text-anchor": anchor}
         # On narrow screens there is room for the number of the row only.
-        parts.append(tag("text", {**place, "class": "place"}, str(mark.place + 1)))
-        if side:
-            parts.append(tag("text", {**place, "class": "name"}, mark.name))
+        for side, kind, text in (
+            (number_, "place", str(mark.place + 1)),
+            (name, "name", mark.name),
+        ):
+            if side:
+                dx, anchor = (-9, "end") if side == "left" else (9, "start")
+                place = {"x": x, "y": y, "dx": dx, "dy": -7, "text-anchor": anchor}
+                parts.append(tag("text", {**place, "class": kind}, text))
     link = {"class": classes, "href": f"#way-{mark.place + 1}", "data-place": mark.place}
     # The title is both what hovering shows and the link's name.
     return tag("a", link, tag("title", {}, words), *parts)
 
 
-def _labels(panel: Panel, *, more: bool) -> dict[int, str]:
-    """On which side of the leading marks their names stand; those without room have none.
+def _labels(
+    panel: Panel, width_of: Callable[[Mark], float], line: float, *, more: bool
+) -> dict[int, str]:
+    """On which side of the leading marks their labels stand; those without room have none.
 
     Beyond the front, where nothing lies, comes first.
     """
@@ -324,13 +334,13 @@ def _labels(panel: Panel, *, more: bool) -> dict[int, str]:
     sides: dict[int, str] = {}
     for mark in panel.leading:
         x, y = panel.across.place(mark.x.value), panel.up.place(mark.y)
-        width = _CHARACTER * len(mark.name) + 1.5
+        width = width_of(mark)
         for side in ("right", "left") if more else ("left", "right"):
             start = x if side == "right" else x - width
             if start < _LEFT or start + width > 100:
                 continue
             if all(
-                start + width < left or start > right or abs(y - at) >= _LINE
+                start + width < left or start > right or abs(y - at) >= line
                 for left, right, at in taken
             ):
                 taken.append((start, start + width, y))

@@ -103,6 +103,19 @@ def placement_drawings(placement: Placement) -> tuple[PlacementDrawing, ...]:
     return tuple(_drawn(rack) for rack in racks(placement))
 
 
+def taken(placement: Placement) -> tuple[tuple[float, ...], ...]:
+    """What each one that is placed takes of a device, beside those named before it.
+
+    Several figures where it takes less of some: there it joins a server that already runs.
+    """
+    found: list[set[float]] = [set() for _ in placement.placed]
+    for rack in racks(placement):
+        for box in rack.boxes:
+            for piece in box.pieces:
+                found[piece.of].add(piece.bytes)
+    return tuple(tuple(sorted(each)) for each in found)
+
+
 def winner_drawing(plan: Plan) -> PlacementDrawing | None:
     """The winner on the devices of the plan's machine; None without one, or on a single device."""
     winner = plan.winner

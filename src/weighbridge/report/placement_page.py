@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from weighbridge.core.placement import Placement
 from weighbridge.core.provenance import Provenance
 from weighbridge.report.page import render
-from weighbridge.report.placement_drawing import placement_drawings
+from weighbridge.report.placement_drawing import placement_drawings, taken
 
 
 def placement_page(
@@ -35,6 +35,7 @@ def placement_page(
         placement=placement,
         headline=headline(placement),
         drawings=placement_drawings(placement),
+        taken=taken(placement),
         provenance=provenance,
         commands=commands,
         notes=notes,

@@ -69,8 +69,8 @@ class PlanForm:
 
 
 def order_choices() -> tuple[Choice, ...]:
-    """What a ranking may go by; the form asks for no price, so that costs are not known."""
-    return tuple(Choice(name, text) for name, text in ORDERS.items() if name != "cost")
+    """What a ranking may go by."""
+    return tuple(Choice(name, text) for name, text in ORDERS.items())
 
 
 def address_of(plan: Plan) -> str:
@@ -89,6 +89,8 @@ def _pairs(plan: Plan) -> Iterator[tuple[str, str]]:
     for bound in asked.slo.bounds:
         if bound.metric in ("ttft", "tpot") and bound.percentile == "p95":
             yield bound.metric, f"{bound.limit_ms:g}"
+    if asked.eur_per_hour is not None:
+        yield "price", f"{asked.eur_per_hour:.12g}"
     for engine in asked.engines:
         yield "engine", engine.name
     for name in asked.formats:

@@ -80,7 +80,7 @@ def _context(plan: Plan) -> dict[str, Any]:
         "formats": formats,
         "ttft_range": _TTFT_RANGE,
         "tpot_range": _TPOT_RANGE,
-        "priced": any(row.cost for row in rows),
+        "priced": any(row.cost_value for row in rows),
         "unrated": any(row.quality_of is None for row in rows),
         "views": pareto_views(plan.ranked, plan.front),
         "legend": legend(),

@@ -12,6 +12,7 @@ from weighbridge.predict.search.verdict import needed_bytes
 from weighbridge.report.memory_bars import MemoryBar, memory_bar, scale_of
 from weighbridge.report.numbers import number
 from weighbridge.report.plan_words import (
+    cost,
     engine_text,
     milliseconds,
     settings_text,
@@ -49,7 +50,7 @@ class Row:
         users: who fit at the workload's context.
         quality: as text, empty where nothing is known.
         quality_of: the record behind it.
-        cost: per million tokens, empty where no price is known.
+        cost: per million tokens; a dash where no price is known.
         reasons: doubts, or why it fails.
         front: whether nothing surpasses it in every respect.
         ttft_ms: bare, for filters and sorting; empty where not known.
@@ -58,6 +59,7 @@ class Row:
         most_users: likewise.
         quality_value: likewise.
         needed: bytes of the fullest device, likewise.
+        cost_value: likewise.
     """
 
     place: int
@@ -76,7 +78,7 @@ class Row:
     users: str
     quality: str
     quality_of: Quality | None
-    cost: str
+    cost: Figure
     reasons: tuple[str, ...]
     front: bool
     ttft_ms: str
@@ -85,6 +87,7 @@ class Row:
     most_users: str
     quality_value: str
     needed: str
+    cost_value: str
 
 
 def ranked_rows(plan: Plan) -> tuple[Row, ...]:
@@ -124,7 +127,7 @@ def row_of(one: Estimate, plan: Plan, scale: float, place: int = 0, *, front: bo
         users=number(one.most_users) if one.most_users is None else f"{one.most_users:,.0f}",
         quality=number(one.quality.value) if one.quality else "",
         quality_of=one.quality,
-        cost="" if one.eur_per_million_tokens is None else f"€{number(one.eur_per_million_tokens)}",
+        cost=_cost(cost(one)),
         reasons=one.reasons,
         front=front,
         ttft_ms=_plain(one.ttft_ms),
@@ -133,6 +136,7 @@ def row_of(one: Estimate, plan: Plan, scale: float, place: int = 0, *, front: bo
         most_users="" if one.most_users is None else f"{one.most_users:.0f}",
         quality_value="" if one.quality is None else f"{one.quality.value:.6g}",
         needed="" if one.memory is None else f"{needed_bytes(one.memory, settings).value:.0f}",
+        cost_value=_plain(cost(one)),
     )
 
 
@@ -160,6 +164,11 @@ def _figure(interval: Interval | None) -> Figure:
     return (
         Figure(number(None)) if interval is None else Figure(number(interval.value), span(interval))
     )
+
+
+def _cost(interval: Interval | None) -> Figure:
+    figure = _figure(interval)
+    return figure if interval is None else Figure(f"€{figure.value}", figure.range)
 
 
 def _plain(interval: Interval | None) -> str:

@@ -46,6 +46,16 @@ def needs(one: Estimate) -> Interval | None:
     return Interval(need.value * count, need.low * count, need.high * count, need.level)
 
 
+def cost(one: Estimate) -> Interval | None:
+    """EUR per million tokens of output; None without a price. It is uncertain as tokens/s are."""
+    eur, tokens = one.eur_per_million_tokens, one.tokens_per_s
+    if eur is None or tokens is None or tokens.low <= 0:
+        return None
+    return Interval(
+        eur, eur * tokens.value / tokens.high, eur * tokens.value / tokens.low, tokens.level
+    )
+
+
 def short_name(candidate: Candidate) -> str:
     """A model without its owner, and its format."""
     return f"{candidate.model.rpartition('/')[2]} {candidate.quantization}"

@@ -29,8 +29,9 @@ from weighbridge.verbs.place_file import (
     TaskBlock,
     read,
 )
-from weighbridge.verbs.place_options import Asked, Resolve, options
+from weighbridge.verbs.place_options import Asked, Resolve, options, with_users
 from weighbridge.verbs.place_servers import Server, servers_of
+from weighbridge.verbs.place_users import with_users_told
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,15 @@ def plan(path: Path, own: Path | None = None) -> PlacementPlan:
     blocks: tuple[ModelBlock | TaskBlock, ...] = (*file.models, *file.tasks)
     wanted = tuple(_wanted(file, one, asked[one.name], machines, resolve) for one in blocks)
     rules = PlacementRules(most_load=file.most_load, budget=file.budget)
-    placement = best(sites, wanted, rules)
     demands = {name: each[0].demand for name, each in asked.items()}
+    named = {one.name: one for one in blocks}
+
+    def again(name: str, users: int) -> Wanted:
+        changed = [with_users(each, users) for each in asked[name]]
+        return _wanted(file, named[name], changed, machines, resolve)
+
+    users = {name: demand.users for name, demand in demands.items()}
+    placement = with_users_told(best(sites, wanted, rules), sites, rules, users, again)
     of = {site.name: machine for site, machine in zip(sites, machines, strict=True)}
     servers = servers_of(placement, of, demands, resolve)
     return PlacementPlan(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import msgspec
 
-from weighbridge.core.errors import ConfigError
-from weighbridge.core.units import parse_count
+from weighbridge.core.errors import ConfigError, InputError
+from weighbridge.core.units import parse_tokens
 from weighbridge.facts.devices import MachineBlock
 from weighbridge.facts.documents import read_yaml
 
 PUBLISHED = "published"
+_MISNAMED = re.compile(r"unknown field `model` - at `\$\.models\[")
 
 
 class Traffic(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -21,7 +23,7 @@ class Traffic(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     Attributes:
         requests_per_s: arrivals.
         users: requests in flight at once, for which the cache has room.
-        context: tokens that one sequence may come to, e.g. ``16k``.
+        context: tokens that one sequence may come to, e.g. ``16k`` (16,384).
         prompt_tokens: of a typical request.
         output_tokens: of a typical answer.
         formats: number formats to try, the preferred one first; ``published`` as it is on the Hub.
@@ -58,7 +60,7 @@ class Traffic(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         demand = Demand(
             requests_per_s=said["requests_per_s"],
             users=said["users"],
-            context=parse_count(str(said["context"])),
+            context=_context(said["context"], f"{origin}: {name}"),
             prompt_tokens=said["prompt_tokens"],
             output_tokens=said["output_tokens"],
             formats=tuple(said["formats"] or (PUBLISHED,)),
@@ -138,7 +140,16 @@ def read(path: Path) -> PlacementFile:
         InputError: it cannot be read.
         ConfigError: it says something that cannot be.
     """
-    file = read_yaml(path, PlacementFile)
+    try:
+        file = read_yaml(path, PlacementFile)
+    except ConfigError as error:
+        # Candidates are named with `model`, so that looks right for models, too.
+        if _MISNAMED.search(str(error)) is None:
+            raise
+        raise ConfigError(
+            f"{path}: what is under `models` is named with `name`, not with `model`.",
+            fix="Write `- name: Qwen/Qwen3-8B`.",
+        ) from None
     if not file.machines:
         raise ConfigError(f"{path}: `machines` is empty.", fix="Write `- device: RTX 4090`.")
     if not (file.models or file.tasks):
@@ -149,6 +160,17 @@ def read(path: Path) -> PlacementFile:
     if not (math.isfinite(file.device_cost) and file.device_cost >= 0):
         raise ConfigError(f"{path}: `device_cost` must be 0 or more.")
     return file
+
+
+def _context(said: int | str, where: str) -> int:
+    """Tokens; k is 1024 of them, as everywhere."""
+    try:
+        return parse_tokens(str(said))
+    except InputError:
+        raise ConfigError(
+            f"{where}: `context: {said}` is not a number of tokens.",
+            fix="Write for example 16k or 16384.",
+        ) from None
 
 
 def _check(demand: Demand, origin: str, name: str) -> None:

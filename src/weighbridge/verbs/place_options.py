@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
 
 from weighbridge.core.errors import InputError
 from weighbridge.core.estimate import Engine, Parallelism, Settings
@@ -46,6 +48,13 @@ class Asked:
     server: str = ""
     server_users: int = 0
     server_context: int = 0
+
+
+def with_users(asked: Asked, users: int) -> Asked:
+    """The same with another number of requests in flight."""
+    demand = msgspec.structs.replace(asked.demand, users=users)
+    together = asked.server_users + users - asked.demand.users if asked.server else 0
+    return replace(asked, demand=demand, server_users=together)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,16 @@ import shlex
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
+from typing import Final
 
 from weighbridge.core.machine import Machine
 from weighbridge.core.placement import Option, Placement
 from weighbridge.verbs.place_file import PUBLISHED, Demand
 from weighbridge.verbs.place_options import SHARE_STEP, Resolve
+
+_FIRST_PORT: Final = 8000
+_VISIBLE: Final = {"NVIDIA": "CUDA_VISIBLE_DEVICES", "AMD": "HIP_VISIBLE_DEVICES"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,7 @@ class Server:
         serves: the models or tasks that it is for.
         share: of each device's memory, which it must be told.
         load: of each device's time.
+        port: where it listens; unlike that of all others on its machine.
         command: how to start it with vLLM.
     """
 
@@ -33,6 +39,7 @@ class Server:
     serves: tuple[str, ...]
     share: float
     load: float
+    port: int
     command: str
 
 
@@ -48,21 +55,28 @@ def servers_of(
         for site, devices in zip(one.site, one.devices, strict=True):
             key = one.option.server or f"{one.option.label} of {one.wanted}"
             rows[site, devices, key].append((one.wanted, one.option))
+    ports = {site: count(_FIRST_PORT) for site in machines}
     return tuple(
-        _server(site, devices, users, machines[site], demands=demands, resolve=resolve)
+        _server(
+            (site, devices, next(ports[site])),
+            users,
+            machines[site],
+            demands=demands,
+            resolve=resolve,
+        )
         for (site, devices, _), users in sorted(rows.items())
     )
 
 
 def _server(
-    site: str,
-    devices: tuple[int, ...],
+    at: tuple[str, tuple[int, ...], int],
     users: list[tuple[str, Option]],
     machine: Machine,
     *,
     demands: Mapping[str, Demand],
     resolve: Resolve,
 ) -> Server:
+    site, devices, port = at
     first = users[0][1]
     used = first.memory_bytes + sum(o.memory_bytes - o.shared_bytes for _, o in users[1:])
     share = round(SHARE_STEP * used / machine.device.memory_bytes) / SHARE_STEP
@@ -70,15 +84,19 @@ def _server(
     sequences = sum(-(-demands[name].users // option.replicas) for name, option in users)
     name, _, rest = label.partition(" ")
     format_ = rest.partition(" · TP")[0]
-    native = resolve(name, PUBLISHED).quantization.name
+    converted = format_ != resolve(name, PUBLISHED).quantization.name
+    checkpoint, after = _checkpoint(name, format_, converted=converted)
     words = [
-        "vllm", "serve", name,
+        "--port", str(port),
         "--tensor-parallel-size", str(first.devices),
         "--gpu-memory-utilization", f"{share:.3f}",
         "--max-model-len", str(max(demands[name].context for name, _ in users)),
         "--max-num-seqs", str(sequences),
     ]  # fmt: skip
-    visible = ",".join(map(str, devices))
+    if converted and not after:
+        words += ["--quantization", format_]
+    variable = _VISIBLE.get(machine.device.vendor, "")
+    visible = f"{variable}={','.join(map(str, devices))} " if variable else ""
     return Server(
         site=site,
         devices=devices,
@@ -86,6 +104,17 @@ def _server(
         serves=tuple(name for name, _ in users),
         share=share,
         load=sum(option.load for _, option in users),
-        command=f"CUDA_VISIBLE_DEVICES={visible} {shlex.join(words)}"
-        + ("" if format_ == native else f"  # take a checkpoint of it in {format_}"),
+        port=port,
+        command=f"{visible}vllm serve {checkpoint} {shlex.join(words)}{after}",
     )
+
+
+def _checkpoint(model: str, format_: str, *, converted: bool) -> tuple[str, str]:
+    """What is loaded, as the shell is told, and a comment where the user has to name it.
+
+    vLLM itself shortens published weights to fp8 while it loads them, and to nothing else.
+    """
+    if not converted or format_ == "fp8":
+        return shlex.quote(model), ""
+    what = f"CHECKPOINT stands for a checkpoint of {model} in {format_}"
+    return '"$CHECKPOINT"', f"  # {what}: a Hub id or a folder."

@@ -10,6 +10,7 @@ from weighbridge.core.effects import Clock
 from weighbridge.core.errors import InputError
 from weighbridge.core.inspection import Inspection
 from weighbridge.core.plan import Refusal
+from weighbridge.core.units import format_tokens
 from weighbridge.core.workload import Workload
 from weighbridge.facts.catalog.catalogue import Catalogue
 from weighbridge.facts.catalog.families import family_of
@@ -191,6 +192,6 @@ def _context_refusal(facts: ModelFacts, workload: Workload) -> Refusal | None:
     return Refusal(
         facts.name,
         "misses",
-        f"made for {tokens_text(facts.context)} tokens, {tokens_text(workload.longest)} are asked "
-        f"for; ask for a context of {tokens_text(facts.context)}.",
+        f"made for {format_tokens(facts.context)} tokens, {format_tokens(workload.longest)} are "
+        f"asked for; ask for a context of {tokens_text(facts.context)}.",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from weighbridge.core.units import GIB
 from weighbridge.facts.catalog.catalogue import Catalogue
 from weighbridge.predict.calibration import Calibration, calibrate
 from weighbridge.predict.rows import Job, Prediction, predict
+from weighbridge.predict.table import parallelism
 from weighbridge.verbs.scenario_jobs import Jobs
 from weighbridge.verbs.scenario_table import Cells, Table, read_table, scenario
 
@@ -93,8 +95,8 @@ def predict_table(
             rows.append(Row(cells, None, str(error)))
     jobs = [job for _, job, _ in ready]
     predictions = calibrate(jobs, predict(jobs), known) if jobs else []
-    for (place, _, notes), prediction in zip(ready, predictions, strict=True):
-        one = replace(prediction, notes=(*notes, *prediction.notes, *_unfit(prediction)))
+    for (place, job, notes), prediction in zip(ready, predictions, strict=True):
+        one = replace(prediction, notes=(*notes, *prediction.notes, *_unfit(job, prediction)))
         rows[place] = Row(rows[place].cells, one)
     return Predicted(table.columns, tuple(rows))
 
@@ -145,6 +147,13 @@ def to_csv(predicted: Predicted) -> str:
     return text.getvalue()
 
 
+def corrected(predicted: Predicted, known: Sequence[Calibration]) -> int:
+    """How many rows the user's own measurements have corrected."""
+    runs = {run for one in known for run in one.runs}
+    sources = [row.prediction.provenance.source for row in predicted.rows if row.prediction]
+    return sum(any(run in source for run in runs) for source in sources)
+
+
 def require_some(predicted: Predicted) -> None:
     """Refuse a table of which no row could be predicted.
 
@@ -170,11 +179,17 @@ def _ends(name: str, interval: Interval | None) -> dict[str, float | None]:
     return {key: float(f"{end:.5g}") for key, end in zip(keys, ends, strict=True)}
 
 
-def _unfit(prediction: Prediction) -> tuple[str, ...]:
-    shortage = prediction.memory.shortage
-    if shortage is None:
+def _unfit(job: Job, prediction: Prediction) -> tuple[str, ...]:
+    memory = prediction.memory
+    if memory.shortage is None:
         return ()
-    return (str(shortage),) if shortage.starts else (f"does not fit: {shortage}; {_NO_FIT}",)
+    if not memory.shortage.starts or memory.concurrency is None:
+        return (f"does not fit: {memory.shortage}; {_NO_FIT}",)
+    copies = parallelism(job.scenario, job.device)[0].attention_data
+    at_once = max(1, math.floor(memory.concurrency.value)) * copies
+    asked = f"{job.scenario.concurrency:g}"
+    waiting = f"starts; about {at_once} of {asked} requests run at once, the others wait"
+    return (f"{waiting} ({memory.shortage})",)
 
 
 def _sentence(note: str) -> str:

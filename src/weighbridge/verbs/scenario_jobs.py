@@ -10,8 +10,7 @@ from typing import Any, Final, TypeVar
 from weighbridge.core.architecture import ModelArchitecture
 from weighbridge.core.effects import Clock
 from weighbridge.core.errors import InputError
-from weighbridge.core.estimate import EngineName
-from weighbridge.core.machine import Device, Machine
+from weighbridge.core.machine import Machine
 from weighbridge.core.quantization import Quantization
 from weighbridge.facts.catalog.catalogue import Catalogue
 from weighbridge.facts.catalog.served_names import find_served
@@ -20,8 +19,8 @@ from weighbridge.facts.quantizations.served import served_as
 from weighbridge.facts.quantizations.table import from_config
 from weighbridge.facts.quantizations.what_if import what_if
 from weighbridge.predict.rows import Job
-from weighbridge.predict.search.space import engines_on
 from weighbridge.predict.table import Model, Scenario, engine_name, model
+from weighbridge.verbs.scenario_limits import check_split, runs_on, short_weights, too_long
 
 ResultT = TypeVar("ResultT")
 
@@ -69,11 +68,14 @@ class Jobs:
         """
         machine = self.machine(scenario.system)
         engine = engine_name(scenario.backend)
-        doubts = _doubts(engine, machine.device)
+        doubts = runs_on(engine, machine.device)
         of, notes = self._model(scenario.model, scenario.precision.strip(), engine)
-        notes = (*doubts, *notes, *_too_long(scenario, self.known(scenario.model)))
         if scenario.tp_size < 1:
             scenario = replace(scenario, tp_size=machine.count)
+        split = check_split(engine, scenario, of, machine.device)
+        short = short_weights(engine, of, machine.device)
+        built = self.known(scenario.model).architecture
+        notes = (*doubts, *notes, *split, *short, *too_long(scenario, of.name, built))
         bandwidth = machine.host_bandwidth_bytes_per_s
         return Job(scenario, of, machine.device, bandwidth), notes
 
@@ -145,31 +147,6 @@ class Jobs:
         return result
 
 
-def _doubts(engine: EngineName, device: Device) -> tuple[str, ...]:
-    """What to think of an engine on a device.
-
-    Raises:
-        InputError: it does not run there.
-    """
-    able = engines_on(device)
-    if engine in able:
-        return ()
-    other_vendor = engine == "trtllm" and device.vendor != "NVIDIA"
-    if other_vendor or device.vendor == "Apple" or device.kind == "cpu":
-        raise InputError(
-            f"{engine} does not run on {device.name}.", fix=f"Choose {', '.join(able)}."
-        )
-    return (f"{engine} is not known to run well on {device.name}: a guess.",)
-
-
-def _too_long(scenario: Scenario, known: Known) -> tuple[str, ...]:
-    built = known.architecture
-    most = built.context_extended or built.context
-    if most is None or scenario.isl + scenario.osl <= most:
-        return ()
-    return (f"prompt and answer are longer than the {most} tokens that {known.name} is made for",)
-
-
 def _stays(precision: str, known: Known) -> bool:
     """Whether a model is published in that precision or a shorter one anyway, as GGUF has it."""
     native = known.native
@@ -181,5 +158,6 @@ def _stays(precision: str, known: Known) -> bool:
 def _is_file(name: str) -> bool:
     try:
         return Path(name).expanduser().exists()
-    except (OSError, ValueError):  # a name longer than any file's, or with a NUL
+    # A name longer than any file's, with a NUL, or of an unknown user (~nobody-here).
+    except (OSError, ValueError, RuntimeError):
         return False

@@ -27,7 +27,7 @@ _MOST_TOKENS: Final = 100_000_000
 _MOST_DEVICES: Final = 1024
 _MOST_USERS: Final = 10_000_000
 _GGUF_PREFIXES: Final = ("q2_", "q3_", "q4_", "q5_", "q6_", "q8_", "iq")
-_EXAMPLE: Final = f"It needs the columns {', '.join(NEEDED)}; docs/json.md says what they mean."
+_EXAMPLE: Final = f"It needs the columns {', '.join(NEEDED)}; docs/predict.md says what they mean."
 
 Cells = Mapping[str, str]
 

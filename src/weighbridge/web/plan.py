@@ -118,6 +118,7 @@ def requirements_of(query: QueryParams) -> Requirements:
         slo=Slo(tuple(bound for bound in bounds if bound)),
         engines=tuple(verb.parse_engine(name) for name in query.getlist("engine")),
         formats=tuple(verb.parse_format(name) for name in query.getlist("format")),
+        eur_per_hour=_price(query),
     )
 
 
@@ -153,6 +154,7 @@ def _fields(query: QueryParams, here: Machine | None, plan: Plan | None) -> tupl
         Field("device", "Machine", typed("device"), hint=found),
         Field("users", "Users at once", typed("users", users), slider=_USERS),
         Field("context", "Context", typed("context", context), unit="tokens", slider=_CONTEXT),
+        Field("price", "Price of the machine", typed("price"), "not known", "€ per hour"),
         Field("ttft", "First token within", typed("ttft"), slider=_TTFT, **ends),
         Field("tpot", "Further tokens within", typed("tpot"), slider=_TPOT, **ends),
     )
@@ -194,7 +196,26 @@ def _order(query: QueryParams) -> Order:
         raise InputError(
             f"A ranking cannot go by {name!r}.", fix=f"Choose one of {', '.join(_ORDERS)}."
         )
+    if name == "cost" and not query.get("price", "").strip():
+        raise InputError(
+            "Costs cannot be compared without a price of the machine.",
+            fix="Enter what it costs per hour, for example 2.50.",
+        )
     return _ORDERS[name or "quality"]
+
+
+def _price(query: QueryParams) -> float | None:
+    """EUR per hour of the whole machine; none for an empty field."""
+    text = query.get("price", "").strip()
+    if not text:
+        return None
+    price = _number(text)
+    if not (math.isfinite(price) and price > 0):
+        raise InputError(
+            f"{text!r} is not a price per hour.",
+            fix="Write euros above zero, for example 2.50.",
+        )
+    return price
 
 
 def _tokens(query: QueryParams, name: str) -> int | None:
@@ -219,13 +240,18 @@ def _bound(metric: Metric, text: str) -> Bound | None:
     text = text.strip()
     if not text:
         return None
-    try:
-        limit = float(text)
-    except ValueError:
-        limit = math.nan
+    limit = _number(text)
     if not (math.isfinite(limit) and limit > 0):
         raise InputError(
             f"{text!r} is not a limit on {metric} that anything could meet.",
             fix="Write milliseconds above zero, for example 500.",
         )
     return Bound(metric, "p95", limit)
+
+
+def _number(text: str) -> float:
+    """As typed; NaN for what is no number."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

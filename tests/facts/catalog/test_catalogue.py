@@ -84,3 +84,10 @@ def test_a_damaged_file_names_its_line(tmp_path: Path) -> None:
     own.write_bytes(own.read_bytes() + b"\n{}\n")
     with pytest.raises(FormatError, match="line 3"):
         catalog.load(own)
+
+
+@pytest.mark.parametrize("name", ["Llama-3.1-8B", "meta-llama/Llama-3.1-8B", "meta-llama-3.1-8b"])
+def test_a_base_model_goes_by_its_name_without_meta(name: str) -> None:
+    ours = catalog.load()
+    assert ours.find(name).id == "meta-llama/Meta-Llama-3.1-8B"
+    assert ours.find("Llama-3.1-8B-Instruct").id == "meta-llama/Llama-3.1-8B-Instruct"

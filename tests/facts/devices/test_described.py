@@ -109,6 +109,11 @@ def test_memory_that_is_stated_settles_which_size_is_meant() -> None:
         block("{device: H100, memory: 79GiB}")
 
 
+def test_who_asks_for_an_unknown_device_is_told_all_that_a_block_needs() -> None:
+    with pytest.raises(InputError, match="memory, bandwidth and tflops"):
+        block("{device: Frob 9000}")
+
+
 def test_a_device_that_nobody_knows_is_what_the_block_says() -> None:
     device = block("{device: Frob 9000, memory: 64GiB, bandwidth: 900GB/s}").device
     assert (device.name, device.vendor) == ("Frob 9000", "other")

@@ -302,3 +302,9 @@ def _truth(name: str) -> tuple[dict[str, str], dict[str, Any]]:
         truth = next(row for row in csv.DictReader(file) if row["name"] == name)
     config = json.loads(shared("data", "configs", truth["file"]).read_text(encoding="utf-8"))
     return truth, config
+
+
+def test_an_unstated_type_beside_a_block_is_of_the_rest_only() -> None:
+    notes = from_config({"quantization_config": {"quant_method": "mxfp4"}}, sparse()).notes
+    assert "The type of what is not quantized is not stated; 16 bits" in notes[0]
+    assert "The type of its weights" in from_config({}, sparse()).notes[0]

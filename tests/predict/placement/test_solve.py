@@ -346,6 +346,38 @@ def test_traffic_beyond_all_servers_is_told() -> None:
     assert found.reasons == ("a is too slow: 2 servers finish 4 of 5 requests/s.",)
 
 
+def test_what_cannot_start_is_not_too_slow() -> None:
+    ways = [option(61, load=2.0, requests_per_s=1.0, replicas=count) for count in (1, 2, 3)]
+    found = place([Site("card", 1, CARD)], [model("a", *ways, traffic=5)])
+    assert found.unplaced[0].fault == "memory"
+    assert found.reasons == (
+        (
+            "a fits nowhere; nearest is 61 GiB TP1 ×1, which is short by 37.00 GiB even on an "
+            "empty device."
+        ),
+    )
+
+
+def test_the_nearest_has_as_many_devices_as_there_are() -> None:
+    near = option(4, requests_per_s=1.0, devices=8, replicas=3)
+    far = option(4, requests_per_s=2.0, replicas=4)
+    found = place([Site("box", 8, CARD)], [model("a", near, far, traffic=20)])
+    assert found.reasons == (
+        (
+            "a fits nowhere; nearest is 4 GiB TP1 ×4, which is too slow: 4 servers finish 8 of 20 "
+            "requests/s."
+        ),
+    )
+
+
+def test_the_least_shortage_is_told_whatever_it_is_of() -> None:
+    large, slow = option(25), option(4, requests_per_s=1.0)
+    found = place([Site("box", 1, CARD)], [model("a", slow, large, traffic=2)])
+    assert found.unplaced[0].fault == "memory"
+    found = place([Site("box", 1, CARD)], [model("a", slow, large, traffic=1.01)])
+    assert found.unplaced[0].fault == "traffic"
+
+
 def test_replicas_lie_on_different_devices() -> None:
     found = place([Site("box", 3, CARD)], [model("a", option(4, replicas=3))])
     assert sorted(where(found)["a"]) == [(0,), (1,), (2,)]

@@ -61,14 +61,18 @@ def test_short_checkpoints_stay_as_they_are() -> None:
 
 def test_a_gguf_file_is_for_llamacpp_alone_and_in_its_own_format() -> None:
     file = replace(facts("Qwen/Qwen3-8B"), gguf=True)
-    assert supports("llama.cpp", file)
-    assert not supports("vllm", file)
-    assert formats_for("llama.cpp", machine("RTX 4090").device, file) == ("native",)
+    ada = machine("RTX 4090").device
+    assert supports("llama.cpp", file, ada)
+    assert not supports("vllm", file, ada)
+    assert formats_for("llama.cpp", ada, file) == ("native",)
 
 
 def test_trtllm_is_for_families_that_it_has_a_class_for() -> None:
-    assert supports("trtllm", facts("Qwen/Qwen3-8B"))
-    assert not supports("trtllm", facts("baidu/ERNIE-4.5-21B-A3B-PT"))
+    ada, hopper = machine("RTX 4090").device, machine("H100 SXM").device
+    assert supports("trtllm", facts("Qwen/Qwen3-8B"), ada)
+    assert not supports("trtllm", facts("baidu/ERNIE-4.5-21B-A3B-PT"), ada)
+    assert supports("trtllm", facts("openai/gpt-oss-20b"), hopper)
+    assert not supports("trtllm", facts("openai/gpt-oss-20b"), ada)
 
 
 def test_tensor_parallelism_divides_heads_within_a_link() -> None:

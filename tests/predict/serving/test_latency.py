@@ -71,3 +71,8 @@ def test_the_shipped_file_says_what_it_was_fitted_on() -> None:
 def test_a_missing_number_is_noticed() -> None:
     with pytest.raises(KeyError):
         decode({"coefficients": {}, "spread": {}, "source": "", "date": ""})
+
+
+def test_a_single_user_is_held_up_by_nobody() -> None:
+    long, short = times(scene(users=1, output=512), scene(users=1, output=2)).tpot_s
+    assert short == pytest.approx(long, rel=0.05)

@@ -74,7 +74,9 @@ class Catalogue:
             key = _key(model.id)
             for name in {key, key.rpartition("/")[2]}:
                 table[name] = (*table.get(name, ()), model)
-        return table
+        # Meta dropped its name from those of its models after the first checkpoints were out.
+        shorter = {key.removeprefix("meta-"): models for key, models in table.items()}
+        return {key: models for key, models in shorter.items() if "/" not in key} | table
 
     def _suggest(self, wanted: str) -> str:
         near = self.near(wanted)

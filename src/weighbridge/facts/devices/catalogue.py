@@ -119,7 +119,8 @@ def _unknown(name: str) -> InputError:
     hint = f"Nearest {'is' if len(near) == 1 else 'are'} {', '.join(near)}. " if near else ""
     return InputError(
         f"The catalogue has no device {name!r}.",
-        fix=f"{hint}A `machine:` block with device, memory and bandwidth describes any other: "
+        fix=f"{hint}A `machine:` block with device, memory, bandwidth and tflops describes any "
+        "other: "
         "`weigh plan --device box.yaml`.",
     )
 

@@ -35,7 +35,8 @@ class MachineBlock(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """``machine:`` in a YAML file.
 
     Attributes:
-        device: a name of the catalogue, or any name together with memory and bandwidth.
+        device: a name of the catalogue, or any name together with memory, bandwidth and tflops
+            (without tflops memory can be told, but not speed).
         count: how many of them.
         memory: of one device as its driver reports it, e.g. ``48GiB``.
         bandwidth: of its memory, in GB/s or with a unit: ``1008`` or ``1.8TB/s``.

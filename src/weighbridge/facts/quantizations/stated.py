@@ -62,13 +62,16 @@ class Subject:
     notes: tuple[str, ...]
 
     @classmethod
-    def of(cls, raw: Mapping[str, Any], architecture: ModelArchitecture) -> Subject:
-        """Find the modules and the base type of a model."""
+    def of(
+        cls, raw: Mapping[str, Any], architecture: ModelArchitecture, *, quantized: bool = False
+    ) -> Subject:
+        """Find the modules and the base type of a model, of which a part may be quantized."""
         stated = _base_type(raw)
         bits = DTYPES.get(stated or "")
         notes: tuple[str, ...] = ()
         if stated is None:
-            notes = ("The type of its weights is not stated; 16 bits (bf16) are assumed.",)
+            which = "what is not quantized" if quantized else "its weights"
+            notes = (f"The type of {which} is not stated; 16 bits (bf16) are assumed.",)
         elif bits is None:
             notes = (f"The weight type {stated[:40]!r} is not known; 16 bits are assumed.",)
         leaves = leaves_of(architecture, raw)

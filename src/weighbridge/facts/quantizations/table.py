@@ -60,8 +60,8 @@ def from_config(
         architecture: as read from it; says how much each module weighs.
         side: the hf_quant_config.json beside it, if there is one.
     """
-    subject = Subject.of(raw, architecture)
     block = block_of(raw, side)
+    subject = Subject.of(raw, architecture, quantized=bool(block))
     unread = _unread_block(raw)
     if not block and unread:
         return Stated(None, (*subject.notes, unread))

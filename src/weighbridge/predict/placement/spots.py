@@ -23,7 +23,7 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """Why an option has no place, and by how much (0 is near, for the choice of what to tell)."""
+    """Why an option has no place, and by which share of what there is (0 is near)."""
 
     fault: Fault
     far: float
@@ -77,26 +77,37 @@ def spots(
 def _fitting(
     sites: Sequence[Site], one: Wanted, option: Option, rules: PlacementRules
 ) -> tuple[Group, ...] | Miss:
-    """Groups whose devices are large enough, or what is in the way."""
-    miss = _too_slow(one, option) or _too_busy(option, rules)
-    if miss:
-        return miss
-    if one.max_replicas is not None and option.replicas > one.max_replicas:
-        text = f"needs {option.replicas} servers, and {one.max_replicas} are allowed"
-        return Miss("traffic", option.replicas - one.max_replicas, text)
+    """Groups whose devices are large enough, or what is in the way.
+
+    How fast it would be is asked last: that is no matter where it cannot even start.
+    """
     aligned = list(groups(sites, option.devices, option.device))
     if not aligned:
         return _no_group(sites, option)
+    if len(aligned) < option.replicas:
+        return _too_few(option, len(aligned))
     large = [group for site, group in aligned if sites[site].memory_bytes >= option.memory_bytes]
     if not large:
         most = max(sites[site].memory_bytes for site, _ in aligned)
         lack = option.memory_bytes - most
         each = "on each of its devices" if option.devices > 1 else "even on an empty device"
-        return Miss("memory", lack, f"is short by {format_bytes(lack)} {each}")
+        return Miss("memory", lack / most, f"is short by {format_bytes(lack)} {each}")
     if len(large) < option.replicas:
-        text = f"needs {option.replicas} places for its servers, and there are {len(large)}"
-        return Miss("devices", option.replicas - len(large), text)
-    return tuple(large)
+        return _too_few(option, len(large))
+    slow = _too_many(one, option) or _too_slow(one, option) or _too_busy(option, rules)
+    return slow or tuple(large)
+
+
+def _too_few(option: Option, places: int) -> Miss:
+    text = f"needs {option.replicas} places for its servers, and there are {places}"
+    return Miss("devices", option.replicas / places - 1, text)
+
+
+def _too_many(one: Wanted, option: Option) -> Miss | None:
+    if one.max_replicas is None or option.replicas <= one.max_replicas:
+        return None
+    text = f"needs {option.replicas} servers, and {one.max_replicas} are allowed"
+    return Miss("traffic", option.replicas / max(1, one.max_replicas) - 1, text)
 
 
 def _too_slow(one: Wanted, option: Option) -> Miss | None:
@@ -117,7 +128,7 @@ def _too_busy(option: Option, rules: PlacementRules) -> Miss | None:
         f"keeps its devices {100 * option.load:.0f} % busy, "
         f"and {100 * rules.most_load:.0f} % are allowed"
     )
-    return Miss("load", option.load - rules.most_load, text)
+    return Miss("load", option.load / rules.most_load - 1, text)
 
 
 def _no_group(sites: Sequence[Site], option: Option) -> Miss:
@@ -129,17 +140,20 @@ def _no_group(sites: Sequence[Site], option: Option) -> Miss:
     what = f"needs {option.devices} devices of one link domain, and the largest has {most}"
     if option.devices > joined:
         what = f"needs {option.devices} devices, and a machine has {joined}"
-    return Miss("link domain", float(option.devices - most), what)
+    return Miss("link domain", option.devices / most - 1, what)
 
 
-_ORDER: tuple[Fault, ...] = ("memory", "load", "traffic", "link domain", "devices")
+_NO_SUCH_DEVICES: frozenset[Fault] = frozenset({"link domain", "devices"})
 
 
 def _nearest(one: Wanted, misses: Sequence[Miss]) -> Unplaced:
-    """The option that lacks least, told with the option's name where there are several."""
+    """The option that lacks least, told with the option's name where there are several.
+
+    One for which there are not even enough devices is told only if that is so of all.
+    """
     if not misses:
         return Unplaced(one.name, "devices", f"{one.name} has no configuration to choose from.")
-    at = min(range(len(misses)), key=lambda i: (_ORDER.index(misses[i].fault), misses[i].far))
+    at = min(range(len(misses)), key=lambda i: (misses[i].fault in _NO_SUCH_DEVICES, misses[i].far))
     label = f"; nearest is {one.options[at].label}, which" if len(misses) > 1 else ""
     subject = f"{one.name} fits nowhere{label}" if label else f"{one.name}"
     return Unplaced(one.name, misses[at].fault, f"{subject} {misses[at].reason}.")

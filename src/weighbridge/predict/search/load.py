@@ -48,7 +48,7 @@ def simulated(one: Appraisal, asked: Requirements) -> LoadSummary:
     copies = way.settings.parallelism.attention_data
     first = math.ceil(users / copies) if rate is None else 0
     scene = scene_of(way, one.memory, load)
-    server = replica(scene, way.settings, one.memory, _coefficients(way))
+    server = replica(scene, one.settings, one.memory, _coefficients(way))
     run = bear(server, share, count=first + max(_REQUESTS, _WAVES * first))
     # All users of a closed loop begin at once, which happens in no office.
     settled = replace(run, served=run.served[first:])

@@ -9,7 +9,7 @@ from typing import Final
 
 from weighbridge.core.estimate import Engine, Offload
 from weighbridge.core.plan import Requirements
-from weighbridge.core.units import format_bytes
+from weighbridge.core.units import GIB, format_bytes
 from weighbridge.core.workload import Slo
 from weighbridge.predict.search.space import short_cache, usual_engines
 from weighbridge.predict.search.verdict import Appraisal, appraise, memory_lack, tokens_text
@@ -19,6 +19,8 @@ from weighbridge.predict.simulation.goodput import most_whole
 _FULLER: Final = 0.95
 _STEP: Final = 1024
 _TRIES: Final = 7
+# Hosts with more memory than this are no single change; what they would cost is not known.
+_LARGEST_HOST_BYTES: Final = 2048 * GIB
 
 
 def changes(one: Appraisal, asked: Requirements) -> tuple[str, ...]:
@@ -140,7 +142,10 @@ def _offloaded(of: Way, asked: Requirements) -> list[str]:
     candidate = leaving(shape.depth - kept)
     if not _meets(candidate, asked):
         return []
-    host = format_bytes(memory_of(candidate).host_bytes)
+    host_bytes = memory_of(candidate).host_bytes
+    if host_bytes > (of.machine.host_memory_bytes or _LARGEST_HOST_BYTES):
+        return []
+    host = format_bytes(host_bytes)
     layers = shape.depth - kept
     plural = "s" if layers > 1 else ""
     return [f"{parts} {layers} layer{plural} in the host's memory, {host} of it"]

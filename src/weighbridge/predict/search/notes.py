@@ -9,7 +9,7 @@ from weighbridge.core.plan import Requirements
 from weighbridge.predict.calibration import Calibration
 from weighbridge.predict.search.ways import Way
 from weighbridge.predict.serving.coefficients import fitted
-from weighbridge.predict.serving.spreads import is_fitted
+from weighbridge.predict.serving.spreads import is_fitted, stranger
 
 
 def notes(
@@ -31,10 +31,7 @@ def notes(
             f"×{fit.ttft.low:.2f} to ×{fit.ttft.high:.2f}."
         )
         if not is_fitted(machine.device):
-            found.append(
-                f"No serving run on a device like {machine.device.name} was among them: intervals "
-                "are made wider by a guess."
-            )
+            found.append(stranger(machine.device))
     if any(way.settings.engine.name == "llama.cpp" and way.settings.users > 1 for way in met):
         found.append("What several users at once cost llama.cpp is assumed, not measured.")
     found += [_corrected(one) for one in calibrated if one.engine in named]

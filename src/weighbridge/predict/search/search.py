@@ -253,9 +253,10 @@ def _near(
         ]
         better.sort(key=lambda one: (_hardness(one), *rank(qualities.of(one))))
         for one in better[:_LOOKED_AT]:
-            helpful = changes(one, asked) if one.way.facts.name not in found else ()
-            if helpful:
-                found[one.way.facts.name] = one, helpful
+            name = one.way.facts.name
+            nearer = name not in found or one.distance < found[name][0].distance
+            if nearer and (helpful := changes(one, asked)):
+                found[name] = one, helpful
     nearest = sorted(
         found.values(), key=lambda pair: (_hardness(pair[0]), *rank(qualities.of(pair[0])))
     )

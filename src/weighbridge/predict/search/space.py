@@ -36,6 +36,8 @@ _TRTLLM_FAMILIES: Final = frozenset(
     }
 )  # fmt: skip
 # Of GGUF's mixtures those that people choose among: from no visible loss to the shortest usable.
+# Its kernels for experts in mxfp4 are of these generations only (TensorRT-LLM 1.x, gpt-oss notes).
+_TRTLLM_MXFP4: Final = frozenset({"Hopper", "Blackwell"})
 GGUF_FORMATS: Final = ("Q8_0", "Q6_K", "Q4_K_M", "Q3_K_M")
 # Bits per weight that a model in a format has at least.
 _LEAST_BITS: Final[dict[str, float]] = {
@@ -57,13 +59,16 @@ def usual_engines(device: Device) -> tuple[EngineName, ...]:
     return named[:-1] if device.link.kind == "nvlink" and len(named) > 1 else named
 
 
-def supports(engine: EngineName, facts: ModelFacts) -> bool:
-    """Whether an engine loads such a model, as far as its kind tells."""
+def supports(engine: EngineName, facts: ModelFacts, device: Device) -> bool:
+    """Whether an engine loads such a model on a device, as far as its kind tells."""
     if engine == "llama.cpp":
         return True
     if facts.gguf:
         return False
-    return engine != "trtllm" or facts.architecture.model_type in _TRTLLM_FAMILIES
+    kind = facts.architecture.model_type
+    if engine == "trtllm" and kind == "gpt_oss" and device.generation not in _TRTLLM_MXFP4:
+        return False
+    return engine != "trtllm" or kind in _TRTLLM_FAMILIES
 
 
 def formats_for(engine: EngineName, device: Device, facts: ModelFacts) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from weighbridge.core.candidate import Estimate, Quality, Verdict
@@ -17,7 +17,7 @@ from weighbridge.predict.calibration import of_device
 from weighbridge.predict.llamacpp.coefficients import fitted as single_stream
 from weighbridge.predict.search.llamacpp import time_llamacpp
 from weighbridge.predict.search.timing import Timing, time_serving
-from weighbridge.predict.search.ways import Way, hopeless, memory_of
+from weighbridge.predict.search.ways import Way, hopeless, memory_of, memory_of_typical, with_flying
 from weighbridge.predict.serving.coefficients import fitted as serving
 
 _KIB: Final = 1024
@@ -43,13 +43,30 @@ class Lack:
 
 @dataclass(frozen=True, slots=True)
 class Appraisal:
-    """A way, and how it does."""
+    """A way, and how it does.
+
+    Attributes:
+        way: to serve.
+        memory: what it takes, its cache counted in sequences of the longest context.
+        timing: how fast it is.
+        lacks: what it falls short of.
+        doubts: what it may fall short of, as sentences.
+        typical: where requests arrive at a rate, its memory counted in requests instead.
+    """
 
     way: Way
     memory: MemoryUse | None
     timing: Timing | None
     lacks: tuple[Lack, ...]
     doubts: tuple[str, ...] = ()
+    typical: MemoryUse | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """What the engine is told: where requests arrive at a rate, for those in flight."""
+        if self.typical is None or self.timing is None:
+            return self.way.settings
+        return with_flying(self.way, self.timing.users)
 
     @property
     def meets(self) -> bool:
@@ -78,23 +95,28 @@ def appraise(ways: Sequence[Way], asked: Requirements) -> list[Appraisal]:
     for time in (time_serving, time_llamacpp):
         local = time is time_llamacpp
         mine = [one for one in fitting if (one[1].settings.engine.name == "llama.cpp") is local]
-        pairs = [(way, use) for _, way, use in mine]
-        timings = time(pairs, asked.workload, asked.slo.bounds)
-        for (place, way, use), timing in zip(mine, timings, strict=True):
-            found[place] = _timed(way, use, timing)
+        load = asked.workload
+        arriving = load.requests_per_s is not None
+        uses = [memory_of_typical(way, use, load) if arriving else use for _, way, use in mine]
+        pairs = [(way, use) for (_, way, _), use in zip(mine, uses, strict=True)]
+        timings = time(pairs, load, asked.slo.bounds)
+        for (place, way, use), typical, timing in zip(mine, uses, timings, strict=True):
+            one = _timed(way, use, timing, load.requests_per_s)
+            found[place] = replace(one, typical=typical) if arriving else one
     return [one for one in found if one is not None]
 
 
-def _timed(way: Way, use: MemoryUse, timing: Timing | None) -> Appraisal:
+def _timed(way: Way, use: MemoryUse, timing: Timing | None, rate: float | None) -> Appraisal:
     if timing is None:
         words = f"how fast {way.machine.device.name} multiplies is not known"
         return Appraisal(way, use, None, (Lack("unknown", words, math.inf),))
     lacks = [_slo_lack(bound, value) for bound, value in timing.bounds
              if value.value >= bound.limit_ms]  # fmt: skip
-    if timing.saturated is not None:
+    if timing.saturated is not None and rate is not None:
         most = timing.saturated
         words = f"saturates at {most:.3g} requests per second"
-        lacks.append(Lack("rate", words, (timing.users / max(most, 1e-9))))
+        # Short of saturation queues grow, too: then it is hardly any way off.
+        lacks.append(Lack("rate", words, max(rate / max(most, 1e-9) - 1, 0.0)))
     doubts = [
         f"{bound} may not hold: {value.value:.0f} ms expected, {value.low:.0f} to {value.high:.0f} "
         "in 8 of 10 cases"
@@ -108,14 +130,17 @@ def memory_lack(way: Way, use: MemoryUse) -> Lack | None:
     """What memory is missing in the worst tenth of cases, or None."""
     limit = max(use.limit_bytes, 1.0)
     if use.shortage is not None and not use.shortage.starts and use.shortage.of != "slots":
+        # Whoever else is to be served has no room either.
+        others = way.settings.users - (use.shortage.of == "sequence")
+        missing = use.shortage.bytes + others * (use.sequence_bytes or 0.0)
         if use.shortage.of == "sequence":
             long = tokens_text(way.settings.context)
             words = (
                 f"KV short by {format_bytes(use.shortage.bytes)} for a single sequence of {long}"
             )
-            return Lack("memory", words, use.shortage.bytes / limit)
+            return Lack("memory", words, missing / limit)
         words = f"short by {format_bytes(use.shortage.bytes)} for {_BLOCKED[use.shortage.of]}"
-        return Lack("memory", words, use.shortage.bytes / limit)
+        return Lack("memory", words, missing / limit)
     if use.concurrency is None:
         return Lack("unknown", "how its cache is laid out is not modelled", math.inf)
     missing = missing_bytes(way.settings, use)
@@ -156,10 +181,10 @@ def estimate(one: Appraisal, quality: Quality | None, eur_per_hour: float | None
     """An appraisal as the record that is shown and kept."""
     timing, use = one.timing, one.memory
     return Estimate(
-        candidate=one.way.candidate,
+        candidate=replace(one.way.candidate, settings=one.settings),
         verdict=_verdict(one),
         reasons=tuple(lack.words for lack in one.lacks) + one.doubts,
-        memory=use,
+        memory=one.typical or use,
         ttft_ms=timing.ttft_ms if timing else None,
         tpot_ms=timing.tpot_ms if timing else None,
         tokens_per_s=timing.tokens_per_s if timing else None,
@@ -192,7 +217,10 @@ def _provenance(way: Way) -> Provenance:
 
 
 def needed_bytes(use: MemoryUse, settings: Settings) -> Interval:
-    """What all users need of the fullest device; servers fill what is left with cache."""
+    """What all users, or all requests in flight, need of the fullest device.
+
+    Servers fill what is left with cache.
+    """
     parts = (use.weights, use.activation, use.overhead, use.graphs)
     cache = settings.users * (use.sequence_bytes or 0.0)
     value = sum(part.value for part in parts) + cache

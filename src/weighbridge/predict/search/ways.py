@@ -11,7 +11,10 @@ from weighbridge.core.candidate import Candidate
 from weighbridge.core.estimate import Engine, MemoryUse, Offload, Parallelism, Settings
 from weighbridge.core.machine import Machine
 from weighbridge.core.plan import Requirements
+from weighbridge.core.provenance import Interval
+from weighbridge.core.workload import Workload
 from weighbridge.predict.calibration import Calibration
+from weighbridge.predict.memory.engine_defaults import batch
 from weighbridge.predict.memory.use import memory_on
 from weighbridge.predict.search.models import ModelFacts, form
 from weighbridge.predict.search.space import (
@@ -27,6 +30,9 @@ from weighbridge.predict.table import Model, kv_bytes_per_value
 _FEWEST_SLOTS: Final = 8
 # What llama.cpp's server is given where nobody says how many users there are.
 _OPEN_SLOTS: Final = 8
+# Standard deviations of the requests in flight, about their square root, that find a slot.
+_CROWDED: Final = 3.0
+_ROUNDING: Final = 1e-6
 # Devices that mainboards take; a link may join more.
 _MOST_IN_A_HOST: Final = 8
 
@@ -75,7 +81,7 @@ def ways(
     """Every sensible way to serve a model on a machine; whether it fits is not asked."""
     chosen = asked.engines or tuple(Engine(name) for name in usual_engines(machine.device))
     for engine in chosen:
-        if not supports(engine.name, facts):
+        if not supports(engine.name, facts, machine.device):
             continue
         formats = formats_for(engine.name, machine.device, facts)
         if asked.formats:
@@ -118,6 +124,42 @@ def way(
 def memory_of(one: Way) -> MemoryUse:
     """What a way takes on the fullest device."""
     return memory_on(one.machine, one.form.footprint, one.form.weights, one.settings)
+
+
+def memory_of_typical(one: Way, use: MemoryUse, workload: Workload) -> MemoryUse:
+    """The same memory, its cache counted in sequences as long as the workload's requests are.
+
+    Where blocks are handed out as sequences grow, the longest context only has to fit once.
+    llama.cpp sets the whole context aside for every slot.
+    """
+    settings, typical = one.settings, workload.prompt_tokens + workload.output_tokens
+    if settings.engine.name == "llama.cpp" or typical >= settings.context or use.cache.value <= 0:
+        return use
+    short = memory_of(replace(one, settings=replace(settings, context=typical)))
+    held = short.concurrency
+    if held is None or short.cache.value <= 0:
+        return use
+    # The cache is what is left beside steps of the longest context.
+    part = use.cache.value / short.cache.value
+    held = Interval(held.value * part, held.low * part, held.high * part, held.level)
+    return replace(use, sequence_bytes=short.sequence_bytes, concurrency=held)
+
+
+def with_flying(one: Way, flying: float) -> Settings:
+    """Settings for so many requests in flight on all replicas, as a rate of arrivals brings about.
+
+    Arrivals at random times come in bunches: slots are left for three standard deviations more.
+    """
+    settings = one.settings
+    if settings.engine.name == "llama.cpp":
+        return settings  # its slots were told beforehand, and what they take is set aside
+    share = flying / one.replicas / settings.parallelism.attention_data
+    slots = _slots(math.ceil(share + _CROWDED * math.sqrt(share)))
+    if settings.engine.name != "sglang":  # which knows no limit of its own
+        device = one.machine.device
+        slots = min(slots, batch(settings, device.memory_bytes, device.name).sequences)
+    users = max(1, math.ceil(share - _ROUNDING))
+    return replace(settings, users=users, max_num_seqs=max(slots, users))
 
 
 def hopeless(one: Way) -> bool:

@@ -118,6 +118,7 @@ class Fitted:
         tpot: spread of the time per output token, likewise.
         source: what they were fitted on, in words.
         date: when.
+        devices: names of those with enough runs in the fit for the spreads to hold on them.
     """
 
     coefficients: ServingCoefficients
@@ -125,6 +126,7 @@ class Fitted:
     tpot: Spread
     source: str
     date: str
+    devices: frozenset[str]
 
 
 @cache
@@ -146,6 +148,7 @@ def decode(table: dict[str, Any]) -> Fitted:
         tpot=Spread(**table["spread"]["tpot"]),
         source=table["source"],
         date=str(table["date"]),
+        devices=frozenset(table["devices"]),
     )
 
 

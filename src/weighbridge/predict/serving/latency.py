@@ -51,7 +51,8 @@ def latency(s: Scenes, c: ServingCoefficients) -> Latency:
     prefill = prefill_s(s, c, s.prompt)
     queue = np.where(s.old_sglang > 0, c.first_queue_old, by_engine(c.first_queue, s))
     queue = np.minimum(queue, _LONGEST_QUEUE)
-    tpot = step + c.interference * prefill * running * (1 - queue) / s.output
+    overtaken = np.maximum(running - 1, 0.0) * (1 - queue)
+    tpot = step + c.interference * prefill * overtaken / s.output
     own = prefill * by_engine(c.first_stretch, s) * (1 + queue * (running - 1))
     first = _floor_s(s, c) + _launching_s(s, c) + own + step
     first = first * s.attention_data**c.first_attention_data

@@ -7,24 +7,32 @@ from typing import Final
 from weighbridge.core.machine import Device
 from weighbridge.predict.serving.coefficients import Spread, fitted
 
-# Devices on which serving was measured for the fit: those of data centres. Elsewhere the logarithm
-# of every interval is half as wide again, which is a guess.
-_FITTED_GENERATIONS: Final = frozenset({"Ampere", "Ada", "Hopper", "Blackwell"})
+# On devices with few runs in the fit, or none, the logarithm of every interval is half as wide
+# again, which is a guess.
 _STRANGER: Final = 1.5
 
 
 def is_fitted(device: Device) -> bool:
-    """Whether serving was measured on devices of its kind."""
-    joined = device.link.kind == "nvlink" or device.name == "L40S"
-    return device.vendor == "NVIDIA" and joined and device.generation in _FITTED_GENERATIONS
+    """Whether enough serving runs on such devices were in the fit."""
+    return device.name in fitted().devices
 
 
 def spreads_on(device: Device) -> tuple[Spread, Spread]:
-    """Of TTFT and TPOT; wider on kinds of devices that nobody measured for the fit."""
+    """Of TTFT and TPOT; wider on devices of which the fit saw little."""
     found = fitted()
     if is_fitted(device):
         return found.ttft, found.tpot
     return stretched(found.ttft, _STRANGER), stretched(found.tpot, _STRANGER)
+
+
+def stranger(device: Device) -> str:
+    """What to say of a device of which the fit saw little; "" of others."""
+    if is_fitted(device):
+        return ""
+    return (
+        f"Few or none of the serving runs that times are fitted on were on {device.name}: "
+        "intervals are made wider by a guess."
+    )
 
 
 def stretched(spread: Spread, by: float) -> Spread:

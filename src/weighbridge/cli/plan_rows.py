@@ -1,0 +1,89 @@
+"""The table of a plan in fewer columns, for terminals that are not wide enough for all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from weighbridge.cli.diagnostics import printable
+
+Table = tuple[list[str], list[list[str]]]
+
+_UNDER_NAME: Final = ("<format", "<engine", "<verdict")
+_FURTHER: Final = ("quality", "users")
+_MORE: Final = ("GiB", "tokens/s")
+_COST: Final = "EUR/M tokens"
+
+
+def shorter(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[Table, ...]:
+    """The same table, ever narrower: shorter names, then more and more lines per row.
+
+    No figure is left out. Names are shortened only as long as they still tell the rows apart.
+    """
+    brief = _brief(list(columns), [[printable(cell) for cell in row] for row in rows])
+    spans = brief[0], [[cell.replace(" [", "\n[") for cell in row] for row in brief[1]]
+    two = _under_name(spans, _UNDER_NAME, "{}")
+    three = _under_name(two, _FURTHER, "{} {name}")
+    four = _under_name(three, _MORE, "{} {name}")
+    found = brief, _kind_below(two), three, four
+    return (*found, _under_name(four, [_COST], "{} {name}")) if _COST in columns else found
+
+
+def _brief(columns: list[str], rows: list[list[str]]) -> Table:
+    columns, rows = _without_ones((columns, rows))
+    for column, short in (("<model", _without_owner), ("<format", _without_details)):
+        at = columns.index(column)
+        names = {row[at]: short(row[at]) for row in rows}
+        if len(set(names.values())) == len(names):
+            rows = [[*row[:at], names[row[at]], *row[at + 1 :]] for row in rows]
+    return columns, rows
+
+
+def _without_ones(table: Table) -> Table:
+    """Where every way takes one device, that needs no column."""
+    columns, rows = table
+    at = columns.index("devices")
+    return _dropped(table, {at}) if all(row[at] == "1" for row in rows) else table
+
+
+def _without_owner(name: str) -> str:
+    return name.rpartition("/")[2] or name
+
+
+def _without_details(form: str) -> str:
+    """``AWQ int4 g128`` as ``AWQ int4``, ``mxfp4 (experts)`` as ``mxfp4``."""
+    words = form.split()
+    kept = [word for word in words if not (word[:1] == "g" and word[1:].isdigit())]
+    return " ".join(kept).partition(" (")[0] or form
+
+
+def _under_name(table: Table, names: Sequence[str], form: str) -> Table:
+    """With some columns as one more line below the name."""
+    columns, rows = table
+    at = [columns.index(name) for name in names]
+    below = [
+        [
+            row[0]
+            + "\n  "
+            + ", ".join(
+                form.format(row[place].replace("\n", " "), name=columns[place].lstrip("<"))
+                for place in at
+            ),
+            *row[1:],
+        ]
+        for row in rows
+    ]
+    return _dropped((columns, below), set(at))
+
+
+def _kind_below(table: Table) -> Table:
+    """The kind of each quality below its value."""
+    columns, rows = table
+    at = columns.index("quality")
+    return columns, [[*row[:at], row[at].replace(" ", "\n", 1), *row[at + 1 :]] for row in rows]
+
+
+def _dropped(table: Table, places: set[int]) -> Table:
+    columns, rows = table
+    keep = [place for place in range(len(columns)) if place not in places]
+    return [columns[place] for place in keep], [[row[place] for place in keep] for row in rows]
