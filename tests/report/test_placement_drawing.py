@@ -72,3 +72,14 @@ def test_the_winner_lies_on_as_many_devices_as_it_uses() -> None:
 def test_a_single_device_needs_no_drawing() -> None:
     assert winner_drawing(plans.plan()) is None
     assert winner_drawing(plans.nothing()) is None
+
+
+def test_a_server_that_several_use_is_joined_once() -> None:
+    made = plans.placement()
+    pair = replace(made.placed[0].option, server="base")
+    both = tuple(replace(one, option=pair, devices=((0, 1),)) for one in made.placed[:2])
+    (drawn,) = placement_drawings(replace(made, placed=both))
+    assert str(drawn.drawing).count("p-join") == 1
+    apart = tuple(replace(one, option=replace(pair, server="")) for one in both)
+    (drawn,) = placement_drawings(replace(made, placed=apart))
+    assert str(drawn.drawing).count("p-join") == 2

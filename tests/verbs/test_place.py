@@ -157,7 +157,10 @@ def test_each_server_of_a_machine_has_a_port_and_a_context_in_binary_thousands(
 def test_machines_count_their_ports_for_themselves(tmp_path: Path) -> None:
     text = (ONE % ("RTX 4090", "")).replace("[{", "[{device: RTX 4090}, {")
     found = plan(written(tmp_path, text))
-    assert {one.site for one in found.servers} == {"machine 1", "machine 2"}
+    assert {one.site for one in found.servers} == {
+        "machine 1 (RTX 4090)",
+        "machine 2 (RTX 4090)",
+    }
     assert [one.port for one in found.servers] == [8000, 8000]
 
 

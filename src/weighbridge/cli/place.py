@@ -9,7 +9,7 @@ import click
 
 from weighbridge.cli.diagnostics import NO, OK, printable, say, stdout_kept_clean
 from weighbridge.cli.models import catalog_option, own_file
-from weighbridge.cli.options import json_option, print_json
+from weighbridge.cli.options import json_option, print_json, workspace_option
 from weighbridge.core.units import format_bytes
 
 if TYPE_CHECKING:
@@ -28,17 +28,21 @@ _BAR = 24
 )
 @json_option
 @catalog_option
-def command(file: Path, html: Path | None, as_json: bool, catalog: Path | None) -> int:
+@workspace_option
+def command(
+    file: Path, html: Path | None, as_json: bool, catalog: Path | None, workspace: Path
+) -> int:
     """Place several models, or one model per task, on the GPUs of one or more machines.
 
     The file names machines, and models or tasks with their traffic. Which configuration of which
     model lies on which GPU is chosen together, so that traffic-weighted quality is best. Exits with
-    1 when not everything that is required fits; says why, and what fits instead.
+    1 when not everything that is required fits; says why, and what fits instead. Load follows your
+    own measurements where `weigh calibrate` has some of the machine under vLLM.
     """
     from weighbridge.verbs import place  # noqa: PLC0415 -- not needed for --help
 
     with stdout_kept_clean():
-        found = place.plan(file, own_file(catalog))
+        found = place.plan(file, own_file(catalog), workspace)
     if html is not None:
         _write_page(found, html)
     if as_json:
@@ -49,15 +53,13 @@ def command(file: Path, html: Path | None, as_json: bool, catalog: Path | None) 
 
 
 def _write_page(found: PlacementPlan, path: Path) -> None:
-    from weighbridge.core.provenance import Provenance  # noqa: PLC0415 -- only if asked
-    from weighbridge.predict.serving.coefficients import fitted  # noqa: PLC0415
-    from weighbridge.report.placement_page import placement_page  # noqa: PLC0415
+    from weighbridge.report.placement_page import placement_page  # noqa: PLC0415 -- only if asked
     from weighbridge.verbs.effects import writing  # noqa: PLC0415
 
     page = placement_page(
         found.placement,
         standalone=True,
-        provenance=Provenance("predicted", fitted().source, fitted().date),
+        provenance=found.provenance,
         commands=[(one.site, one.command) for one in found.servers],
         notes=found.notes,
     )
@@ -71,9 +73,13 @@ def _print(found: PlacementPlan) -> None:
 
     placement = found.placement
     if not placement.feasible:
-        click.echo(printable(" ".join(placement.reasons)))
-        names = ", ".join(one.wanted for one in placement.placed) or "nothing"
-        click.echo(printable(f"The nearest feasible set is: {names}."))
+        for reason in placement.reasons:
+            click.echo(printable(reason))
+        names = ", ".join(one.wanted for one in placement.placed)
+        nearest = (
+            f"The nearest feasible set is: {names}." if names else "Nothing of it has a place."
+        )
+        click.echo(printable(nearest))
     several = len({device.site for device in placement.devices}) > 1
     print_table(
         "Devices",
@@ -97,8 +103,12 @@ def _print(found: PlacementPlan) -> None:
             ],
         )
         for one in found.servers:
-            click.echo(printable(f"{f'# {one.site}: ' if several else ''}{one.command}"))
+            if several:
+                click.echo(printable(f"# {one.site}"))
+            click.echo(printable(one.command))
     for left in placement.unplaced:
+        if left.reason in placement.reasons:  # told above
+            continue
         click.echo(printable(f"Not placed: {left.reason}"))
     for note in found.notes:
         say(f"Note: {note}")

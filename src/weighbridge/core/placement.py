@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 Fault = Literal[
-    "traffic", "users", "link domain", "memory", "load", "exclusivity", "budget", "devices", "value"
+    "traffic",
+    "users",
+    "latency",
+    "link domain",
+    "memory",
+    "load",
+    "exclusivity",
+    "budget",
+    "devices",
+    "value",
 ]
 
 
@@ -47,6 +56,8 @@ class Option:
         server: options with the same name here are one server where they lie on the same devices;
             "" for a server of its own.
         shared_bytes: of ``memory_bytes``, what one server takes only once however many use it.
+        ttft_ms: to the first token, typically, while nothing else computes; None if not asked.
+        tpot_ms: per further token, likewise.
     """
 
     label: str
@@ -60,6 +71,8 @@ class Option:
     device: str = ""
     server: str = ""
     shared_bytes: float = 0.0
+    ttft_ms: float | None = None
+    tpot_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +86,8 @@ class Wanted:
         required: whether there is no placement without it.
         exclusive: whether nothing else may lie on its devices.
         max_replicas: most servers of it.
+        ttft_ms: the most that a typical request may wait for its first token.
+        tpot_ms: the most per further token.
     """
 
     name: str
@@ -81,6 +96,8 @@ class Wanted:
     required: bool = True
     exclusive: bool = False
     max_replicas: int | None = None
+    ttft_ms: float | None = None
+    tpot_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,11 +141,15 @@ def racks(placement: Placement) -> tuple[Rack, ...]:
     """The machines with what lies on each of their devices."""
     sites: dict[str, list[Box]] = {}
     groups: dict[str, list[tuple[int, tuple[int, ...]]]] = {}
+    joined: set[tuple[str, str, tuple[int, ...]]] = set()
     for use in placement.devices:
         sites.setdefault(use.site, []).append(_box(use, placement.placed))
     for number, placed in enumerate(placement.placed):
         for site, devices in zip(placed.site, placed.devices, strict=True):
-            if len(devices) > 1:
+            # A server that several use is joined once, in the colour of the first of them.
+            server = (placed.option.server or f"of {number}", site, devices)
+            if len(devices) > 1 and server not in joined:
+                joined.add(server)
                 groups.setdefault(site, []).append((number, devices))
     return tuple(
         Rack(name, tuple(boxes), tuple(groups.get(name, ()))) for name, boxes in sites.items()

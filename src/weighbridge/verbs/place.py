@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from weighbridge.core.errors import ConfigError, InputError
 from weighbridge.core.machine import Machine
 from weighbridge.core.placement import Placement, PlacementRules, Site, Wanted
+from weighbridge.core.provenance import Provenance
 from weighbridge.core.units import parse_bytes
-from weighbridge.facts.catalog.catalogue import load
+from weighbridge.facts.catalog.catalogue import Catalogue, load
 from weighbridge.facts.devices import from_block
 from weighbridge.facts.quantizations.served import served_as
 from weighbridge.facts.quantizations.table import from_config
+from weighbridge.predict.calibration import Calibration
+from weighbridge.predict.placement.solve import fits as has_place
 from weighbridge.predict.placement.solve import place as best
+from weighbridge.predict.search.notes import corrected
 from weighbridge.predict.serving.coefficients import fitted
 from weighbridge.predict.table import Model, model
+from weighbridge.verbs.effects import SystemClock
+from weighbridge.verbs.place_changes import what_helps
 from weighbridge.verbs.place_file import (
     PUBLISHED,
     Demand,
@@ -32,47 +39,142 @@ from weighbridge.verbs.place_file import (
 from weighbridge.verbs.place_options import Asked, Resolve, options, with_users
 from weighbridge.verbs.place_servers import Server, servers_of
 from weighbridge.verbs.place_users import with_users_told
+from weighbridge.verbs.plan import calibrations as measured
+
+TIME_LIMIT_S: Final = 5.0
+# Trying what would make all fit is worth this share of the time for each change.
+_CHANGE_TIME: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class PlacementPlan:
-    """A placement, the servers that it means, and what was assumed."""
+    """A placement, the servers that it means, what was assumed, and where its figures are from."""
 
     placement: Placement
     servers: tuple[Server, ...]
     notes: tuple[str, ...]
+    provenance: Provenance
 
 
-def plan(path: Path, own: Path | None = None) -> PlacementPlan:
-    """Place what the file at ``path`` asks for; ``own`` is the user's own catalogue.
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known beside the file."""
+
+    resolve: Resolve
+    machines: tuple[Machine, ...]
+    calibrations: tuple[Calibration, ...]
+
+
+def plan(path: Path, own: Path | None = None, workspace: Path | None = None) -> PlacementPlan:
+    """Place what the file at ``path`` asks for.
+
+    Args:
+        path: of the file.
+        own: the user's own catalogue.
+        workspace: the user's own measurements are in, if there are any.
 
     Raises:
         InputError: the file, a model or a device is not what it should be.
+        WorkspaceError: the workspace's measurements are damaged.
     """
-    file = read(path)
-    machines = [from_block(block) for block in file.machines]
-    sites = _sites(file, machines)
-    resolve = _resolver(own)
-    asked, notes = _asked(file, str(path), resolve)
-    blocks: tuple[ModelBlock | TaskBlock, ...] = (*file.models, *file.tasks)
-    wanted = tuple(_wanted(file, one, asked[one.name], machines, resolve) for one in blocks)
-    rules = PlacementRules(most_load=file.most_load, budget=file.budget)
-    demands = {name: each[0].demand for name, each in asked.items()}
-    named = {one.name: one for one in blocks}
+    file, catalogue = read(path), load(own)
+    known = measured(workspace, catalogue, SystemClock()) if workspace else ()
+    return plan_file(file, str(path), catalogue, calibrations=known)
 
-    def again(name: str, users: int) -> Wanted:
-        changed = [with_users(each, users) for each in asked[name]]
-        return _wanted(file, named[name], changed, machines, resolve)
 
-    users = {name: demand.users for name, demand in demands.items()}
-    placement = with_users_told(best(sites, wanted, rules), sites, rules, users, again)
-    of = {site.name: machine for site, machine in zip(sites, machines, strict=True)}
-    servers = servers_of(placement, of, demands, resolve)
+def plan_file(
+    file: PlacementFile,
+    origin: str,
+    catalogue: Catalogue,
+    *,
+    calibrations: Sequence[Calibration] = (),
+    time_limit_s: float = TIME_LIMIT_S,
+) -> PlacementPlan:
+    """Place what a file asks for that came from ``origin``.
+
+    Args:
+        file: machines, and models or tasks.
+        origin: what errors name.
+        catalogue: all models that we know.
+        calibrations: what the user's own measurements say of devices.
+        time_limit_s: when to be content with the best found; explanations take as long again.
+
+    Raises:
+        InputError: a model or a device is not what it should be, or nothing was found in time.
+    """
+    machines = tuple(from_block(block) for block in file.machines)
+    devices = {machine.device.name for machine in machines}
+    mine = tuple(one for one in calibrations if one.engine == "vllm" and one.device in devices)
+    known = _Known(_resolver(catalogue), machines, mine)
+    question = _question(file, origin, known, time_limit_s)
+    placement = _best(file, question, known)
+    if not placement.feasible:
+
+        def fits(other: PlacementFile) -> bool:
+            question = _question(other, origin, known, _CHANGE_TIME * time_limit_s)
+            return has_place(question.sites, question.wanted, question.rules)
+
+        placement = replace(
+            placement, reasons=(*placement.reasons, *what_helps(file, fits, time_limit_s))
+        )
+    of = dict(zip((site.name for site in question.sites), machines, strict=True))
+    servers = servers_of(placement, of, question.demands, known.resolve)
+    corrections = tuple(corrected(one) for one in mine)
     return PlacementPlan(
         placement,
         servers,
-        (*notes, *_notes(file, placement, servers)),
+        (*question.notes, *corrections, *_notes(file, question.demands, placement, servers)),
+        _provenance(mine),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What the solver is asked, and what it was made of."""
+
+    sites: tuple[Site, ...]
+    wanted: tuple[Wanted, ...]
+    rules: PlacementRules
+    asked: dict[str, list[Asked]]
+    notes: tuple[str, ...]
+
+    @property
+    def demands(self) -> dict[str, Demand]:
+        return {name: each[0].demand for name, each in self.asked.items()}
+
+
+def _question(file: PlacementFile, origin: str, known: _Known, time_limit_s: float) -> _Question:
+    asked, notes = _asked(file, origin, known.resolve)
+    return _Question(
+        sites=_sites(file, known.machines),
+        wanted=tuple(_wanted(file, one, asked[one.name], known) for one in _blocks(file)),
+        rules=PlacementRules(file.most_load, file.budget, time_limit_s=time_limit_s),
+        asked=asked,
+        notes=notes,
+    )
+
+
+def _blocks(file: PlacementFile) -> tuple[ModelBlock | TaskBlock, ...]:
+    return (*file.models, *file.tasks)
+
+
+def _best(file: PlacementFile, question: _Question, known: _Known) -> Placement:
+    named = {one.name: one for one in _blocks(file)}
+
+    def again(name: str, users: int) -> Wanted:
+        changed = [with_users(each, users) for each in question.asked[name]]
+        return _wanted(file, named[name], changed, known)
+
+    users = {name: demand.users for name, demand in question.demands.items()}
+    found = best(question.sites, question.wanted, question.rules)
+    return with_users_told(found, question.sites, question.rules, users, again)
+
+
+def _provenance(calibrated: Sequence[Calibration]) -> Provenance:
+    found = Provenance("predicted", f"coefficients fitted to {fitted().source}", fitted().date)
+    for one in calibrated:
+        found = one.explained(found)
+    return found
 
 
 def to_json(found: PlacementPlan) -> dict[str, Any]:
@@ -85,19 +187,21 @@ def to_json(found: PlacementPlan) -> dict[str, Any]:
         "servers": msgspec.to_builtins(found.servers),
         "notes": list(found.notes),
         "provenance": {
-            "kind": "predicted",
-            "source": f"coefficients fitted to {fitted().source}",
-            "date": fitted().date,
+            "kind": found.provenance.kind,
+            "source": found.provenance.source,
+            "date": found.provenance.date,
         },
     }
 
 
-def _sites(file: PlacementFile, machines: list[Machine]) -> tuple[Site, ...]:
+def _sites(file: PlacementFile, machines: Sequence[Machine]) -> tuple[Site, ...]:
     reserve = parse_bytes(file.reserve)
     sites = []
     for number, machine in enumerate(machines, start=1):
         device = machine.device
-        name = machine.label if len(machines) == 1 else f"machine {number}"
+        name = machine.label
+        if len(machines) > 1:
+            name = f"machine {number} ({machine.label})"
         left = float(device.memory_bytes - reserve)
         if left <= 0:
             raise ConfigError(
@@ -109,9 +213,7 @@ def _sites(file: PlacementFile, machines: list[Machine]) -> tuple[Site, ...]:
     return tuple(sites)
 
 
-def _resolver(own: Path | None) -> Resolve:
-    catalogue = load(own)
-
+def _resolver(catalogue: Catalogue) -> Resolve:
     @cache
     def resolve(name: str, precision: str) -> Model:
         found = catalogue.find(name)
@@ -182,23 +284,33 @@ def _wanted(
     file: PlacementFile,
     block: ModelBlock | TaskBlock,
     asked: list[Asked],
-    machines: list[Machine],
-    resolve: Resolve,
+    known: _Known,
 ) -> Wanted:
+    demand = asked[0].demand
     return Wanted(
         name=block.name,
         options=options(
-            asked, machines, resolve, version=file.engine_version, device_cost=file.device_cost
+            asked,
+            known.machines,
+            known.resolve,
+            version=file.engine_version,
+            device_cost=file.device_cost,
+            calibrations=known.calibrations,
         ),
-        requests_per_s=asked[0].demand.requests_per_s,
+        requests_per_s=demand.requests_per_s,
         required=block.required,
         exclusive=block.exclusive,
-        max_replicas=asked[0].demand.max_replicas,
+        max_replicas=demand.max_replicas,
+        ttft_ms=demand.ttft_ms,
+        tpot_ms=demand.tpot_ms,
     )
 
 
 def _notes(
-    file: PlacementFile, placement: Placement, servers: tuple[Server, ...]
+    file: PlacementFile,
+    demands: Mapping[str, Demand],
+    placement: Placement,
+    servers: tuple[Server, ...],
 ) -> tuple[str, ...]:
     notes = []
     if not file.engine_version:
@@ -214,6 +326,12 @@ def _notes(
         notes.append(
             f"They take turns: while {most} compute at once, each takes up to {most} times as "
             "long. Load counts the time they need; it does not promise latency."
+        )
+    if any(one.ttft_ms or one.tpot_ms for one in demands.values()):
+        notes.append(
+            "Limits on latency are held against the time of a typical request of each model or "
+            "task with its own `users` in flight and nothing else beside it. What shares a GPU or "
+            "a server takes longer while both are busy."
         )
     if placement.gap > 1e-9:
         notes.append(f"A better placement may exist, by at most {100 * placement.gap:.2g} %.")

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from weighbridge.core.errors import ConfigError, InputError
 from weighbridge.core.units import parse_tokens
 from weighbridge.facts.devices import MachineBlock
-from weighbridge.facts.documents import read_yaml
+from weighbridge.facts.documents import parse_yaml, read_yaml
 
 PUBLISHED = "published"
+REPLICAS: Final = 4
+# More than anybody serves side by side: each number up to it is a configuration of its own.
+_MOST_REPLICAS: Final = 64
+_MOST_NAMES: Final = 64
+_MOST_LISTED: Final = 16
 _MISNAMED = re.compile(r"unknown field `model` - at `\$\.models\[")
 
 
@@ -29,6 +37,8 @@ class Traffic(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         formats: number formats to try, the preferred one first; ``published`` as it is on the Hub.
         tensor: numbers of devices per server to try.
         max_replicas: most servers side by side.
+        ttft_ms: the most that a typical request may wait for its first token.
+        tpot_ms: the most per further token.
     """
 
     requests_per_s: float | None = None
@@ -39,6 +49,8 @@ class Traffic(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     formats: list[str] | None = None
     tensor: list[int] | None = None
     max_replicas: int | None = None
+    ttft_ms: float | None = None
+    tpot_ms: float | None = None
 
     def or_else(self, other: Traffic, origin: str, name: str) -> Demand:
         """What holds for one, where all that it does not say is said for all.
@@ -65,7 +77,9 @@ class Traffic(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             output_tokens=said["output_tokens"],
             formats=tuple(said["formats"] or (PUBLISHED,)),
             tensor=tuple(said["tensor"] or ()),
-            max_replicas=said["max_replicas"] or 4,
+            max_replicas=REPLICAS if said["max_replicas"] is None else said["max_replicas"],
+            ttft_ms=said["ttft_ms"],
+            tpot_ms=said["tpot_ms"],
         )
         _check(demand, origin, name)
         return demand
@@ -131,6 +145,8 @@ class Demand(msgspec.Struct, frozen=True):
     formats: tuple[str, ...]
     tensor: tuple[int, ...]
     max_replicas: int
+    ttft_ms: float | None = None
+    tpot_ms: float | None = None
 
 
 def read(path: Path) -> PlacementFile:
@@ -140,26 +156,77 @@ def read(path: Path) -> PlacementFile:
         InputError: it cannot be read.
         ConfigError: it says something that cannot be.
     """
-    try:
+    with _misnamed_told(str(path)):
         file = read_yaml(path, PlacementFile)
+    return checked(file, str(path))
+
+
+def parse(text: str, origin: str) -> PlacementFile:
+    """Likewise, of text that came from ``origin``.
+
+    Raises:
+        ConfigError: it says something that cannot be.
+    """
+    with _misnamed_told(origin):
+        file = parse_yaml(text, PlacementFile, origin=origin)
+    return checked(file, origin)
+
+
+@contextmanager
+def _misnamed_told(origin: str) -> Iterator[None]:
+    """Candidates are named with `model`, so that looks right for models, too."""
+    try:
+        yield
     except ConfigError as error:
-        # Candidates are named with `model`, so that looks right for models, too.
         if _MISNAMED.search(str(error)) is None:
             raise
         raise ConfigError(
-            f"{path}: what is under `models` is named with `name`, not with `model`.",
+            f"{origin}: what is under `models` is named with `name`, not with `model`.",
             fix="Write `- name: Qwen/Qwen3-8B`.",
         ) from None
+
+
+def checked(file: PlacementFile, origin: str) -> PlacementFile:
+    """The same, if there is something to place somewhere.
+
+    Raises:
+        ConfigError: there is not, or a figure cannot be.
+    """
     if not file.machines:
-        raise ConfigError(f"{path}: `machines` is empty.", fix="Write `- device: RTX 4090`.")
-    if not (file.models or file.tasks):
-        raise ConfigError(f"{path}: there is nothing to place.", fix="Write `models` or `tasks`.")
+        raise ConfigError(f"{origin}: `machines` is empty.", fix="Write `- device: RTX 4090`.")
+    names = [*(one.name for one in file.models), *(one.name for one in file.tasks)]
+    if not names:
+        raise ConfigError(f"{origin}: there is nothing to place.", fix="Write `models` or `tasks`.")
+    if len(names) > _MOST_NAMES:
+        raise ConfigError(
+            f"{origin}: {len(names)} models and tasks are more than are placed at once.",
+            fix=f"Place at most {_MOST_NAMES}.",
+        )
+    _check_twice(file, names, origin)
     for task in file.tasks:
         if not task.candidates:
-            raise ConfigError(f"{path}: the task {task.name} has no candidates.")
-    if not (math.isfinite(file.device_cost) and file.device_cost >= 0):
-        raise ConfigError(f"{path}: `device_cost` must be 0 or more.")
+            raise ConfigError(f"{origin}: the task {task.name} has no candidates.")
+        if len(task.candidates) > _MOST_LISTED:
+            raise ConfigError(f"{origin}: {task.name} can have {_MOST_LISTED} candidates at most.")
+    for key in ("device_cost", "budget"):
+        amount = getattr(file, key)
+        if amount is not None and not (math.isfinite(amount) and amount >= 0):
+            raise ConfigError(f"{origin}: `{key}` must be 0 or more.")
     return file
+
+
+def _check_twice(file: PlacementFile, names: list[str], origin: str) -> None:
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is None:
+        return
+    if twice in {one.name for one in file.models}:
+        fix = (
+            "Name it once, with the traffic of both together; or write two `tasks` that have it as "
+            "their candidate: those share a server where that is best."
+        )
+    else:
+        fix = "Give each task its own name."
+    raise ConfigError(f"{origin}: {twice} stands twice.", fix=fix)
 
 
 def _context(said: int | str, where: str) -> int:
@@ -180,6 +247,15 @@ def _check(demand: Demand, origin: str, name: str) -> None:
     for key in ("users", "context", "prompt_tokens", "output_tokens", "max_replicas"):
         if getattr(demand, key) < 1:
             raise ConfigError(f"{where}: `{key}` must be at least 1.")
+    for key in ("formats", "tensor"):
+        if len(getattr(demand, key)) > _MOST_LISTED:
+            raise ConfigError(f"{where}: `{key}` can have {_MOST_LISTED} entries at most.")
+    if demand.max_replicas > _MOST_REPLICAS:
+        raise ConfigError(f"{where}: `max_replicas` can be {_MOST_REPLICAS} at most.")
+    for key in ("ttft_ms", "tpot_ms"):
+        limit = getattr(demand, key)
+        if limit is not None and not (math.isfinite(limit) and limit > 0):
+            raise ConfigError(f"{where}: `{key}` must be more than 0.")
     if demand.context < demand.prompt_tokens + demand.output_tokens:
         raise ConfigError(
             f"{where}: prompt and answer have more tokens than `context` allows.",

@@ -13,10 +13,12 @@ from weighbridge.core.errors import InputError
 from weighbridge.core.estimate import Engine, Parallelism, Settings
 from weighbridge.core.machine import Machine
 from weighbridge.core.placement import Option
+from weighbridge.predict.calibration import Calibration, of_device
 from weighbridge.predict.memory.use import memory_on
-from weighbridge.predict.serving.coefficients import fitted
-from weighbridge.predict.serving.latency import latency
-from weighbridge.predict.serving.scenes import Scene, scenes, timeable
+from weighbridge.predict.rows import Numbers, shipped
+from weighbridge.predict.search.calibrated import correction_by
+from weighbridge.predict.serving.latency import Latency, latency
+from weighbridge.predict.serving.scenes import Array, Scene, scenes, timeable
 from weighbridge.predict.table import Model, kv_bytes_per_value
 from weighbridge.verbs.place_file import Demand
 
@@ -87,6 +89,15 @@ class _Variant:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Speed:
+    """How fast one server is while all its users are served and nothing else computes."""
+
+    ttft_s: float
+    tpot_s: float
+    requests_per_s: float
+
+
 def options(
     asked: Sequence[Asked],
     machines: Sequence[Machine],
@@ -94,8 +105,11 @@ def options(
     *,
     version: str,
     device_cost: float,
+    calibrations: Sequence[Calibration] = (),
 ) -> tuple[Option, ...]:
     """All configurations of these models on these kinds of machines.
+
+    All that are asked together have the same demand.
 
     Raises:
         InputError: a model or a device is not known well enough to predict it.
@@ -104,11 +118,30 @@ def options(
     variants = [v for one in asked for machine in kinds for v in _variants(one, machine, resolve)]
     if not variants:
         return ()
-    timed = latency(scenes([_scene(v, version) for v in variants]), fitted().coefficients)
-    speeds = [float(value) for value in timed.requests_per_s]
+    timed = _timed(variants, version, calibrations)
     return tuple(
-        _option(v, speed, version, device_cost) for v, speed in zip(variants, speeds, strict=True)
+        _option(v, _Speed(float(first), float(each), float(rate)), version, device_cost)
+        for v, first, each, rate in zip(
+            variants, timed.ttft_s, timed.tpot_s, timed.requests_per_s, strict=True
+        )
     )
+
+
+def _timed(
+    variants: Sequence[_Variant], version: str, calibrations: Sequence[Calibration]
+) -> Latency:
+    """Typical latencies with all users in flight, as the user's own measurements correct them."""
+    table = scenes([_scene(v, version) for v in variants])
+
+    def at(users: Array, numbers: Numbers) -> Latency:
+        return latency(replace(table, users=users), numbers.serving)
+
+    timed = at(table.users, shipped())
+    each = [of_device(calibrations, v.machine.device.name, "vllm") for v in variants]
+    by = correction_by(each, [v.model.name for v in variants], at, table.users)
+    if by is None:
+        return timed
+    return by.applied(timed, float(variants[0].asked.demand.output_tokens))
 
 
 def _variants(asked: Asked, machine: Machine, resolve: Resolve) -> Iterator[_Variant]:
@@ -147,7 +180,7 @@ def _scene(v: _Variant, version: str) -> Scene:
     )
 
 
-def _option(v: _Variant, requests_per_s: float, version: str, device_cost: float) -> Option:
+def _option(v: _Variant, speed: _Speed, version: str, device_cost: float) -> Option:
     asked, device = v.asked, v.machine.device
     shared, sequence = _bytes(v, version)
     own = _stepped(v.users * sequence, device.memory_bytes)
@@ -157,11 +190,13 @@ def _option(v: _Variant, requests_per_s: float, version: str, device_cost: float
     return Option(
         label=name if v.replicas == 1 else f"{name} ×{v.replicas}",
         memory_bytes=total,
-        load=asked.demand.requests_per_s / (requests_per_s * v.replicas),
+        load=asked.demand.requests_per_s / (speed.requests_per_s * v.replicas),
         quality=asked.quality * (1 - _FORMAT_STEP * v.preference),
         devices=v.tensor,
         replicas=v.replicas,
-        requests_per_s=requests_per_s,
+        requests_per_s=speed.requests_per_s,
+        ttft_ms=speed.ttft_s * 1e3,
+        tpot_ms=speed.tpot_s * 1e3,
         cost=device_cost * share,
         device=device.name,
         server=f"{name} · {device.name}" if asked.server else "",

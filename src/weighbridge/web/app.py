@@ -30,6 +30,7 @@ from weighbridge.verbs.effects import open_workspace
 from weighbridge.verbs.runs import load_any
 from weighbridge.verbs.study import load_study
 from weighbridge.web.inspect import InspectPages
+from weighbridge.web.place import PlacePages
 from weighbridge.web.plan import PlanPages
 from weighbridge.web.security import Binding, Guard, content_policy
 from weighbridge.workspace.folder import Workspace
@@ -49,6 +50,7 @@ def create_app(
     pages = _Pages(lambda: open_workspace(workspace))
     inspect = InspectPages(lambda: open_workspace(workspace), lambda: load_catalogue(catalogue))
     plan = PlanPages(lambda: open_workspace(workspace), lambda: load_catalogue(catalogue))
+    place = PlacePages(lambda: open_workspace(workspace), lambda: load_catalogue(catalogue))
     guard = Middleware(
         Guard,
         binding=binding,
@@ -62,6 +64,7 @@ def create_app(
             Route("/inspect", inspect.index),
             Route("/inspect/compare", inspect.compare),
             Route("/plan", plan.page),
+            Route("/place", place.page),
             Route("/runs", pages.runs),
             Route("/runs/{id}.json", pages.record),
             Route("/runs/{id}", pages.run),

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import math
+import random
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from itertools import product
 
@@ -20,8 +22,10 @@ from weighbridge.core.placement import (
 )
 from weighbridge.core.units import GIB
 from weighbridge.predict.placement import choice as placement_choice
-from weighbridge.predict.placement.solve import place
-from weighbridge.predict.placement.spots import groups
+from weighbridge.predict.placement.packing import greedy as greedily
+from weighbridge.predict.placement.problem import Problem
+from weighbridge.predict.placement.solve import fits, place
+from weighbridge.predict.placement.spots import groups, spots
 
 CARD = 24.0 * GIB
 
@@ -437,3 +441,79 @@ def test_importing_it_loads_no_solver() -> None:
         "sys.exit(bool({'scipy', 'numpy'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_many_tasks_share_the_servers_of_a_node_in_time() -> None:
+    """Eight tasks whose best model has room only in one server over all eight devices."""
+    weights, cache = 32.0, 4.0
+    large = option(
+        (weights + cache) / 8,
+        load=0.05,
+        quality=0.8,
+        devices=8,
+        server="large TP8",
+        shared_bytes=weights / 8 * GIB,
+    )
+    small = [
+        option(6 - n, load=0.1 / count, quality=0.6 - 0.05 * n, replicas=count)
+        for count in (1, 2, 3, 4)
+        for n in range(3)
+    ]
+    wanted = [model(f"task {number}", large, *small) for number in range(8)]
+    assert 8 * (9 * len(small) + 2) > placement_choice._DIRECT
+    rules = PlacementRules(most_load=0.8, time_limit_s=3)
+    sites = [Site("node", 8, 8.5 * GIB)]
+    began = time.perf_counter()
+    found = place(sites, wanted, rules)
+    assert time.perf_counter() - began < 3 * rules.time_limit_s
+    keeps_its_promises(found, sites, wanted, rules)
+    assert found.objective == pytest.approx(0.8, rel=2e-3)
+
+
+def test_what_fits_is_asked_without_reasons() -> None:
+    sites = [Site("box", 1, CARD)]
+    two = [model("a", option(14)), model("b", option(13.1))]
+    assert not fits(sites, two, PlacementRules())
+    assert fits(sites, [two[0], replace(two[1], required=False)], PlacementRules())
+    assert not fits(sites, [model("c", option(99))], PlacementRules())
+
+
+def test_devices_that_lack_the_same_are_told_together() -> None:
+    found = place([Site("box", 4, CARD)], [model("a", option(25, devices=4), option(27))])
+    assert not found.feasible
+    wanted = [model(name, option(13, devices=4)) for name in "ab"]
+    (reason,) = place([Site("box", 4, CARD)], wanted).reasons
+    assert "short by 2.00 GiB on each of GPU 0 to 3." in reason
+    twice = [Site("box", 4, CARD, domain=4), Site("tower", 4, CARD, domain=4)]
+    three = [model(name, option(13, devices=4)) for name in "abc"]
+    (reason,) = place(twice, three).reasons
+    assert "short by 2.00 GiB on each of GPU 0 to 3 of " in reason
+
+
+def test_without_time_what_was_found_is_shown_and_the_doubt_told() -> None:
+    """Bins that fit exactly or not at all are hard; nothing is claimed that was not proven."""
+    draw = random.Random(3)  # noqa: S311 -- sizes, no secrets
+    sizes = [draw.uniform(5, 11) for _ in range(40)]
+    wanted = [model(f"m{n}", option(size, load=0.0)) for n, size in enumerate(sizes)]
+    sites = [Site("box", 1 + int(sum(sizes) / 24), CARD)]
+    found = place(sites, wanted, PlacementRules(time_limit_s=0.3))
+    keeps_its_promises(found, sites, wanted, PlacementRules())
+    if not found.feasible:
+        assert len(found.placed) > 30
+        assert found.reasons
+
+
+def test_greedy_is_within_all_limits() -> None:
+    wanted = [
+        model("a", option(10, load=0.5, replicas=2), option(20, load=0.1)),
+        model("b", option(10, load=0.5, server="s", shared_bytes=8 * GIB)),
+        model("c", option(10, load=0.3, server="s", shared_bytes=8 * GIB), required=False),
+    ]
+    sites = [Site("box", 2, CARD)]
+    found, _ = spots(sites, wanted, PlacementRules())
+    solution = greedily(Problem(tuple(sites), tuple(wanted), tuple(found), PlacementRules()))
+    assert solution is not None
+    assert {wanted[found[p].wanted].name for p, _ in solution.chosen} >= {"a", "b"}
+    crowded = [*wanted, model("d", option(20, load=0.6)), model("e", option(20, load=0.6))]
+    found, _ = spots(sites, crowded, PlacementRules())
+    assert greedily(Problem(tuple(sites), tuple(crowded), tuple(found), PlacementRules())) is None

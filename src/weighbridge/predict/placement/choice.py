@@ -14,14 +14,19 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from weighbridge.core.placement import Option
-from weighbridge.predict.placement.packing import packed
+from weighbridge.predict.placement.one_size import of_one_size
+from weighbridge.predict.placement.packing import greedy, packed
 from weighbridge.predict.placement.problem import NoTimeError, Problem, Solution, value_of
 from weighbridge.predict.placement.programme import Programme, solve_directly
 from weighbridge.predict.placement.rows import Rows
 
 # Above so many columns one programme for all takes longer than two steps.
 _DIRECT: Final = 600
-# The share of the time for one packing.
+# Shares of the time: for the first choice, for one that leaves room, for one packing; and of what
+# is left then, for servers that are shared.
+_CHOOSING: Final = 0.25
+_SHARING: Final = 0.6
+_PART: Final = 0.04
 _PACKING: Final = 0.2
 # Parts of what there is that are easier to pack than all of it.
 _PARTS: Final = (0.995, 0.985, 0.97, 0.95, 0.92, 0.88, 0.84, 0.8, 0.7, 0.6, 0.5, 0.4)
@@ -44,35 +49,109 @@ def solve(problem: Problem) -> Solution | None:
 
 
 def _in_two_steps(problem: Problem) -> Solution | None:
-    began, rules = time.perf_counter(), problem.rules
-    first = _Choice(problem).solve(())
+    began = time.perf_counter()
+    deadline = began + problem.rules.time_limit_s
+    try:
+        first = _Choice(_until(problem, deadline, _CHOOSING)).solve(())
+    except NoTimeError:
+        first = _Chosen([], _most(problem))
     if first is None:
         return None
-    best = packed(problem, first.spots) or _with_room_left(problem)
-    if best is not None and _gap(problem, best, first.bound) <= rules.gap:
-        return replace(best, gap=_gap(problem, best, first.bound))
-    bound, found, ruled_out = first.bound, first, list[frozenset[int]]()
-    while time.perf_counter() - began < rules.time_limit_s:
+    best = packed(problem, first.spots) if first.spots else None
+    if not _is_good(problem, best, first.bound):
+        middle = time.perf_counter() + _SHARING * (deadline - time.perf_counter())
+        best = _better(problem, best, _shared(problem, middle, first.bound))
+    if best is None:
+        best = _with_room_left(problem, deadline)
+    if not _is_good(problem, best, first.bound):
+        best = _better(problem, best, greedy(problem))
+    if _is_good(problem, best, first.bound) or not first.spots:
+        return _best_of(problem, [best], first.bound)
+    return _chosen_again(problem, first, best, deadline)
+
+
+def _is_good(problem: Problem, found: Solution | None, bound: float) -> bool:
+    return found is not None and _gap(problem, found, bound) <= problem.rules.gap
+
+
+def _most(problem: Problem) -> float:
+    """What all would be worth if each had its best option."""
+    most: dict[int, float] = {}
+    for p, spot in enumerate(problem.spots):
+        most[spot.wanted] = max(most.get(spot.wanted, -math.inf), value_of(problem, p))
+    required = [one.required for one in problem.wanted]
+    return math.fsum(
+        value if required[number] else max(0.0, value) for number, value in most.items()
+    )
+
+
+def _chosen_again(
+    problem: Problem, found: _Chosen, best: Solution | None, deadline: float
+) -> Solution | None:
+    """Rule out what cannot be packed, and choose again, until something can or time is up."""
+    bound, ruled_out = found.bound, list[frozenset[int]]()
+    while time.perf_counter() < deadline:
         try:
-            solution = _laid_out(problem, found.spots)
+            solution = _laid_out(_until(problem, deadline, _PACKING), found.spots)
+            if solution is not None:
+                return _best_of(problem, [best, solution], bound)
+            ruled_out.append(_as_large(problem, found.spots))
+            again = _Choice(_until(problem, deadline)).solve(ruled_out)
         except NoTimeError:
             break
-        if solution is not None:
-            return replace(solution, gap=_gap(problem, solution, bound))
-        ruled_out.append(_as_large(problem, found.spots))
-        again = _Choice(problem).solve(ruled_out)
         if again is None:
             return best  # there is nothing but what was ruled out
         found, bound = again, min(bound, again.bound)
+    return _best_of(problem, [best], bound)
+
+
+def _shared(problem: Problem, deadline: float, bound: float) -> Solution | None:
+    """Where servers can be shared: the best with servers of one size, or the first good one."""
+    best = None
+    if any(problem.option(p).server for p in range(len(problem.spots))):
+        for found in of_one_size(problem, deadline):
+            best = _better(problem, best, found)
+            if _is_good(problem, best, bound):
+                break
+    return best
+
+
+def _better(problem: Problem, one: Solution | None, other: Solution | None) -> Solution | None:
+    known = [each for each in (one, other) if each is not None]
+    return max(known, key=lambda each: _worth(problem, each), default=None)
+
+
+def _best_of(problem: Problem, found: Sequence[Solution | None], bound: float) -> Solution:
+    """The most valuable of these, with its distance from the bound.
+
+    Raises:
+        NoTimeError: there is none.
+    """
+    best = max(filter(None, found), key=lambda one: _worth(problem, one), default=None)
     if best is None:
         raise NoTimeError
     return replace(best, gap=_gap(problem, best, bound))
 
 
-def _with_room_left(problem: Problem) -> Solution | None:
+def _until(problem: Problem, deadline: float, share: float = 1.0) -> Problem:
+    """The same with a share of the time that is left.
+
+    Raises:
+        NoTimeError: none is left.
+    """
+    left = min(deadline - time.perf_counter(), share * problem.rules.time_limit_s)
+    if left <= 0:
+        raise NoTimeError
+    return replace(problem, rules=replace(problem.rules, time_limit_s=left))
+
+
+def _with_room_left(problem: Problem, deadline: float) -> Solution | None:
     """What can be packed easily because not all of the devices is used."""
     for part in _PARTS:
-        found = _Choice(problem, part).solve(())
+        try:
+            found = _Choice(_until(problem, deadline, _PART), part).solve(())
+        except NoTimeError:
+            continue
         solution = packed(problem, found.spots) if found else None
         if solution:
             return solution
@@ -80,12 +159,12 @@ def _with_room_left(problem: Problem) -> Solution | None:
 
 
 def _gap(problem: Problem, solution: Solution, bound: float) -> float:
-    value = _value(problem, [p for p, _ in solution.chosen])
+    value = _worth(problem, solution)
     return max(0.0, bound - value) / max(abs(value), 1e-12)
 
 
-def _value(problem: Problem, chosen: Sequence[int]) -> float:
-    return math.fsum(value_of(problem, p) for p in chosen)
+def _worth(problem: Problem, solution: Solution) -> float:
+    return math.fsum(value_of(problem, p) for p, _ in solution.chosen)
 
 
 def _laid_out(problem: Problem, chosen: Sequence[int]) -> Solution | None:
@@ -94,7 +173,6 @@ def _laid_out(problem: Problem, chosen: Sequence[int]) -> Solution | None:
     if quick is not None:
         return quick
     rules = replace(problem.rules, budget=None)
-    rules = replace(rules, time_limit_s=_PACKING * rules.time_limit_s)
     owners = {problem.spots[p].wanted for p in chosen}
     wanted = tuple(replace(one, required=n in owners) for n, one in enumerate(problem.wanted))
     spots = tuple(problem.spots[p] for p in chosen)

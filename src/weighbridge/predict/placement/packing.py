@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 
-from weighbridge.predict.placement.problem import Problem, Solution
+from weighbridge.predict.placement.problem import Problem, Solution, value_of
 from weighbridge.predict.placement.spots import Group
 
 
@@ -46,6 +47,17 @@ class _Shelf:
             self.owners[device].add(self.problem.spots[p].wanted)
             self.servers[device].add(option.server)
 
+    def state(self) -> tuple[list[float], list[float], list[set[int]], list[set[str]]]:
+        """What is on the devices, to come back to."""
+        owners, servers = [set(one) for one in self.owners], [set(one) for one in self.servers]
+        return list(self.free), list(self.idle), owners, servers
+
+    def restore(
+        self, state: tuple[list[float], list[float], list[set[int]], list[set[str]]]
+    ) -> None:
+        """Back to such a state, once."""
+        self.free, self.idle, self.owners, self.servers = state
+
     def left(self, p: int, group: Group) -> float:
         """The room that stays on a group beside a server of a spot."""
         load = self.problem.option(p).load
@@ -54,6 +66,69 @@ class _Shelf:
             + (self.idle[device] - load)
             for device in group
         )
+
+
+def greedy(problem: Problem) -> Solution | None:
+    """One wanted after the other, the most valuable first; None if what is required is left out.
+
+    Each takes the best of its options that has room; or the smallest, if that way all find some.
+    """
+    best = _one_by_one(problem, lambda p: (-value_of(problem, p), _total(problem, p)))
+    lean = _one_by_one(problem, lambda p: (_total(problem, p), -value_of(problem, p)))
+    found = [one for one in (best, lean) if one is not None]
+    return max(found, key=lambda one: _worth(problem, one), default=None)
+
+
+def _one_by_one(problem: Problem, rank: Callable[[int], tuple[float, float]]) -> Solution | None:
+    of: dict[int, list[int]] = {}
+    for p in sorted(range(len(problem.spots)), key=rank):
+        of.setdefault(problem.spots[p].wanted, []).append(p)
+    most = {number: max(value_of(problem, p) for p in spots) for number, spots in of.items()}
+    shelf, placed = _Shelf(problem), dict[int, tuple[Group, ...]]()
+    left = math.inf if problem.rules.budget is None else problem.rules.budget
+    # What is required before what is not.
+    for number in sorted(of, key=lambda n: (not problem.wanted[n].required, -most[n])):
+        required = problem.wanted[number].required
+        for p in of[number]:
+            if problem.option(p).cost > left or (value_of(problem, p) <= 0 and not required):
+                continue
+            groups = _laid(shelf, problem, p)
+            if groups is not None:
+                placed[p] = groups
+                left -= problem.option(p).cost
+                break
+        else:
+            if required:
+                return None
+    return Solution(tuple(sorted(placed.items())))
+
+
+def _laid(shelf: _Shelf, problem: Problem, p: int) -> tuple[Group, ...] | None:
+    """All servers of a spot, each where least room stays; None, and nothing laid, if one has none.
+
+    Servers of one spot lie on different devices.
+    """
+    before = shelf.state()
+    groups: list[Group] = []
+    for _ in range(problem.option(p).replicas):
+        able = [group for group in problem.spots[p].groups if shelf.takes(p, group)]
+        if not able:
+            shelf.restore(before)
+            return None
+        best = min(able, key=lambda group: shelf.left(p, group))
+        shelf.put(p, best)
+        groups.append(best)
+    return tuple(groups)
+
+
+def _total(problem: Problem, p: int) -> float:
+    """Memory of all servers of a spot, beside what they may share."""
+    option = problem.option(p)
+    return (option.memory_bytes - option.shared_bytes) * option.devices * option.replicas
+
+
+def _worth(problem: Problem, solution: Solution) -> float:
+    return math.fsum(value_of(problem, p) for p, _ in solution.chosen)
 
 
 def packed(problem: Problem, chosen: Sequence[int]) -> Solution | None:
@@ -67,13 +142,8 @@ def packed(problem: Problem, chosen: Sequence[int]) -> Solution | None:
 
     placed: dict[int, tuple[Group, ...]] = {}
     for p in sorted(chosen, key=size, reverse=True):
-        groups: list[Group] = []
-        for _ in range(problem.option(p).replicas):
-            able = [group for group in problem.spots[p].groups if shelf.takes(p, group)]
-            if not able:
-                return None
-            best = min(able, key=lambda group, p=p: shelf.left(p, group))  # type: ignore[misc]
-            shelf.put(p, best)
-            groups.append(best)
-        placed[p] = tuple(groups)
+        groups = _laid(shelf, problem, p)
+        if groups is None:
+            return None
+        placed[p] = groups
     return Solution(tuple(sorted(placed.items())))

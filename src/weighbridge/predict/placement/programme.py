@@ -8,12 +8,14 @@ have to have more.
 from __future__ import annotations
 
 import math
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
 from weighbridge.predict.placement.problem import (
+    NoTimeError,
     Problem,
     Solution,
     overfull,
@@ -27,18 +29,23 @@ _MEMORY_WEIGHT: Final = 1e-5
 _RuledOut = Sequence[tuple[float, frozenset[int]]]
 
 
-def solve_directly(problem: Problem) -> Solution | None:
+def solve_directly(problem: Problem, gap: float = 0.0) -> Solution | None:
     """The best solution by one programme, or None; no device holds a byte too much.
 
     The solver lets a sum exceed a device by a millionth: such a set is ruled out by name, wherever
-    it would lie on a device of the same size, and the search goes on.
+    it would lie on a device of the same size, and the search goes on. ``gap`` is how far, relative,
+    it may be from the best.
 
     Raises:
         NoTimeError: the time is up, and nothing was found.
     """
     ruled_out: list[tuple[float, frozenset[int]]] = []
+    deadline = time.perf_counter() + problem.rules.time_limit_s
     while True:
-        solution = Programme(problem).solve(ruled_out)
+        left = deadline - time.perf_counter()
+        if left <= 0:
+            raise NoTimeError
+        solution = Programme(problem).solve(ruled_out, left, gap)
         if solution is None or problem.elastic:
             return solution
         over = list(overfull(problem, solution))
@@ -74,11 +81,10 @@ class Programme:
         self.count = first + len(self.more_load)
         self.whole = self.count - len(self.more_memory) - len(self.more_load)
 
-    def solve(self, ruled_out: _RuledOut) -> Solution | None:
+    def solve(self, ruled_out: _RuledOut, time_limit_s: float, gap: float = 0.0) -> Solution | None:
         """The solver's answer, as it is."""
-        limit = self.problem.rules.time_limit_s
         rows = self._constraints(ruled_out)
-        answer = rows.solve(self._prices(), whole=self.whole, time_limit_s=limit)
+        answer = rows.solve(self._prices(), whole=self.whole, time_limit_s=time_limit_s, gap=gap)
         if answer is None:
             return None
         chosen: dict[int, list[Group]] = defaultdict(list)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Final
 
 from weighbridge.core.placement import Fault, Site, Unplaced
@@ -25,8 +26,12 @@ _LEAST_BYTES: Final = 1024.0
 _LEAST_LOAD: Final = 1e-4
 # A lack further than this from the least possible is told as what it is.
 _SURE: Final = 0.01
-# An explanation is worth this much time, not more.
-_TIME_S: Final = 1.5
+# With more columns than this, what lacks least takes too long to find among all options.
+_MOST_COLUMNS: Final = 4000
+# So many neighbours that lack the same are told as one.
+_MERGED: Final = 3
+# Each limit that is asked about is worth this share of the time, not more.
+_TIME: Final = 0.3
 
 
 def why_not(problem: Problem) -> tuple[str, ...]:
@@ -34,7 +39,7 @@ def why_not(problem: Problem) -> tuple[str, ...]:
 
     Limits are dropped one at a time: whatever makes a placement possible was in the way.
     """
-    rules = replace(problem.rules, time_limit_s=min(_TIME_S, problem.rules.time_limit_s))
+    rules = replace(problem.rules, time_limit_s=_TIME * problem.rules.time_limit_s)
     required = replace(problem.only([one.required for one in problem.wanted]), rules=rules)
     asked = (_by_budget, _by_exclusivity, _by_domain, _by_memory, _by_load)
     found = tuple(sentence for ask in asked if (sentence := _in_time(ask, required)))
@@ -123,6 +128,16 @@ class _Lack:
     device: str
     bytes: float
     load: float
+    site: str
+    index: int
+
+    @property
+    def told(self) -> tuple[str, str]:
+        """What people read of it; empty for nothing."""
+        return (
+            format_bytes(self.bytes) if self.bytes else "",
+            _percent(self.load) if self.load else "",
+        )
 
 
 def _lacks(problem: Problem) -> tuple[list[_Lack], str]:
@@ -130,9 +145,11 @@ def _lacks(problem: Problem) -> tuple[list[_Lack], str]:
 
     Nothing where there is no placement whatever devices have.
     """
+    whole, problem = problem, _leanest(problem)
     solution = solve(problem)
     state = uses(problem, solution) if solution else []
     found = []
+    places = [(site.name, index) for site in problem.sites for index in range(site.count)]
     for device, use in enumerate(state):
         short = use.used_bytes - problem.sizes[device]
         over = use.load - problem.rules.most_load
@@ -141,10 +158,45 @@ def _lacks(problem: Problem) -> tuple[list[_Lack], str]:
                 place_name(problem.sites, device),
                 short if short > _LEAST_BYTES else 0.0,
                 use.load if over > _LEAST_LOAD else 0.0,
+                *places[device],
             )
         )
-    unsure = solution is not None and solution.gap > _SURE
-    return found, " (the least found in time)" if unsure else ""
+    unsure = solution is not None and (problem is not whole or solution.gap > _SURE)
+    return _merged(found), " (the least found in time)" if unsure else ""
+
+
+def _merged(lacks: Sequence[_Lack]) -> list[_Lack]:
+    """Several neighbours of one machine that lack the same are told together."""
+    found: list[_Lack] = []
+    for (_, what), group in groupby(lacks, key=lambda one: (one.site, one.told)):
+        several = list(group)
+        first, last = several[0], several[-1]
+        if len(several) < _MERGED or not any(what):
+            found += several
+        else:
+            numbers = f"each of GPU {first.index} to {last.index}"
+            named = f"{numbers} of {first.site}" if first.site in first.device else numbers
+            found.append(replace(first, device=named))
+    return found
+
+
+def _leanest(problem: Problem) -> Problem:
+    """Of very many options those that take least, one per wanted and size of server."""
+    if sum(len(spot.groups) + 1 for spot in problem.spots) <= _MOST_COLUMNS:
+        return problem
+    least: dict[tuple[int, int, str], int] = {}
+    for p, spot in enumerate(problem.spots):
+        option = problem.option(p)
+        key = (spot.wanted, option.devices, option.device)
+        if key not in least or _total(problem, p) < _total(problem, least[key]):
+            least[key] = p
+    return replace(problem, spots=tuple(problem.spots[p] for p in sorted(least.values())))
+
+
+def _total(problem: Problem, p: int) -> tuple[float, float]:
+    """Memory and time of all servers of a spot."""
+    option = problem.option(p)
+    return option.memory_bytes * option.replicas, option.load * option.replicas
 
 
 @dataclass(frozen=True, slots=True)

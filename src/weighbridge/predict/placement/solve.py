@@ -49,15 +49,44 @@ def place(
     missing = [without[number] for number in without if wanted[number].required]
     try:
         solution = None if missing else solve(problem)
-        if solution is not None:
-            return _placement(problem, solution, without, ())
-        reasons = tuple(one.reason for one in missing) or why_not(problem)
+    except NoTimeError:
+        return _in_doubt(problem, without)
+    if solution is not None:
+        return _placement(problem, solution, without, ())
+    reasons = tuple(one.reason for one in missing) or why_not(problem)
+    return _in_time(problem, without, reasons)
+
+
+def _in_doubt(problem: Problem, without: dict[int, Unplaced]) -> Placement:
+    """What was found of a part, where time did not suffice for all."""
+    limit = problem.rules.time_limit_s
+    text = f"Within {limit:g} s no placement of all was found; it is not proven that there is none."
+    return _in_time(problem, without, (text,))
+
+
+def _in_time(problem: Problem, without: dict[int, Unplaced], reasons: tuple[str, ...]) -> Placement:
+    try:
         return _nearest(problem, without, reasons)
     except NoTimeError:
         raise InputError(
-            f"No placement was found within {rules.time_limit_s:g} s.",
+            f"No placement was found within {problem.rules.time_limit_s:g} s.",
             fix="Offer fewer configurations, or allow more time.",
         ) from None
+
+
+def fits(sites: Sequence[Site], wanted: Sequence[Wanted], rules: PlacementRules) -> bool:
+    """Whether all that is required was found to have a place, without asking why not.
+
+    Raises:
+        InputError: a number cannot be, or names repeat.
+    """
+    sites, wanted = tuple(sites), tuple(one for one in wanted if one.required)
+    _check(sites, wanted, rules)
+    found, without = spots(sites, wanted, rules)
+    try:
+        return not without and solve(Problem(sites, wanted, tuple(found), rules)) is not None
+    except NoTimeError:
+        return False
 
 
 def _nearest(problem: Problem, without: dict[int, Unplaced], reasons: tuple[str, ...]) -> Placement:

@@ -95,7 +95,7 @@ def _fitting(
     if len(large) < option.replicas:
         return _too_few(option, len(large))
     slow = _too_many(one, option) or _too_slow(one, option) or _too_busy(option, rules)
-    return slow or tuple(large)
+    return slow or _too_late(one, option) or tuple(large)
 
 
 def _too_few(option: Option, places: int) -> Miss:
@@ -129,6 +129,18 @@ def _too_busy(option: Option, rules: PlacementRules) -> Miss | None:
         f"and {100 * rules.most_load:.0f} % are allowed"
     )
     return Miss("load", option.load / rules.most_load - 1, text)
+
+
+def _too_late(one: Wanted, option: Option) -> Miss | None:
+    """Where a typical request takes too long even while nothing else computes on the devices."""
+    for words, taken, limit in (
+        ("to the first token", option.ttft_ms, one.ttft_ms),
+        ("per further token", option.tpot_ms, one.tpot_ms),
+    ):
+        if taken is not None and limit is not None and taken > limit:
+            text = f"takes {taken:.3g} ms {words}, and {limit:.3g} ms are allowed"
+            return Miss("latency", taken / limit - 1, text)
+    return None
 
 
 def _no_group(sites: Sequence[Site], option: Option) -> Miss:
