@@ -27,6 +27,7 @@ signals:
 
 class Leaf(msgspec.Struct, forbid_unknown_fields=True):
     colour: str = ""
+    size: int = 0
 
 
 class Tree(msgspec.Struct, forbid_unknown_fields=True):
@@ -34,6 +35,17 @@ class Tree(msgspec.Struct, forbid_unknown_fields=True):
     listed: list[Leaf] = []
     maybe: Leaf | None = None
     renamed: int = msgspec.field(name="other-name", default=0)
+
+
+class Bud(msgspec.Struct, forbid_unknown_fields=True):
+    root: str = ""
+
+
+class Wood(msgspec.Struct, forbid_unknown_fields=True):
+    roots: dict[str, dict[str, Bud]] = {}
+    any: tuple[Bud, ...] = ()
+    one: Bud | None = None
+    all: list[Bud] = []
 
 
 def refused(text: str, struct: type[msgspec.Struct] = Tree) -> str:
@@ -65,13 +77,36 @@ def test_a_document_is_read_into_its_struct(tmp_path: Path) -> None:
         ("named: {a: {colr: red}}", "Did you mean `colour`?"),
         ("maybe: {colours: red}", "Did you mean `colour`?"),
         ("othername: 1", "Did you mean `other-name`?"),
-        ("zzz: 1", "Known keys: colour, listed, maybe, named, other-name."),
+        ("zzz: 1", "Known keys there: listed, maybe, named, other-name."),
+        ("listed: [{}, {zzz: 1}]", "Known keys there: colour, size."),
     ],
 )
 def test_a_typo_names_the_nearest_key(text: str, near: str) -> None:
     message = refused(text)
     assert "unknown field" in message
     assert message.endswith(near)
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("colour: red", "`colour` belongs under `listed[...]` or `maybe` or `named[...]`."),
+        ("maybe: {other-name: 1}", "`other-name` belongs at the top."),
+        ("maybe: {named: {}}", "`named` belongs at the top."),
+        ("name: 1", "Did you mean `named`?"),
+    ],
+)
+def test_a_misplaced_key_is_not_its_own_remedy(text: str, where: str) -> None:
+    assert refused(text).endswith(f". {where}")
+
+
+def test_a_key_of_another_place_may_be_a_typo_of_one_here() -> None:
+    message = refused("roots: {a: {b: {roots: 1}}}", Wood)
+    assert message.endswith("Did you mean `root`? `roots` belongs at the top.")
+    assert refused("root: x", Wood).endswith(
+        "Did you mean `roots`? `root` belongs under `all[...]` or `any[...]` or `one`, among "
+        "others."
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,22 @@ from dataclasses import replace
 
 import pytest
 
+from tests.predict.models import settings
 from tests.report import sample_architectures as samples
 from weighbridge.core.architecture import LayerRun, ModelArchitecture
-from weighbridge.predict.engine_cache import ENGINES, Engine, allocated
+from weighbridge.facts.architectures.read import read_config
+from weighbridge.facts.catalog.catalogue import load
+from weighbridge.predict.engine_cache import (
+    ENGINES,
+    LLAMACPP_BATCH,
+    VLLM_BATCH,
+    Engine,
+    allocated,
+)
+from weighbridge.predict.memory.cache_pages import pages
+from weighbridge.predict.memory.cache_pools import llamacpp_cache_bytes
+from weighbridge.predict.memory.footprint import footprint
+from weighbridge.predict.versions import NEWEST
 
 MIB = 1024**2
 
@@ -82,3 +95,31 @@ def test_what_is_not_keys_and_values_has_no_figure(engine: Engine) -> None:
         assert allocated(engine, model.architecture, 8192, "bf16", 2.0) is None
     dense = samples.dense().architecture
     assert allocated(engine, dense, 8192, "bf16", 2.0) == dense.kv_bytes(8192)
+
+
+def test_an_indexers_keys_have_no_figure() -> None:
+    model = load().find("MiniMaxAI/MiniMax-M3").architecture()
+    assert model.kv_bytes(8192) is not None
+    assert [allocated(engine, model, 8192, "bf16", 2.0) for engine in ENGINES] == [None, None]
+
+
+@pytest.mark.parametrize("context", [100, 8192, 131_072])
+def test_it_is_what_a_plan_counts(context: int) -> None:
+    told = replace(settings(engine="llama.cpp", context=context), micro_batch=LLAMACPP_BATCH)
+    compared = dict.fromkeys(ENGINES, 0)
+    for entry in load().models:
+        if entry.config is None:
+            continue
+        model = read_config(entry.config, name=entry.id)
+        shape = footprint(model)
+        blocks = pages(shape, 1, 2.0, NEWEST)
+        planned = {
+            "llama.cpp": llamacpp_cache_bytes(shape, told),
+            "vllm": blocks and blocks.sequence_bytes(context, VLLM_BATCH),
+        }
+        for engine in ENGINES:
+            found = allocated(engine, model, context, "bf16", 2.0)
+            if found is not None:
+                assert found == planned[engine], (entry.id, engine)
+                compared[engine] += 1
+    assert min(compared.values()) > 20, compared

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _MOST_ON_A_PAGE = 4
 _STAR = "*"  # marks lengths beyond its context
+_NOT_ENGINES = (
+    "Users: counted by weights and cache alone; `weigh plan MODEL --device …` counts engines too."
+)
 _SHOWN = ("fp8", "AWQ int4 g128", "Q8_0", "Q4_K_M")
 _KV_DTYPES = ("bf16", "f16", "f32", "fp8", "q8_0")
 
@@ -162,7 +165,12 @@ def _show(
         table.add_row(label, *(Text(column.get(label, "–")) for column in columns))
     console = stdout_console()
     console.print(table)
-    for sentence in (*_windows_note(inspected, contexts), *_beyond_notes(inspected, contexts)):
+    told = (
+        *_windows_note(inspected, contexts),
+        *_users_note(inspected, size),
+        *_beyond_notes(inspected, contexts),
+    )
+    for sentence in told:
         console.print(Text(sentence), style="dim")
     for one in inspected:
         for sentence in one.notes:
@@ -363,6 +371,14 @@ def _consequence_cells(one: Inspection, size: float) -> dict[str, str]:
     }
 
 
+def _users_note(inspected: Sequence[Inspection], size: float) -> list[str]:
+    """What the number of users leaves out, where there is one."""
+    from weighbridge.predict.consequences import consequences  # noqa: PLC0415
+
+    told = any(consequences(one, size).users for one in inspected)
+    return [_NOT_ENGINES] if told else []
+
+
 def _users(one: Inspection, users: int | None) -> str:
     from weighbridge.predict.consequences import REFERENCE_MEMORY_BYTES  # noqa: PLC0415
 
@@ -371,7 +387,7 @@ def _users(one: Inspection, users: int | None) -> str:
         return "unknown"
     if weights > REFERENCE_MEMORY_BYTES:
         return f"none: the weights alone need {format_bytes(weights)}"
-    return f"{users:,}" if users else "none: there is no room beside the weights"
+    return f"at most {users:,}" if users else "none: there is no room beside the weights"
 
 
 def _other_formats(one: Inspection) -> str:

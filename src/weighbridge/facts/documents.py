@@ -17,7 +17,10 @@ StructT = TypeVar("StructT", bound=msgspec.Struct)
 # What PyYAML's constructors trip over in values such as 2024-13-45 or `!!int x`.
 _LEAKS = (ValueError, LookupError, AttributeError)
 _WANTS_TEXT = re.compile(r"Expected `str(?: \| null)?`, got `(?:int|float)` - at `\$\.(.+)`")
-_UNKNOWN = re.compile(r"unknown field `(.+?)`")
+_UNKNOWN = re.compile(r"unknown field `(.+?)`(?: - at `\$(.*)`)?")
+_INDEX = re.compile(r"\[\d+\]")
+# Of the places where a key belongs, so many are named.
+_MOST_PLACES = 3
 
 
 class _Loader(yaml.SafeLoader):
@@ -76,23 +79,40 @@ def parse_yaml(text: str, struct: type[StructT], *, origin: str) -> StructT:
 
 
 def _nearest(message: str, struct: type[msgspec.Struct]) -> str:
+    """What to write instead of an unknown key, or where a key of that name belongs."""
     unknown = _UNKNOWN.search(message)
     if unknown is None:
         return ""
-    known = sorted(_field_names(msgspec.inspect.type_info(struct)))
-    near = difflib.get_close_matches(unknown[1], known, n=1)
-    return f"Did you mean `{near[0]}`?" if near else f"Known keys: {', '.join(known)}."
+    key, at = unknown[1], _INDEX.sub("[...]", unknown[2] or "").removeprefix(".")
+    places = _places(msgspec.inspect.type_info(struct), "")
+    here = sorted({name for name, place in places if place == at})
+    elsewhere = sorted({place for name, place in places if name == key})
+    near = difflib.get_close_matches(key, here, n=1)
+    told = [f"Did you mean `{near[0]}`?"] if near else []
+    if elsewhere:
+        told.append(f"`{key}` belongs {_where(elsewhere)}.")
+    return " ".join(told) or f"Known keys there: {', '.join(here)}."
 
 
-def _field_names(info: Any) -> set[str]:  # noqa: ANN401 -- msgspec.inspect's many node types
-    """Every key that a document of this type may contain, at any depth."""
-    names: set[str] = set()
+def _where(places: list[str]) -> str:
+    """``at the top, or under `a` or `b` ``; of many places the first few."""
+    inner = [f"`{place}`" for place in places if place]
+    named = " or ".join(inner[:_MOST_PLACES])
+    more = ", among others" if len(inner) > _MOST_PLACES else ""
+    parts = ["at the top"] * ("" in places) + [f"under {named}{more}"] * bool(inner)
+    return ", or ".join(parts)
+
+
+def _places(info: Any, at: str) -> list[tuple[str, str]]:  # noqa: ANN401 -- many node types
+    """Every key that a document of this type may contain, with the place of what holds it."""
+    found: list[tuple[str, str]] = []
     for field in getattr(info, "fields", ()):
-        names.add(field.encode_name)
-        names |= _field_names(field.type)
+        name = field.encode_name
+        found.append((name, at))
+        found += _places(field.type, f"{at}.{name}" if at else name)
     for child in ("item_type", "value_type"):
         if hasattr(info, child):
-            names |= _field_names(getattr(info, child))
+            found += _places(getattr(info, child), f"{at}[...]")
     for option in getattr(info, "types", ()):
-        names |= _field_names(option)
-    return names
+        found += _places(option, at)
+    return found

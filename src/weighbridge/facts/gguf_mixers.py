@@ -26,6 +26,12 @@ NO_MIXER: Final = Mixer("none", "no mixer")
 
 _NOT_COMPUTED: Final = "so their KV cache is not computed."
 
+# Width, width of a state, kernel, heads and groups of mixers whose heads have one decay each.
+_HEADED: Final = (
+    *("ssm.inner_size", "ssm.state_size", "ssm.conv_kernel"),
+    *("ssm.time_step_rank", "ssm.group_count"),
+)
+
 Found = tuple[Mixer, str]
 """A mixer, and why it is unknown or what else is to be said of it; empty when nothing is."""
 
@@ -216,8 +222,7 @@ def _mamba1(keys: Keys, block: Block, hidden: int) -> Claim:
 
 def _mamba2(keys: Keys, block: Block, hidden: int) -> Claim:
     del block
-    inner, state, kernel = _sizes(keys, "ssm.inner_size", "ssm.state_size", "ssm.conv_kernel")
-    heads, groups = _sizes(keys, "ssm.time_step_rank", "ssm.group_count")
+    inner, state, kernel, heads, groups = _sizes(keys, *_HEADED)
     raw = {
         "hidden_size": hidden,
         "mamba_num_heads": heads,
@@ -226,8 +231,7 @@ def _mamba2(keys: Keys, block: Block, hidden: int) -> Claim:
         "mamba_n_groups": groups,
         "mamba_d_conv": kernel,
     }
-    channels = inner + 2 * groups * state
-    weights = {"ssm_conv1d": kernel * channels, "ssm_a": heads, "ssm_out": inner * hidden}
+    weights = _headed(hidden, inner, heads, kernel * (inner + 2 * groups * state))
     return _read("mamba2", Plan("mamba", "none"), raw, keys), weights
 
 
@@ -240,20 +244,13 @@ def _plamo2(keys: Keys, block: Block, hidden: int) -> Claim:
     numbers = (("heads", heads), ("head_dim", inner // heads), ("state", state))
     cache = Cache(state=inner * (kernel - 1), state_float32=inner * state)
     mixer = Mixer("ssm", "Mamba-2", (*numbers, ("kernel", kernel)), cache)
-    weights = {
-        "ssm_conv1d": kernel * inner,
-        "ssm_b_norm": state,
-        "ssm_a": heads,
-        "ssm_out": inner * hidden,
-    }
-    return mixer, weights
+    return mixer, {**_headed(hidden, inner, heads, kernel * inner), "ssm_b_norm": state}
 
 
 def _delta(keys: Keys, block: Block, hidden: int) -> Claim:
     """Qwen3-Next writes its linear heads under the names of a state-space mixer."""
     del block
-    inner, key_dim, kernel = _sizes(keys, "ssm.inner_size", "ssm.state_size", "ssm.conv_kernel")
-    value_heads, key_heads = _sizes(keys, "ssm.time_step_rank", "ssm.group_count")
+    inner, key_dim, kernel, value_heads, key_heads = _sizes(keys, *_HEADED)
     raw = {
         "hidden_size": hidden,
         "linear_num_key_heads": key_heads,
@@ -263,8 +260,13 @@ def _delta(keys: Keys, block: Block, hidden: int) -> Claim:
         "linear_conv_kernel_dim": kernel,
     }
     channels = inner // value_heads * value_heads + 2 * key_heads * key_dim
-    weights = {"ssm_conv1d": kernel * channels, "ssm_a": value_heads, "ssm_out": inner * hidden}
+    weights = _headed(hidden, inner, value_heads, kernel * channels)
     return _read("qwen3_next", Plan(LINEAR, "none"), raw, keys), weights
+
+
+def _headed(hidden: int, inner: int, heads: int, convolution: int) -> Weights:
+    """Tensors of a mixer whose heads have one decay each."""
+    return {"ssm_conv1d": convolution, "ssm_a": heads, "ssm_out": inner * hidden}
 
 
 def _kda(keys: Keys, block: Block, hidden: int) -> Claim:

@@ -40,8 +40,8 @@ class Consequences:
         read_bytes: weights read for one decoded token, in bytes; None if their format is unknown.
         decode_per_gb_s: upper bound of tokens/s of a single stream, per GB/s of bandwidth.
         kv_bytes: cache and states of one sequence of :data:`REFERENCE_CONTEXT`; None if unknown.
-        users: such sequences that fit beside the weights into :data:`REFERENCE_MEMORY_BYTES`;
-            None if unknown, 0 also where the weights alone do not fit.
+        users: most such sequences that :data:`REFERENCE_MEMORY_BYTES` hold beside the weights,
+            counting nothing else; None if unknown, 0 also where the weights alone do not fit.
         prefill_flops: operations per token of prompt; None where layers are not modelled.
     """
 
@@ -255,13 +255,16 @@ def _weights(
 def _users(names: tuple[str, str], a: Consequences, b: Consequences) -> Sequence[str]:
     if a.users is None or b.users is None or a.users == b.users:
         return ()
-    second = f"{b.users:,}" if b.users else "not one"
     sentence = (
         f"Beside its weights, {REFERENCE_MEMORY_BYTES // GIB} GiB hold "
-        f"{plural(a.users, 'user') if a.users else 'not one user'} of {names[0]} and "
-        f"{second} of {names[1]} at {format_tokens(REFERENCE_CONTEXT)} tokens each."
+        f"{_at_most(a.users)} of {names[0]} and {_at_most(b.users)} of {names[1]} at "
+        f"{format_tokens(REFERENCE_CONTEXT)} tokens each, before what an engine needs for itself."
     )
     return (sentence,)
+
+
+def _at_most(users: int) -> str:
+    return f"at most {plural(users, 'user')}" if users else "not one user"
 
 
 def _untrained(names: tuple[str, str], first: Inspection, second: Inspection) -> Sequence[str]:

@@ -54,7 +54,8 @@ def test_a_laptops_card_is_found_but_not_taken_for_the_desktops(tmp_path: Path) 
     assert found.device is None
     assert found.memory_bytes == (16376 - 300) * MIB
     assert "RTX 4090 Laptop GPU" in outcome.gaps[0].what
-    assert "machine:" in outcome.gaps[0].fix
+    assert 'machine: {device: "NVIDIA GeForce RTX 4090 Laptop GPU"' in outcome.gaps[0].fix
+    assert "memory: 15.70GiB" in outcome.gaps[0].fix
 
 
 def test_shared_memory_that_the_driver_does_not_state_is_the_catalogues(tmp_path: Path) -> None:

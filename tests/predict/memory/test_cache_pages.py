@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from tests.predict.models import KINDS, shape
 from weighbridge.core.units import GIB
 from weighbridge.predict.memory.cache_pages import Pages, pages
+from weighbridge.predict.memory.footprint import CacheLayers, Footprint
 from weighbridge.predict.versions import Version
 
 
@@ -83,6 +86,42 @@ def test_sparse_mla_in_fp8_has_a_format_of_its_own() -> None:
 
 def test_an_unknown_layout_is_not_guessed() -> None:
     assert pages(shape("deepseek-ai/DeepSeek-V4-Flash"), 1, 2.0, Version(0, 21)) is None
+
+
+def uneven(full: int, sliding: int, *, values: float = 2048.0) -> Footprint:
+    """A model with so many full layers of 2,048 values a token, and sliding ones of ``values``."""
+    kinds = (
+        CacheLayers("full", full, 8, 2048.0),
+        CacheLayers("sliding", sliding, 8, values, window=1024),
+    )
+    return replace(shape("openai/gpt-oss-120b"), caches=kinds)
+
+
+@pytest.mark.parametrize(
+    ("version", "layers", "groups"),
+    [
+        # The example of vllm-project/vllm#29303: 19 full and 18 sliding layers with a drafter.
+        (Version(0, 11), (19, 18), [2, 1]),
+        (Version(0, 12), (19, 18), [1, 1]),
+        # That of #36684: 17 and 12.
+        (Version(0, 17), (17, 12), [2, 1]),
+        (Version(0, 18), (17, 12), [1, 1]),
+        (Version(0, 18), (18, 12), [2, 1]),
+    ],
+)
+def test_nearly_as_many_layers_are_one_group(
+    version: Version, layers: tuple[int, int], groups: list[int]
+) -> None:
+    found = pages(uneven(*layers), 1, 2.0, version)
+    assert found is not None
+    assert [group.groups for group in found.groups] == groups
+
+
+def test_pages_that_do_not_divide_each_other_are_refused() -> None:
+    found = pages(uneven(6, 6, values=1024.0), 1, 2.0, Version(0, 19))
+    assert found is not None
+    assert [group.block_tokens for group in found.groups] == [16, 32]
+    assert pages(uneven(6, 6, values=768.0), 1, 2.0, Version(0, 19)) is None
 
 
 @given(

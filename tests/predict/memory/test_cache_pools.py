@@ -31,6 +31,21 @@ def test_llamacpp_pads_cells_and_keeps_a_window_and_a_micro_batch() -> None:
     assert llamacpp_cache_bytes(shape("openai/gpt-oss-120b"), told) == expected
 
 
+def test_llamacpp_drops_what_leaves_a_chunk() -> None:
+    # Llama 4: 36 layers in chunks of 8,192 tokens, 12 of full attention; `swa_type` is chunked.
+    told = replace(settings("", engine="llama.cpp"), context=32_768)
+    found = llamacpp_cache_bytes(shape("meta-llama/Llama-4-Scout-17B-16E-Instruct"), told)
+    assert found == 2 * 2048 * (12 * 32_768 + 36 * (8192 + 512))
+
+
+def test_llamacpp_keeps_windows_of_other_families_at_full_length() -> None:
+    told = replace(settings("", engine="llama.cpp"), context=32_768)
+    starcoder = shape("bigcode/starcoder2-15b")
+    assert starcoder.caches is not None
+    assert all(layers.window == 4096 for layers in starcoder.caches)
+    assert llamacpp_cache_bytes(starcoder, told) == 2 * 40 * 1024 * 32_768
+
+
 def test_llamacpp_keeps_states_in_32_bits() -> None:
     told = replace(settings("", engine="llama.cpp"), context=256)
     found = llamacpp_cache_bytes(shape("Qwen/Qwen3.5-27B"), told)

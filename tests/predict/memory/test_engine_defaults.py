@@ -1,12 +1,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 
 from tests.predict.models import H100, settings
+from weighbridge.core.estimate import MemoryUse, Shortage
+from weighbridge.core.provenance import Interval
 from weighbridge.core.units import GIB
-from weighbridge.predict.memory.engine_defaults import Batch, batch, static_share
+from weighbridge.predict.memory.engine_defaults import (
+    Batch,
+    batch,
+    fullest_share,
+    raised,
+    static_share,
+)
 
 
 @pytest.mark.parametrize(
@@ -37,3 +46,25 @@ def test_sglang_reserves_for_prefill_graphs_and_peers() -> None:
     told = settings("", engine="sglang", tensor=8)
     assert static_share(told, 80 * GIB) == pytest.approx((81920 - 14848) / 81920)
     assert static_share(replace(told, utilisation=0.7), 80 * GIB) == 0.7
+
+
+def test_the_fullest_share_is_above_what_the_engine_takes_by_itself() -> None:
+    sglang = settings("", engine="sglang", tensor=4)
+    assert fullest_share(sglang, 80 * GIB) == 0.92
+    assert fullest_share(sglang, 1000 * GIB) is None, "its default is higher there"
+    assert fullest_share(replace(sglang, utilisation=0.95), 80 * GIB) is None
+    assert fullest_share(settings(), 80 * GIB) == 0.95
+    assert fullest_share(settings("", engine="llama.cpp"), 80 * GIB) is None
+
+
+@pytest.mark.parametrize("of", ["weights", "sequence", "users"])
+def test_the_share_is_raised_only_where_the_engine_would_not_start(
+    of: Literal["weights", "sequence", "users"],
+) -> None:
+    nothing = Interval(0, 0, 0, 0.8)
+    use = MemoryUse(H100, nothing, nothing, nothing, nothing, nothing, shortage=Shortage(1.0, of))
+    sglang = settings("", engine="sglang", tensor=4)
+    found = raised(sglang, use, 80 * GIB)
+    assert found == (None if of == "users" else replace(sglang, utilisation=0.92))
+    assert raised(replace(sglang, utilisation=0.5), use, 80 * GIB) is None
+    assert raised(settings("", engine="trtllm"), use, 80 * GIB) is None

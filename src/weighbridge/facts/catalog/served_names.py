@@ -44,7 +44,8 @@ def split_precision(name: str) -> tuple[str, str]:
     for pattern, precision in _ENDINGS:
         match = pattern.fullmatch(stripped)
         if match is not None:
-            return match["base"], precision
+            # A precision alone, as some tables have it, is no model's name.
+            return match["base"] or "", precision
     return stripped, ""
 
 

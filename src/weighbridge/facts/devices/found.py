@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
+from typing import Final
 
 from weighbridge.core.errors import InputError
 from weighbridge.core.machine import Device
 from weighbridge.core.units import GIB
 from weighbridge.facts.devices.catalogue import find
 from weighbridge.facts.devices.rows import Entry
+
+# What stands for a figure until somebody fills it in: no number, so that none is taken for one.
+_UNSTATED: Final = {"memory": "SIZE", "bandwidth": "GB_PER_S", "tflops": "TFLOPS"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +96,30 @@ def grouped(sightings: tuple[Sighting, ...]) -> Probe:
         memory = device.memory_bytes if device else sighting.memory_bytes
         found.append(Found(sighting.name, count, memory, sighting.driver, device))
         if device is None:
-            gaps.append(unknown_device(sighting.name))
+            gaps.append(unknown_device(sighting.name, memory, count))
     return Probe(tuple(found), tuple(gaps))
 
 
-def unknown_device(name: str) -> Gap:
-    """The gap that a device leaves which the catalogue does not have."""
+def unknown_device(name: str, memory_bytes: int | None = None, count: int = 1) -> Gap:
+    """The gap that a device leaves which the catalogue does not have.
+
+    Args:
+        name: what its driver calls it.
+        memory_bytes: of one such device, or None if that is not known either.
+        count: how many of them there are.
+    """
+    memory = f"{memory_bytes / GIB:.2f}GiB" if memory_bytes else _UNSTATED["memory"]
+    stated = {
+        "device": json.dumps(name, ensure_ascii=False),  # a string of JSON is one of YAML
+        "count": str(count),
+        "memory": memory,
+        "bandwidth": _UNSTATED["bandwidth"],
+        "tflops": f"{{bf16: {_UNSTATED['tflops']}}}",
+    }
+    block = ", ".join(f"{key}: {value}" for key, value in stated.items())
+    missing = [word for key, word in _UNSTATED.items() if key != "memory" or not memory_bytes]
     return Gap(
         f"How fast {name} is: the catalogue does not have it.",
-        "Describe it in a `machine:` block with memory and bandwidth.",
+        f"Put its vendor's figures (GB/s, dense TFLOPS) in place of {' and '.join(missing)}, write "
+        f"this to box.yaml, and add `--device box.yaml`: machine: {{{block}}}",
     )

@@ -25,8 +25,9 @@ _BLOCK_LATENT: Final = 64
 HYBRID_SINCE: Final = Version(0, 10)
 # Since, the size in tokens is told as concurrency × longest sequence.
 _TOKENS_FROM_CONCURRENCY_SINCE: Final = Version(0, 21)
-# Layers of one kind are not split while the other kind has less than this many times fewer.
-_SPLIT_ABOVE: Final = 1.5
+# Layers of one kind are not split while they are less than this many times those of the other kind,
+# by version: vllm-project/vllm#29303 of November 2025, and #36684 of March 2026. Before, always.
+_SPLIT_ABOVE: Final = ((Version(0, 18), 1.5), (Version(0, 12), 1.25))
 # A token of sparse MLA in fp8: 512 values, four scales in float32, 64 rotary values in 16 bits.
 _SPARSE_FP8_BYTES: Final = 656
 # The keys of its indexer: always fp8, a float32 scale per 128.
@@ -134,8 +135,8 @@ def pages(
         size = sum(per_token[layers] * layers.count for layers in attention) * block
         return Pages(size * part, (Group(block, kinds.pop(), 1),))
     sizes = [_state_bytes(shape, layers, tensor, guessed) for layers in states]
-    found = _hybrid(per_token, states, max(sizes, default=0.0), part=part, windowed=windowed)
-    return _with_guesses(found, guessed) if guessed else found
+    found = _hybrid(per_token, states, max(sizes, default=0.0), part=part, version=version)
+    return _with_guesses(found, guessed) if guessed and found else found
 
 
 def _hybrid(
@@ -144,13 +145,17 @@ def _hybrid(
     state_page: float,
     *,
     part: float,
-    windowed: bool,
-) -> Pages:
+    version: Version,
+) -> Pages | None:
+    """Groups of layers that share one pool; None where their blocks cannot be of one size."""
     smallest = _BLOCK
+    windowed = version >= HYBRID_SINCE
     if states:
         tokens = math.ceil(state_page / min(per_token.values()))
         smallest = max(_BLOCK, math.ceil(tokens / _BLOCK) * _BLOCK)
     page = max(per_token.values()) * smallest
+    if not states and any(page % (size * smallest) for size in per_token.values()):
+        return None  # vLLM refuses to start ("Cannot unify by adjusting block_size")
     kinds: dict[tuple[int, int | None], int] = {}
     for layers, size in per_token.items():
         block = smallest * max(1, math.floor(page / (size * smallest)))
@@ -158,13 +163,18 @@ def _hybrid(
         kinds[block, window] = kinds.get((block, window), 0) + layers.count
     for layers in states:
         kinds[0, None] = kinds.get((0, None), 0) + layers.count
-    fewest, most = min(kinds.values()), max(kinds.values())
-    together = most if most < fewest * _SPLIT_ABOVE else fewest
+    together = _together(min(kinds.values()), max(kinds.values()), version)
     groups = tuple(
         Group(block, window, math.ceil(count / together))
         for (block, window), count in kinds.items()
     )
     return Pages(page * together * part, groups)
+
+
+def _together(fewest: int, most: int, version: Version) -> int:
+    """How many layers stand in one group; the last group of a kind is filled up with padding."""
+    above = next((ratio for since, ratio in _SPLIT_ABOVE if version >= since), 1.0)
+    return most if most < fewest * above else fewest
 
 
 def _with_guesses(found: Pages, guessed: int) -> Pages:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from weighbridge.core.estimate import Settings
+from weighbridge.core.estimate import Engine, MemoryUse, Settings
 from weighbridge.core.units import GIB, MIB
 from weighbridge.predict.versions import Version, parse_version
 
@@ -34,6 +34,11 @@ _SGLANG_PER_COPY: Final = 3 * MIB
 _SGLANG_LEAST: Final = (60 * GIB, 10 * GIB)
 
 TRTLLM_FREE_SHARE: Final = 0.9
+# How far people raise the share where the default leaves too little. What vLLM needs beside its
+# share is the CUDA context; SGLang's share is of weights and cache alone, and the rest has to hold
+# graphs and what a pass computes: its documentation has it raised until memory runs out, and public
+# runs of DeepSeek-V3 on four B200 need 0.9 for the weights.
+_FULLEST: Final[dict[str, float]] = {"vllm": 0.95, "sglang": 0.92, "trtllm": 0.95}
 _TRTLLM_BATCH: Final = (8192, 2048)
 
 
@@ -82,6 +87,41 @@ def static_share(settings: Settings, device_bytes: float) -> float:
     if device_bytes > above:
         reserved = max(reserved, least)
     return max(0.0, 1 - reserved / device_bytes)
+
+
+def fullest_share(settings: Settings, device_bytes: float) -> float | None:
+    """The largest share of memory that is sensible, if the engine takes less as it is told."""
+    name = settings.engine.name
+    most = _FULLEST.get(name)
+    if most is None:
+        return None
+    chosen = settings.utilisation
+    if chosen is None and name == "sglang":
+        chosen = static_share(settings, device_bytes)
+    elif chosen is None:
+        chosen = VLLM_UTILISATION if name == "vllm" else TRTLLM_FREE_SHARE
+    return most if chosen < most else None
+
+
+def raised(settings: Settings, use: MemoryUse, device_bytes: float) -> Settings | None:
+    """The settings with a larger share of memory, where the default leaves no room to start.
+
+    TensorRT-LLM's share is of what weights leave, so that it decides nothing then.
+    """
+    stuck = use.shortage is not None and use.shortage.of in ("weights", "sequence")
+    if not stuck or settings.utilisation is not None or settings.engine.name == "trtllm":
+        return None
+    share = fullest_share(settings, device_bytes)
+    return None if share is None else replace(settings, utilisation=share)
+
+
+def raised_note(engine: Engine, share: float) -> str:
+    """What has to be said where the share is raised."""
+    names = {"vllm": "--gpu-memory-utilization", "sglang": "--mem-fraction-static"}
+    return (
+        f"{engine.name}'s default share of memory leaves no room for it; "
+        f"{names[engine.name]} {share:g} is assumed"
+    )
 
 
 def _vllm(settings: Settings, device_bytes: float, device: str) -> Batch:
