@@ -1,6 +1,6 @@
 """How fast a configuration is read: one cold command, and all of a folder in one process.
 
-    .venv/bin/python benchmarks/inspect.py [FOLDER] [--peer PYTHON]
+    .venv/bin/python benchmarks/inspect_time.py [FOLDER] [--peer PYTHON]
 
 FOLDER holds config.json files (by default ../shared/data/configs, else our own fixtures). PYTHON is
 an interpreter that has transformers and torch: then the same model is also built there on the meta

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
+from serving_intervals import shipped
 from serving_rows import Measured, read
 from weighbridge.predict.serving.coefficients import ENGINES, ServingCoefficients
 from weighbridge.predict.serving.latency import Latency, latency
@@ -73,11 +74,9 @@ PRIORS: dict[str, tuple[float | tuple[float, ...], float]] = {
 # 3, 5, 8, 12 and 20 the value with the least error on models left out.
 TPOT_NOISE, TTFT_NOISE, PRIOR_WEIGHT = 0.1, 0.4, 12.0
 LARGEST_SHARE = 0.95
-# Of the intervals.
-LEVEL = 0.8
 # Architectures with many runs must not drown the others, nor a handful be all that counts.
 HEAVIEST = 1.5
-# Devices with fewer runs in the fit were badly off: the spreads are not claimed to hold on them.
+# Devices with fewer runs in the fit were badly off: predictions there are told to be in doubt.
 FEWEST_RUNS = 50
 
 
@@ -120,8 +119,9 @@ def laid_out(rows: Sequence[Measured]) -> Scenes:
     return scenes([replace(row.scene, speculative=row.speculative) for row in rows])
 
 
-def fit(rows: Sequence[Measured]) -> ServingCoefficients:
-    """The coefficients that explain ``rows`` best."""
+def fit(runs: Sequence[Measured]) -> ServingCoefficients:
+    """The coefficients that explain the sound ones among ``runs`` best."""
+    rows = [row for row in runs if row.sound]
     medians, deviations = start()
     laid, weights = laid_out(rows), _weights(rows)
 
@@ -142,13 +142,15 @@ def _weights(rows: Sequence[Measured]) -> Array:
     return np.array([min(HEAVIEST, (fair / counts[row.family]) ** 0.5) for row in rows])
 
 
-def left_out(rows: Sequence[Measured], by: str) -> dict[str, tuple[Array, Array]]:
-    """Errors on each model (or system) of coefficients fitted on all others."""
-    found = {}
-    for name in sorted({getattr(row, by) for row in rows}):
-        held = [row for row in rows if getattr(row, by) == name]
-        rest = [row for row in rows if getattr(row, by) != name]
-        found[name] = errors(latency(laid_out(held), fit(rest)), held)
+def left_out(rows: Sequence[Measured], by: str) -> Array:
+    """Errors (of TTFT, of TPOT) on each model (or system) of coefficients fitted on all others."""
+    groups = [getattr(row, by) for row in rows]
+    found = np.zeros((2, len(rows)))
+    for name in sorted(set(groups)):
+        own = np.array([group == name for group in groups])
+        held = [row for row, mine in zip(rows, own, strict=True) if mine]
+        rest = [row for row, mine in zip(rows, own, strict=True) if not mine]
+        found[:, own] = errors(latency(laid_out(held), fit(rest)), held)
     return found
 
 
@@ -159,27 +161,14 @@ def summary(error: Array) -> str:
     return f"mean {off.mean():6.1f} %  median {np.median(off):5.1f} %  bias {bias:+5.0f} %"
 
 
-def report(rows: Sequence[Measured], by: str) -> tuple[Array, Array]:
+def report(rows: Sequence[Measured], by: str) -> Array:
     """Print errors on what was left out; return them all."""
     found = left_out(rows, by)
-    for name, (ttft, tpot) in found.items():
+    groups = np.array([getattr(row, by) for row in rows])
+    for name in (*sorted(set(groups)), "all"):
+        ttft, tpot = found if name == "all" else found[:, groups == name]
         print(f"  {name:24s} n={len(tpot):5d}  TPOT {summary(tpot)}   TTFT {summary(ttft)}")
-    ttft, tpot = (np.concatenate([pair[side] for pair in found.values()]) for side in (0, 1))
-    print(f"  {'all':24s} n={len(tpot):5d}  TPOT {summary(tpot)}   TTFT {summary(ttft)}")
-    return ttft, tpot
-
-
-def tail(error: Array, groups: Sequence[str]) -> float:
-    """The quantile at which to cut errors so that 80 % of a model not among them lie between."""
-    for each in np.arange(0.12, 0.01, -0.005):
-        inside = 0
-        for group in set(groups):
-            own = np.array([name == group for name in groups])
-            low, high = np.quantile(error[~own], [each, 1 - each])
-            inside += int(((error[own] >= low) & (error[own] <= high)).sum())
-        if inside >= LEVEL * len(error):
-            return float(each)
-    return 0.01
+    return found
 
 
 def well_known(rows: Sequence[Measured]) -> list[str]:
@@ -188,28 +177,24 @@ def well_known(rows: Sequence[Measured]) -> list[str]:
     return sorted(name for name, count in counts.items() if count >= FEWEST_RUNS)
 
 
-def write(
-    c: ServingCoefficients,
-    ttft: Array,
-    tpot: Array,
-    groups: Sequence[str],
-    rows: Sequence[Measured],
-) -> None:
-    """The file that the package ships; errors are those on models left out, in their order."""
+def write(c: ServingCoefficients, intervals: dict[str, str], rows: Sequence[Measured]) -> None:
+    """The file that the package ships.
+
+    Args:
+        c: the coefficients.
+        intervals: lines of each table that says how far they err.
+        rows: what they were fitted on.
+    """
     models = ", ".join(sorted({row.family for row in rows}))
     lines = [
-        "# Written by tools/fit_serving.py; fields are explained in serving_coefficients.py.",
+        "# Written by tools/fit_serving.py; predict/serving/coefficients.py explains the fields.",
         f'source = "{len(rows)} public serving runs of {models}"',
         f"date = {dt.datetime.now(dt.UTC).date().isoformat()}",
         f"devices = {json.dumps(well_known(rows))}",
-        "",
     ]
-    for name, error in (("ttft", ttft), ("tpot", tpot)):
-        # A prediction too high by a factor means a truth lower by it.
-        cut = tail(error, groups)
-        low, high = np.exp(-np.quantile(error, [1 - cut, cut]))
-        lines += [f"[spread.{name}]", f"low = {low:.3f}", f"high = {high:.3f}", ""]
-    lines.append("[coefficients]")
+    for name, text in intervals.items():
+        lines += ["", f"[{name}]", text]
+    lines += ["", "[coefficients]"]
     for field in fields(ServingCoefficients):
         value = getattr(c, field.name)
         if isinstance(value, tuple):
@@ -231,12 +216,11 @@ def main() -> None:
     ttft, tpot = errors(latency(laid_out(rows), fitted), rows)
     print(f"in sample ({len(rows)} runs)\n  TPOT {summary(tpot)}   TTFT {summary(ttft)}")
     print("one model left out")
-    ttft, tpot = report(rows, "family")
+    models = report(rows, "family")
     print("one system left out")
-    report(rows, "system")
+    systems = report(rows, "system")
     if arguments.write:
-        # report() goes through the models in this order.
-        write(fitted, ttft, tpot, sorted(row.family for row in rows), rows)
+        write(fitted, shipped(rows, models, systems), rows)
 
 
 if __name__ == "__main__":

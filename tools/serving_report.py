@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fit_serving import Array, fit, laid_out
+from fit_serving import Array, errors, fit, laid_out, left_out
+from serving_intervals import intervals
 from serving_rows import Measured
+from weighbridge.predict.serving.coefficients import Intervals
 from weighbridge.predict.serving.latency import Latency, latency
+from weighbridge.predict.serving.spreads import spreads_from
 
 # Fewer ways to serve one workload are no choice.
 LEAST_CHOICES = 4
@@ -50,15 +53,34 @@ def percentage_errors(outcomes: Sequence[Outcome], what: str) -> Array:
     return np.abs(predicted / seen - 1) * 100
 
 
-def coverage(outcomes: Sequence[Outcome], what: str, name: str = "family") -> float:
-    """Share of runs inside an 80 % interval whose width comes from the other models' errors."""
-    logs = np.array([np.log(getattr(each, what) / getattr(each.run, what)) for each in outcomes])
-    groups = np.array([getattr(each.run, name) for each in outcomes])
-    inside = 0
-    for group in set(groups):
-        low, high = np.quantile(logs[groups != group], [0.1, 0.9])
-        inside += int(((logs[groups == group] >= low) & (logs[groups == group] <= high)).sum())
-    return inside / len(outcomes)
+def coverage(rows: Sequence[Measured], by: str) -> Array:
+    """Whether each run's TTFT and TPOT are inside 80 % intervals that know nothing of its group.
+
+    Neither coefficients nor widths saw the group: errors that widths rest on are of fits that left
+    out this group and one more.
+
+    Args:
+        rows: the runs.
+        by: ``family`` or ``system``.
+    """
+    groups = np.array([getattr(row, by) for row in rows])
+    inside = np.zeros((2, len(rows)), dtype=bool)
+    for name in sorted(set(groups)):
+        rest = [row for row, group in zip(rows, groups, strict=True) if group != name]
+        held = [row for row, group in zip(rows, groups, strict=True) if group == name]
+        known = intervals(rest, left_out(rest, "family"), left_out(rest, "system"))
+        off = errors(latency(laid_out(held), fit(rest)), held)
+        inside[:, groups == name] = _inside(held, np.array(off), known)
+    return inside
+
+
+def _inside(rows: Sequence[Measured], off: Array, known: Intervals) -> Array:
+    found = np.zeros(off.shape, dtype=bool)
+    for place, row in enumerate(rows):
+        ends = spreads_from(known, row.scene.device.name, row.scene.users)
+        for side, spread in enumerate(ends):
+            found[side, place] = spread.low <= np.exp(-off[side, place]) <= spread.high
+    return found
 
 
 def regrets(outcomes: Sequence[Outcome], value: Callable[[Outcome, float], float]) -> list[float]:

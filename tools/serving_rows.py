@@ -15,7 +15,8 @@ from weighbridge.facts.quantizations.served import served_as
 from weighbridge.facts.quantizations.table import from_config
 from weighbridge.facts.quantizations.what_if import what_if
 from weighbridge.predict.serving.scenes import Scene
-from weighbridge.predict.table import Model, Scenario, model, placed
+from weighbridge.predict.table import Model, model, placed
+from weighbridge.verbs.scenario_table import scenario
 
 # More devices than this in one replica are racks, which nothing here models.
 MOST_DEVICES = 16
@@ -27,7 +28,17 @@ _SAME = {"DeepSeek-V3": "DeepSeek-R1"}
 
 @dataclass(frozen=True)
 class Measured:
-    """One run: what was asked for, and what came out."""
+    """One run: what was asked for, and what came out.
+
+    Attributes:
+        family: the model; those of one architecture have one name.
+        system: the device by the table's name.
+        scene: what was served, and the load.
+        ttft_s: measured.
+        tpot_s: measured.
+        speculative: whether multi-token prediction was on.
+        sound: whether its load is known: of several replicas some may have had more than others.
+    """
 
     family: str
     system: str
@@ -35,6 +46,7 @@ class Measured:
     ttft_s: float
     tpot_s: float
     speculative: bool
+    sound: bool
 
 
 def read(path: Path) -> list[Measured]:
@@ -51,12 +63,11 @@ def _measured(rows: csv.DictReader[str]) -> Iterator[Measured]:
         return _model(catalogue, name, precision)
 
     for row in rows:
-        users = row["concurrency"] or row["batch_size"]
-        if row["mode"] != "agg" or not users:
+        if row["mode"] != "agg" or not (row["concurrency"] or row["batch_size"]):
             continue
-        scenario = _scenario(row, float(users))
-        of = resolve(family(row["model_path"]), scenario.precision)
-        scene = placed(scenario, of, find(row["system"]).device).scene
+        asked, _ = scenario(row)
+        of = resolve(family(row["model_path"]), asked.precision)
+        scene = placed(asked, of, find(row["system"]).device).scene
         if scene.parallelism.devices > MOST_DEVICES:
             continue
         yield Measured(
@@ -66,6 +77,7 @@ def _measured(rows: csv.DictReader[str]) -> Iterator[Measured]:
             ttft_s=float(row["silicon_ttft_ms"]) / 1e3,
             tpot_s=float(row["silicon_tpot_ms"]) / 1e3,
             speculative=_speculative(row),
+            sound=asked.concurrency == float(row["concurrency"] or row["batch_size"]),
         )
 
 
@@ -78,22 +90,6 @@ def family(path: str) -> str:
 def _speculative(row: dict[str, str]) -> bool:
     recipe = row["measured"] in _SPECULATIVE_DAYS or row["backend_version"] in _SPECULATIVE_VERSIONS
     return recipe and row["backend"] == "trtllm" and "DeepSeek" in row["model_path"]
-
-
-def _scenario(row: dict[str, str], users: float) -> Scenario:
-    return Scenario(
-        model=row["model_path"],
-        system=row["system"],
-        backend=row["backend"],
-        backend_version=row["backend_version"],
-        precision=row["precision"],
-        isl=float(row["isl"]),
-        osl=float(row["osl"]),
-        tp_size=int(float(row["tp_size"] or 1)),
-        moe_ep_size=int(float(row["moe_ep_size"] or 1)),
-        attention_dp_size=int(float(row["attention_dp_size"] or 1)),
-        concurrency=users,
-    )
 
 
 def _model(catalogue: Catalogue, name: str, precision: str) -> Model:

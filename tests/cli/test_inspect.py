@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,14 @@ def test_the_table_fits_one_screen(llama: Path) -> None:
     assert all(len(line.rstrip()) <= 100 or str(llama) in line for line in lines)
     for expected in ("tiny llama", "parameters", "GQA 4 heads on 2 KV heads of 16", "256 B"):
         assert expected in result.stdout
+
+
+def test_the_number_of_users_says_what_it_leaves_out(llama: Path, hybrid: Path) -> None:
+    note = "Users: counted by weights and cache alone; `weigh plan MODEL --device …` counts engines"
+    output = run(llama).stdout
+    assert re.search(r"users at 32k tokens in 24 GiB +at most [\d,]+ \*", output)
+    assert note in output
+    assert note not in run(hybrid).stdout, "there is no number to explain"
 
 
 def test_models_stand_side_by_side_with_their_assumptions(llama: Path, hybrid: Path) -> None:

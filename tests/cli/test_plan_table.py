@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from weighbridge.cli.plan import _print
+from weighbridge.cli.plan_print import print_plan
 from weighbridge.core.candidate import Candidate, Estimate, Quality
 from weighbridge.core.estimate import Engine, MemoryUse, Parallelism, Settings
 from weighbridge.core.machine import Machine
@@ -90,7 +90,7 @@ def plan() -> Plan:
 
 
 def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
-    _print(plan(), 2)
+    print_plan(plan(), 2)
     shown = "\n".join(line.rstrip() for line in capsys.readouterr().out.splitlines())
     assert shown + "\n" == (GOLDEN / "plan.txt").read_text("utf-8")
 

@@ -142,3 +142,21 @@ def test_a_share_of_the_memory_that_was_asked_for_is_passed_on() -> None:
         of = candidate(engine)  # type: ignore[arg-type]
         asked = replace(of, settings=replace(of.settings, utilisation=0.95))
         assert flag in only(asked)
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang", "trtllm"])
+def test_no_engine_is_started_on_a_bare_configuration(engine: EngineName) -> None:
+    of = candidate(engine, spread=Parallelism(8), source="/models/qwen/config.json")
+    (launch,) = launches(of, HOST)
+    assert "config.json" not in launch.commands[0]
+    assert '"$CHECKPOINT"' in launch.commands[0]
+    (note,) = launch.notes
+    assert "weights of Qwen/Qwen3-8B" in note
+    assert "no engine starts from /models/qwen/config.json alone" in note
+
+
+def test_a_share_that_is_told_stands_in_the_command() -> None:
+    of = candidate("sglang", spread=Parallelism(8), kv=1.0)
+    told = replace(of, settings=replace(of.settings, utilisation=0.92))
+    assert only(told).endswith("--kv-cache-dtype fp8_e4m3 --mem-fraction-static 0.92")
+    assert "mem-fraction" not in only(of)

@@ -14,7 +14,8 @@ from weighbridge.cli.main import VERBS, weigh
 ROOT = Path(__file__).parents[2]
 CLI = ROOT / "src/weighbridge/cli"
 SHARED = {
-    "__init__", "__main__", "main", "diagnostics", "options", "plan_rows", "progress", "tables",
+    "__init__", "__main__", "main", "diagnostics", "options", "plan_print", "plan_rows",
+    "progress", "tables",
 }  # fmt: skip
 
 

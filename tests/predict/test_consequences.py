@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.predict.models import KINDS, settings, shape, table
 from weighbridge.core.architecture import (
     Cache,
     Layer,
@@ -14,11 +15,21 @@ from weighbridge.core.architecture import (
     Part,
     attention,
 )
+from weighbridge.core.estimate import EngineName
 from weighbridge.core.inspection import Inspection
 from weighbridge.core.provenance import Provenance
 from weighbridge.core.quantization import Quantization
 from weighbridge.core.units import GIB
-from weighbridge.predict.consequences import at_a_glance, consequences, differences
+from weighbridge.facts.catalog.catalogue import load
+from weighbridge.facts.quantizations.what_if import what_if
+from weighbridge.predict.consequences import (
+    REFERENCE_CONTEXT,
+    REFERENCE_MEMORY_BYTES,
+    at_a_glance,
+    consequences,
+    differences,
+)
+from weighbridge.predict.memory.use import memory_use
 
 FULL = attention(32, 8, 128, 128)
 LINEAR = Mixer("linear", "gated DeltaNet", cache=Cache(state=1000, state_float32=500_000))
@@ -70,7 +81,10 @@ def test_differences_say_what_follows_and_why_largest_first() -> None:
         "3 gated DeltaNet with 501,000 numbers in all and 1 GQA with 2,048 numbers a token" in cache
     )
     assert weights.startswith("The weights of hybrid take 19.00 GiB, 1.2 times")
-    assert "24 GiB hold" in users
+    assert users == (
+        "Beside its weights, 24 GiB hold at most 17 users of dense and at most 38 users of hybrid "
+        "at 32k tokens each, before what an engine needs for itself."
+    )
 
 
 def test_equal_models_have_nothing_to_tell_and_unknown_caches_are_named() -> None:
@@ -104,7 +118,7 @@ def test_one_user_is_not_several_and_fast_models_have_no_exponents() -> None:
     small = replace(small, quantization=Quantization("made", otherwise=0.01))
     large = inspection("l", [FULL] * 32, weights=10**10)
     sentences = " ".join(differences(large, small))
-    assert "hold 1 user of l" in sentences
+    assert "hold at most 1 user of l and at most 191 users of s" in sentences
     assert "e+0" not in sentences
 
 
@@ -135,7 +149,9 @@ def test_a_memory_without_room_holds_not_one_user() -> None:
         sentence = differences(first, second)[-1]
         assert " 0 " not in sentence
         assert "not one" in sentence
-    assert "hold not one user of tight and 43 of roomy" in differences(tight, roomy)[-1]
+    assert (
+        "hold not one user of tight and at most 43 users of roomy" in differences(tight, roomy)[-1]
+    )
 
 
 def test_several_models_at_a_glance() -> None:
@@ -151,3 +167,22 @@ def test_several_models_at_a_glance() -> None:
 
 
 UNSIZED = Quantization("unknown", otherwise=0.0, known=False)
+
+
+@pytest.mark.parametrize(
+    "name", [*KINDS, "meta-llama/Llama-3.1-8B-Instruct", "google/gemma-3-4b-it"]
+)
+@pytest.mark.parametrize("format_name", ["bf16", "AWQ int4 g128"])
+@pytest.mark.parametrize("engine", ["vllm", "sglang", "trtllm"])
+def test_a_plan_never_finds_room_for_more_users(
+    name: str, format_name: str, engine: EngineName
+) -> None:
+    model = load().find(name).architecture()
+    source = Provenance("assumed", "made for this test", "2026-01-01")
+    one = Inspection(name, model, what_if(format_name, model), None, source)
+    most = consequences(one).users
+    assert most is not None
+    told = settings("", engine=engine, context=REFERENCE_CONTEXT)
+    planned = memory_use(shape(name), table(name, format_name), told, REFERENCE_MEMORY_BYTES)
+    assert planned.concurrency is not None
+    assert planned.concurrency.value < most + 1

@@ -67,3 +67,22 @@ def test_short_checkpoints_of_tensorrt_keep_a_short_cache() -> None:
     assert kv_bytes_per_value("trtllm", qwen("fp8")) == 1
     assert kv_bytes_per_value("trtllm", qwen()) == 2
     assert kv_bytes_per_value("vllm", qwen("fp8")) == 2
+
+
+def test_a_share_that_leaves_no_room_for_the_weights_is_raised_and_said() -> None:
+    """Public runs of DeepSeek-R1 in fp8 on four B200 are such."""
+    built = load().find("deepseek-ai/DeepSeek-R1").architecture()
+    large = model(built.name, built, what_if("fp8", built))
+    row = replace(ROW, backend="sglang", backend_version="0.5.8", tp_size=4, concurrency=4)
+    tight = placed(row, large, device("B200"))
+    assert tight.memory.fits
+    assert tight.settings.utilisation == 0.92
+    assert tight.scene.slots >= 4
+    (note,) = tight.notes
+    assert "--mem-fraction-static 0.92 is assumed" in note
+    roomy = placed(replace(row, tp_size=8), large, device("B200"))
+    assert roomy.settings.utilisation is None
+    assert not roomy.notes
+    hopeless = placed(replace(row, tp_size=2), large, device("B200"))
+    assert not hopeless.memory.fits
+    assert hopeless.settings.utilisation is None

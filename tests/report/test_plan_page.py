@@ -143,3 +143,14 @@ def test_a_problem_stands_beside_the_form() -> None:
 
 def test_without_a_machine_the_page_asks_for_one() -> None:
     assert "Say on what it is to run" in Page(live_plan_page(EMPTY_FORM)).text
+
+
+def test_every_row_names_the_format_of_its_cache() -> None:
+    usual = plans.plan()
+    rows = len(usual.ranked) + len(usual.near_misses)
+    assert text_of(usual).count("fp8 KV cache") >= rows
+    first = usual.ranked[0]
+    told = replace(first.candidate.settings, kv_bytes_per_value=2.0, utilisation=0.92)
+    long = replace(first, candidate=replace(first.candidate, settings=told))
+    text = text_of(replace(usual, ranked=(long, *usual.ranked[1:])))
+    assert text.count("16-bit KV cache, 92 % of the memory") == 1

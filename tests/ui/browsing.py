@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,6 +31,13 @@ MARKS = [
     pytest.mark.ui,
     pytest.mark.skipif(not CHROMIUM, reason="There is no chromium: apt-get install chromium."),
 ]
+
+
+def written(folder: Path, pages: Mapping[str, str]) -> dict[str, str]:
+    """The addresses of pages that stand in files of their own, by the same names."""
+    for name, html in pages.items():
+        (folder / f"{name}.html").write_text(html, encoding="utf-8")
+    return {name: (folder / f"{name}.html").as_uri() for name in pages}
 
 
 @contextmanager

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.report import sample_architectures as samples
-from tests.ui.browsing import LISTENER, MARKS, serving
-from weighbridge.core.inspection import Inspection
+from tests.ui.browsing import MARKS, serving, written
 from weighbridge.report.inspect_page import inspect_page
 from weighbridge.verbs.effects import open_workspace
 from weighbridge.verbs.inspect import keep
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Locator, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 SETS = {
     "dense": [samples.dense()],
@@ -40,13 +39,8 @@ pytestmark = MARKS
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Addresses of standalone files of every set."""
-    root = tmp_path_factory.mktemp("pages")
-    return {name: _written(root / f"{name}.html", models) for name, models in SETS.items()}
-
-
-def _written(path: Path, models: list[Inspection]) -> str:
-    path.write_text(inspect_page(models, standalone=True), encoding="utf-8")
-    return path.as_uri()
+    pages = {name: inspect_page(models, standalone=True) for name, models in SETS.items()}
+    return written(tmp_path_factory.mktemp("pages"), pages)
 
 
 @pytest.fixture(scope="module")
@@ -57,26 +51,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list
     kept = [keep(store, item).info.id for item in (*SETS["two"], samples.hostile())]
     with serving(root) as address:
         yield address, kept
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    made = browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme="light")
-    made.add_init_script(LISTENER)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
-    """A page; whatever it complains of fails the test."""
-    errors: list[str] = []
-    opened = context.new_page()
-    opened.on("console", lambda message: errors.append(message.text))
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("dialog", lambda dialog: errors.append(dialog.message))
-    yield opened
-    assert errors == []
 
 
 def opened(page: Page, address: str) -> None:

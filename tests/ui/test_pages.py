@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.report.sample_study import HOSTILE, sample_study
-from tests.ui.browsing import LISTENER, MARKS, serving
+from tests.ui.browsing import MARKS, serving
 from tests.web.workspaces import fill
 from weighbridge.report.numbers import percent
 from weighbridge.report.study import all_infos, study_page
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, Page
 
 STUDY = sample_study()
 ID = STUDY.run.info.id
@@ -29,28 +29,6 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     fill(root, STUDY)
     with serving(root) as address:
         yield address
-
-
-@pytest.fixture
-def errors() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    made = browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme="light")
-    made.add_init_script(LISTENER)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext, errors: list[str]) -> Page:
-    opened = context.new_page()
-    opened.on("console", lambda message: errors.append(message.text))
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("dialog", lambda dialog: errors.append(dialog.message))
-    return opened
 
 
 def drawn(page: Page, address: str) -> None:
@@ -143,9 +121,13 @@ def test_dark_and_light_follow_the_system_and_the_button(
 
 @pytest.mark.parametrize("width", [360, 1400, 2560])
 @pytest.mark.parametrize("path", ["/", "/runs", f"/runs/{ID}", "/runs/nope"])
-def test_no_page_scrolls_sideways(page: Page, url: str, width: int, path: str) -> None:
+def test_no_page_scrolls_sideways(
+    page: Page, url: str, errors: list[str], width: int, path: str
+) -> None:
     page.set_viewport_size({"width": width, "height": 800})
     drawn(page, url + path)
+    if path == "/runs/nope":
+        assert "404" in errors.pop(), "a page about what is not there says so to the browser too"
     page.evaluate("document.querySelectorAll('details').forEach((box) => { box.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 

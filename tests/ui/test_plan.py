@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.report import plans
-from tests.ui.browsing import LISTENER, MARKS, serving
-from weighbridge.core.plan import Plan
+from tests.ui.browsing import MARKS, serving, written
 from weighbridge.report.plan_page import plan_page
 from weighbridge.verbs.effects import open_workspace
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, Page
 
 PLANS = {
     "full": plans.plan(),
@@ -33,13 +31,8 @@ pytestmark = MARKS
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Addresses of standalone files of every plan."""
-    root = tmp_path_factory.mktemp("pages")
-    return {name: _written(root / f"{name}.html", plan) for name, plan in PLANS.items()}
-
-
-def _written(path: Path, plan: Plan) -> str:
-    path.write_text(plan_page(plan, standalone=True), encoding="utf-8")
-    return path.as_uri()
+    pages = {name: plan_page(plan, standalone=True) for name, plan in PLANS.items()}
+    return written(tmp_path_factory.mktemp("pages"), pages)
 
 
 @pytest.fixture(scope="module")
@@ -50,26 +43,6 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     open_workspace(root).save(run.info, run)
     with serving(root) as address:
         yield address
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    made = browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme="light")
-    made.add_init_script(LISTENER)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
-    """A page; whatever it complains of fails the test."""
-    errors: list[str] = []
-    opened = context.new_page()
-    opened.on("console", lambda message: errors.append(message.text))
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("dialog", lambda dialog: errors.append(dialog.message))
-    yield opened
-    assert errors == []
 
 
 def shown_rows(page: Page) -> int:

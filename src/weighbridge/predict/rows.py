@@ -133,7 +133,7 @@ def _placed(job: Job) -> Placed:
 def spreads(job: Job) -> tuple[Spread, Spread]:
     """Factors from times to the ends of their intervals: of TTFT and of TPOT."""
     if job.engine != "llama.cpp":
-        return spreads_on(job.device)
+        return spreads_on(job.device, job.scenario.concurrency)
     numbers = single_stream_coefficients.fitted()
     timed = _llamacpp(job, _placed(job), numbers)
     tpot, ttft = timed.tpot_s, timed.ttft_s or timed.tpot_s
@@ -161,7 +161,7 @@ def _served(job: Job, place: Placed, ttft_s: float, tpot_s: float) -> Prediction
     if np.isnan(tpot_s):
         unknown = f"The rates of {job.device.name} are not known: no times."
         return Prediction(None, None, place.memory, provenance, (*notes, unknown))
-    ttft, tpot = spreads_on(job.device)
+    ttft, tpot = spreads_on(job.device, job.scenario.concurrency)
     doubt = stranger(job.device)
     notes = (*notes, doubt) if doubt else notes
     return Prediction(

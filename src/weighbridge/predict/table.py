@@ -13,7 +13,7 @@ from weighbridge.core.errors import InputError
 from weighbridge.core.estimate import Engine, EngineName, MemoryUse, Parallelism, Settings
 from weighbridge.core.machine import Device
 from weighbridge.core.quantization import Quantization
-from weighbridge.predict.memory.engine_defaults import batch
+from weighbridge.predict.memory.engine_defaults import batch, raised, raised_note
 from weighbridge.predict.memory.footprint import Footprint, WeightTable, footprint, weight_table
 from weighbridge.predict.memory.use import memory_use
 from weighbridge.predict.serving.scenes import Scene
@@ -151,6 +151,10 @@ def placed(row: Scenario, of: Model, device: Device) -> Placed:
         engine=engine, context=longest, users=share, parallelism=spread, kv_bytes_per_value=kv_bytes
     )
     use = memory(of, settings, device)
+    fuller = raised(settings, use, device.memory_bytes)
+    if fuller is not None and (more := memory(of, fuller, device)).fits:
+        settings, use = fuller, more
+        notes = (*notes, raised_note(engine, fuller.utilisation or 0.0))
     slots = most_running(use, settings, device) * spread.attention_data
     scene = Scene(
         work=of.work,

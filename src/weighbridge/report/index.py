@@ -19,36 +19,67 @@ class Step:
         name: know, predict, measure, decide or act.
         question: what it answers.
         done: what there is of it, newest first.
-        command: what to run for it, or to run next.
+        command: what to run for it; `--keep` where a result is otherwise only shown.
+        address: the page that does the same, if there is one.
+        skipped: why it need not be done; empty while it should be.
     """
 
     name: str
     question: str
     done: tuple[RunInfo, ...]
     command: str
+    address: str = ""
+    skipped: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to do."""
+        return not (self.done or self.skipped)
 
 
-# Name, question, kinds of runs that answer it, command.
-_STEPS: tuple[tuple[str, str, tuple[RunKind, ...], str], ...] = (
-    ("know", "What is this model, really?", ("inspect",), "weigh inspect"),
-    ("predict", "What fits this machine, and how fast?", (), ""),
-    ("measure", "How fast and how right is it, here?", ("load", "eval"), "weigh bench, weigh eval"),
-    ("decide", "Which model for which task, and how sure?", ("verdict",), "weigh decide"),
-    ("act", "Does routing the traffic keep that promise?", ("route",), "weigh serve"),
+# Name, question, kinds of runs that answer it, command, page.
+_STEPS: tuple[tuple[str, str, tuple[RunKind, ...], str, str], ...] = (
+    ("know", "What is this model, really?", ("inspect",), "weigh inspect --keep", "/inspect"),
+    (
+        "predict",
+        "What fits a machine, how fast, and for how many users?",
+        ("plan",),
+        "weigh plan --keep",
+        "/plan",
+    ),
+    (
+        "measure",
+        "How fast and how right is it, here?",
+        ("load", "eval"),
+        "weigh bench, weigh eval",
+        "",
+    ),
+    ("decide", "Which model for which task, and how sure?", ("verdict",), "weigh decide", ""),
+    ("act", "Does routing the traffic keep that promise?", ("route",), "weigh serve", ""),
 )
+_MEASURED_INSTEAD = "nothing was predicted for these runs: they were measured"
 
 
 def steps_of(infos: Sequence[RunInfo]) -> tuple[Step, ...]:
     """The five steps as far as these runs have taken them."""
+    found = {info.kind for info in infos}
+    measured = not found.isdisjoint({"load", "eval"})
     return tuple(
-        Step(name, question, tuple(info for info in infos if info.kind in kinds), command)
-        for name, question, kinds, command in _STEPS
+        Step(
+            name,
+            question,
+            tuple(info for info in infos if info.kind in kinds),
+            command,
+            address,
+            _MEASURED_INSTEAD if name == "predict" and measured and "plan" not in found else "",
+        )
+        for name, question, kinds, command, address in _STEPS
     )
 
 
 def next_step(steps: Sequence[Step]) -> Step | None:
-    """The first step that is open, of those that runs can show."""
-    return next((step for step in steps if step.name != "predict" and not step.done), None)
+    """The first step that is still to do."""
+    return next((step for step in steps if step.is_open), None)
 
 
 def home_page(

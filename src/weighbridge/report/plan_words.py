@@ -6,7 +6,7 @@ from weighbridge.core.candidate import Candidate, Estimate
 from weighbridge.core.estimate import Settings
 from weighbridge.core.plan import Order, Plan
 from weighbridge.core.provenance import Interval
-from weighbridge.predict.search.verdict import needed_bytes, tokens_text
+from weighbridge.predict.search.verdict import cache_text, label_of, needed_bytes, tokens_text
 from weighbridge.report.numbers import number
 
 _SPACE = "\N{NO-BREAK SPACE}"
@@ -14,7 +14,6 @@ _DASH = "\N{EN DASH}"
 ENGINES = {
     "vllm": "vLLM", "sglang": "SGLang", "trtllm": "TensorRT-LLM", "llama.cpp": "llama.cpp",
 }  # fmt: skip
-_KV_FORMATS = {2.0: "", 1.0: "fp8 KV cache", 34 / 32: "q8_0 KV cache", 4.0: "fp32 KV cache"}
 ORDERS: dict[Order, str] = {
     "quality": "quality",
     "tpot": "time per token",
@@ -38,11 +37,16 @@ def span(interval: Interval) -> str:
     return f"{number(interval.low)}{_DASH}{number(interval.high)}"
 
 
+def memory_needed(one: Estimate) -> Interval | None:
+    """What all users need of the fullest device, in bytes."""
+    return None if one.memory is None else needed_bytes(one.memory, one.candidate.settings)
+
+
 def needs(one: Estimate) -> Interval | None:
     """Bytes that all devices together need for all users, not those that an engine fills."""
-    if one.memory is None:
+    need, count = memory_needed(one), one.candidate.devices
+    if need is None:
         return None
-    need, count = needed_bytes(one.memory, one.candidate.settings), one.candidate.devices
     return Interval(need.value * count, need.low * count, need.high * count, need.level)
 
 
@@ -80,15 +84,16 @@ def spread_text(candidate: Candidate) -> str:
 
 def settings_text(settings: Settings) -> str:
     """What else the engine is told that matters to the result."""
-    size = settings.kv_bytes_per_value
-    parts = [_KV_FORMATS.get(size, f"{number(size)} bytes per cached value")]
+    parts = [f"{cache_text(settings)} KV cache"]
+    if settings.utilisation is not None:
+        parts.append(f"{settings.utilisation * 100:.3g}{_SPACE}% of the memory")
     if settings.offload.gpu_layers is not None:
         parts.append(f"{settings.offload.gpu_layers} layers on the GPU")
     if settings.offload.cpu_expert_layers:
         parts.append(f"experts of {settings.offload.cpu_expert_layers} layers in the host's memory")
     if settings.speculative_tokens:
         parts.append(f"guesses {settings.speculative_tokens} tokens ahead")
-    return ", ".join(part for part in parts if part)
+    return ", ".join(parts)
 
 
 def asked_text(plan: Plan) -> str:
@@ -144,7 +149,7 @@ def result_line(plan: Plan) -> str:
     if not count:
         return "Nothing meets it."
     models = "1 model meets it" if count == 1 else f"{count} ways meet it"
-    first = plan.ranked[0].candidate.label
+    first = label_of(plan.ranked[0].candidate)
     return f"{models}; first: {first}."
 
 
@@ -153,7 +158,7 @@ def _closest(plan: Plan) -> str:
         return "No single change would help; the reasons are listed with each model."
     near = plan.near_misses[0]
     changes = " or ".join(near.changes)
-    return f"Closest: {near.estimate.candidate.label}, which would meet it with {changes}."
+    return f"Closest: {label_of(near.estimate.candidate)}, which would meet it with {changes}."
 
 
 def _users(count: int) -> str:

@@ -29,8 +29,9 @@ from weighbridge.predict.calibration import Calibration
 from weighbridge.predict.search.quality_order import QualityOf, assumed, measured
 from weighbridge.predict.search.search import search
 from weighbridge.predict.search.space import format_names
-from weighbridge.predict.search.verdict import needed_bytes
+from weighbridge.predict.search.verdict import cache_text, label_of
 from weighbridge.predict.table import engine_name
+from weighbridge.report.plan_words import cost, memory_needed
 from weighbridge.verbs.plan_models import NO_GENERATORS, Chosen, allowed, chosen
 from weighbridge.verbs.plan_quality import scores
 from weighbridge.workspace.calibration import read_points
@@ -248,7 +249,7 @@ def verdict_sentence(found: Plan) -> str:
     where = f"Nothing meets all of that on {found.machine.label}"
     if found.near_misses:
         near = found.near_misses[0]
-        label = near.estimate.candidate.label
+        label = label_of(near.estimate.candidate)
         return (
             f"{where}. {label} fails ({'; '.join(near.estimate.reasons)}); "
             f"it would meet with {' or '.join(near.changes)}."
@@ -352,7 +353,9 @@ def estimate_to_json(one: Estimate) -> dict[str, Any]:
         "pipeline_parallel": spread.pipeline,
         "expert_parallel": spread.expert,
         "attention_data_parallel": spread.attention_data,
+        "kv_format": cache_text(settings),
         "kv_bytes_per_value": settings.kv_bytes_per_value,
+        "utilisation": settings.utilisation,
         "verdict": one.verdict,
         "reasons": list(one.reasons),
         "memory": _memory(one),
@@ -360,6 +363,7 @@ def estimate_to_json(one: Estimate) -> dict[str, Any]:
         "tpot_ms": _interval(one.tpot_ms),
         "tokens_per_s": _interval(one.tokens_per_s),
         "requests_per_s": one.requests_per_s,
+        "most_requests_per_s": one.most_requests_per_s,
         "most_users": one.most_users,
         "eur_per_million_tokens": _interval(cost(one)),
         "quality": None
@@ -370,13 +374,13 @@ def estimate_to_json(one: Estimate) -> dict[str, Any]:
 
 
 _COLUMNS: Final = (
-    "rank", "model", "format", "engine", "devices", "replicas", "tensor_parallel",
-    "pipeline_parallel", "expert_parallel", "attention_data_parallel", "verdict",
+    "rank", "model", "format", "kv_format", "engine", "devices", "replicas", "tensor_parallel",
+    "pipeline_parallel", "expert_parallel", "attention_data_parallel", "utilisation", "verdict",
     "memory_gib", "memory_gib_low", "memory_gib_high", "ttft_ms", "ttft_ms_low", "ttft_ms_high",
     "tpot_ms", "tpot_ms_low", "tpot_ms_high", "tokens_per_s", "tokens_per_s_low",
-    "tokens_per_s_high", "requests_per_s", "most_users", "eur_per_million_tokens",
-    "eur_per_million_tokens_low", "eur_per_million_tokens_high", "quality", "quality_kind",
-    "on_front", "reasons", "changes",
+    "tokens_per_s_high", "requests_per_s", "most_requests_per_s", "most_users",
+    "eur_per_million_tokens", "eur_per_million_tokens_low", "eur_per_million_tokens_high",
+    "quality", "quality_kind", "on_front", "reasons", "changes",
 )  # fmt: skip
 
 
@@ -410,20 +414,6 @@ def _flat(one: Estimate) -> dict[str, Any]:
     row["quality_kind"] = None if one.quality is None else one.quality.provenance.kind
     row["reasons"] = "; ".join(one.reasons)
     return row
-
-
-def cost(one: Estimate) -> Interval | None:
-    """EUR per million tokens of output; None without a price. It is uncertain as tokens/s are."""
-    eur, tokens = one.eur_per_million_tokens, one.tokens_per_s
-    if eur is None or tokens is None or tokens.low <= 0:
-        return None
-    low, high = eur * tokens.value / tokens.high, eur * tokens.value / tokens.low
-    return Interval(eur, low, high, tokens.level)
-
-
-def memory_needed(one: Estimate) -> Interval | None:
-    """What all users need of the fullest device, in bytes."""
-    return None if one.memory is None else needed_bytes(one.memory, one.candidate.settings)
 
 
 def _ends(span: Interval | None) -> tuple[tuple[str, float | None], ...]:

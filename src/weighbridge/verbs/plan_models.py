@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from weighbridge.predict.search.verdict import tokens_text
 # What gives no text back.
 NO_GENERATORS = frozenset({"embedding", "speech-to-text"})
 _FILES = (".gguf", ".json", ".safetensors")
+_WEIGHTS = (".safetensors", ".bin")
+_CONFIG = "config.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ def _of_inspection(one: Inspection, given: str) -> ModelFacts:
     exact = weights.weight_bytes if gguf and weights is not None else None
     return ModelFacts(
         name=one.name,
-        source=str(Path(given).resolve()) if Path(given).exists() else given,
+        source=_source(given, gguf=gguf),
         architecture=built,
         native=one.quantization,
         terms=recognise(one.license or "", model=one.name),
@@ -158,6 +160,30 @@ def _of_inspection(one: Inspection, given: str) -> ModelFacts:
         gguf=gguf,
         exact_bytes=exact,
     )
+
+
+def _source(given: str, *, gguf: bool) -> str:
+    """What an engine is given: a file of one model, or the folder whose weights it loads.
+
+    A configuration without weights stays what it is; :mod:`weighbridge.engines.commands` knows that
+    it cannot be started.
+    """
+    path = Path(given)
+    if not path.exists():
+        return given
+    path = path.resolve()
+    folder = path if path.is_dir() else path.parent
+    if gguf:
+        files = sorted(folder.glob("*.gguf"))
+        return str(files[0] if path.is_dir() and len(files) == 1 else path)
+    config = path.is_dir() or path.name == _CONFIG
+    if path.suffix in _WEIGHTS or (config and any(each.suffix in _WEIGHTS for each in _in(folder))):
+        return str(folder)
+    return str(folder / _CONFIG if config else path)
+
+
+def _in(folder: Path) -> Iterator[Path]:
+    return (each for each in folder.iterdir() if each.is_file())
 
 
 def _longest(*contexts: int | None) -> int | None:

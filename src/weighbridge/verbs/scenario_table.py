@@ -80,11 +80,10 @@ def scenario(row: Cells) -> tuple[Scenario, tuple[str, ...]]:
     for column in ("model_path", "system"):
         if _said(row, column) == "":
             raise InputError(f"{column} is empty.", fix="Fill it in.")
+    _require_one_kind_of_worker(row)
     backend, notes = _backend(row)
-    users = _number(row, "concurrency", least=1e-9, most=_MOST_USERS)
-    if users is None:
-        users = _number(row, "batch_size", least=1, most=_MOST_USERS)
-        notes = (*notes, f"concurrency is not given: {users or 1:g} is assumed")
+    users, assumed = _users(row)
+    notes = (*notes, *assumed)
     return Scenario(
         model=row["model_path"].strip(),
         system=row["system"].strip(),
@@ -97,8 +96,45 @@ def scenario(row: Cells) -> tuple[Scenario, tuple[str, ...]]:
         tp_size=_whole(row, "tp_size", 0),
         moe_ep_size=_whole(row, "moe_ep_size", 1),
         attention_dp_size=_whole(row, "attention_dp_size", 1),
-        concurrency=users or 1.0,
+        concurrency=users,
     ), notes
+
+
+def _require_one_kind_of_worker(row: Cells) -> None:
+    disaggregated = _said(row, "mode").lower().startswith("disagg")
+    sizes = _said(row, "decode_tp_size") and not _said(row, "tp_size")
+    if disaggregated or sizes:
+        raise InputError(
+            "Some workers read prompts and others decode here (disaggregated), which is not "
+            "modelled: as one worker that does both, its times would be wrong.",
+            fix='Give the sizes of workers that do both, and "agg" as their mode.',
+        )
+
+
+def _users(row: Cells) -> tuple[float, tuple[str, ...]]:
+    """Requests in flight on one replica.
+
+    Where a table has both, ``concurrency`` is of the whole deployment and ``batch_size`` of one
+    worker, or of one copy of its attention: what is left between them are replicas.
+    """
+    users = _number(row, "concurrency", least=1e-9, most=_MOST_USERS)
+    if users is None:
+        users = _number(row, "batch_size", least=1, most=_MOST_USERS) or 1.0
+        return users, (f"concurrency is not given: {users:g} is assumed",)
+    each = _worker_users(row)
+    if each is None or users < 2 * each or users % each:
+        return users, ()
+    replicas = users / each
+    said = f"concurrency {users:g} at batch_size {_said(row, 'batch_size')}"
+    return each, (f"{said} is read as {replicas:g} replicas of {each:g} requests each",)
+
+
+def _worker_users(row: Cells) -> float | None:
+    try:
+        batch = _number(row, "batch_size", least=1, most=_MOST_USERS)
+    except InputError:  # a column of somebody's own: with a concurrency nobody asks for it
+        return None
+    return None if batch is None else batch * _whole(row, "attention_dp_size", 1)
 
 
 def _text(path: Path) -> str:

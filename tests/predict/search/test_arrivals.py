@@ -105,7 +105,7 @@ def test_users_still_need_their_whole_context() -> None:
 def test_the_nearest_way_is_the_one_that_saturates_latest() -> None:
     box, model = machine("2x L40S"), facts("Qwen/Qwen3-32B")
     awq = ("AWQ int4 g128",)
-    flood = asked(users=1, context=8192, rate=20.0, engines=("vllm",), formats=awq)
+    flood = asked(users=1, context=8192, rate=20.0, engines=("vllm",), formats=awq, kv=2.0)
     every = [one for one in appraise(list(ways(model, box, flood)), flood) if one.timing]
     most = {one.way.settings.parallelism: one.timing.saturated for one in every if one.timing}
     assert len(most) == 2

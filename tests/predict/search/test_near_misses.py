@@ -131,3 +131,9 @@ def test_llamacpp_is_proposed_where_another_engine_came_closest() -> None:
         text.startswith("llama.cpp in mxfp4 (experts) with experts of")
         for text in changes(one, alone)
     )
+
+
+def test_a_computer_of_its_own_is_not_multiplied() -> None:
+    load = asked(users=8, context=16384, slo="ttft_p95<500ms")
+    one = failing(NAME, "M3 Max 64GB", load)
+    assert not any("×" in text for text in changes(one, load))

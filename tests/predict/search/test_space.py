@@ -6,6 +6,7 @@ import pytest
 
 from tests.predict.planned import facts, machine
 from weighbridge.core.estimate import EngineName, Parallelism
+from weighbridge.predict.search.models import shape_of
 from weighbridge.predict.search.space import (
     engines_on,
     formats_for,
@@ -105,6 +106,15 @@ def test_what_cannot_fit_is_not_computed_but_the_shortest_format_is_kept() -> No
 
 
 def test_the_cache_can_be_shortened_where_there_is_arithmetic_for_it() -> None:
-    assert short_cache("vllm", machine("RTX 4090").device) == ("fp8", 1.0)
-    assert short_cache("vllm", machine("RTX 3090").device) is None
-    assert short_cache("llama.cpp", machine("RTX 3090").device) == ("q8_0", 34 / 32)
+    dense, latent, sparse = (
+        shape_of(facts(name))
+        for name in ("Qwen/Qwen3-8B", "deepseek-ai/DeepSeek-R1", "deepseek-ai/DeepSeek-V3.2")
+    )
+    ada, ampere, hopper = (machine(text).device for text in ("RTX 4090", "RTX 3090", "H100 SXM"))
+    assert short_cache("vllm", ada, dense) == ("fp8", 1.0)
+    assert short_cache("vllm", ampere, dense) is None
+    assert short_cache("llama.cpp", ampere, dense) == ("q8_0", 34 / 32)
+    assert short_cache("sglang", hopper, latent) == ("fp8", 1.0)
+    assert short_cache("sglang", ada, latent) is None, "no kernel reads compressed keys there"
+    assert short_cache("vllm", hopper, sparse) == ("fp8", 1.0)
+    assert short_cache("sglang", hopper, sparse) is None, "its layout is not modelled"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from weighbridge.predict.calibration import of_device
+from weighbridge.predict.calibration import Calibration, of_device
 from weighbridge.predict.rows import Numbers, Times
 from weighbridge.predict.search.ways import Way
 from weighbridge.predict.serving.latency import Latency
@@ -53,6 +53,16 @@ def correction(
     if not any(way.known for way in ways):
         return None
     each = [of_device(way.known, way.machine.device.name, way.settings.engine.name) for way in ways]
+    return correction_by(each, [way.facts.name for way in ways], at, users)
+
+
+def correction_by(
+    each: Sequence[Calibration | None],
+    models: Sequence[str],
+    at: Callable[[Array, Numbers], Latency],
+    users: Array,
+) -> Correction | None:
+    """Likewise, of models that each have a calibration of their own or none."""
     known = dict.fromkeys(one for one in each if one is not None)
     if not known:
         return None
@@ -62,10 +72,10 @@ def correction(
         return Times(timed.ttft_s, timed.tpot_s)
 
     _, ttft, tpot = slopes(times)
-    logs, tight = np.zeros((2, len(ways))), np.ones((2, len(ways)))
+    logs, tight = np.zeros((2, len(each))), np.ones((2, len(each)))
     for one in known:
         rows = [row for row, by in enumerate(each) if by is one]
-        names = [ways[row].facts.name for row in rows]
+        names = [models[row] for row in rows]
         logs[0, rows], tight[0, rows] = one.corrected(names, ttft[rows], "ttft")
         logs[1, rows], tight[1, rows] = one.corrected(names, tpot[rows], "tpot")
     return Correction(np.exp(logs[0]), np.exp(logs[1]), tight[0], tight[1])

@@ -11,12 +11,12 @@ from weighbridge.core.estimate import Engine, Offload
 from weighbridge.core.plan import Requirements
 from weighbridge.core.units import GIB, format_bytes
 from weighbridge.core.workload import Slo
+from weighbridge.predict.memory.engine_defaults import fullest_share
 from weighbridge.predict.search.space import short_cache, usual_engines
 from weighbridge.predict.search.verdict import Appraisal, appraise, memory_lack, tokens_text
 from weighbridge.predict.search.ways import Way, memory_of, on_more, ways, with_users
 from weighbridge.predict.simulation.goodput import most_whole
 
-_FULLER: Final = 0.95
 _STEP: Final = 1024
 _TRIES: Final = 7
 # Hosts with more memory than this are no single change; what they would cost is not known.
@@ -50,16 +50,16 @@ def _meets(candidate: Way, asked: Requirements) -> bool:
 
 
 def _fuller(of: Way, asked: Requirements) -> Iterator[str]:
-    """A larger share of the device's memory for vLLM; TensorRT-LLM's is of what is left."""
-    name, share = of.settings.engine.name, of.settings.utilisation
-    if name not in {"vllm", "trtllm"} or (share is not None and share >= _FULLER):
+    """A larger share of the device's memory; TensorRT-LLM's is of what is left."""
+    fuller = fullest_share(of.settings, of.machine.device.memory_bytes)
+    if fuller is None:
         return
-    if _meets(replace(of, settings=replace(of.settings, utilisation=_FULLER)), asked):
-        yield f"{_FULLER:.0%} of the memory for the engine".replace("%", " %")
+    if _meets(replace(of, settings=replace(of.settings, utilisation=fuller)), asked):
+        yield f"{fuller:.0%} of the memory for the engine".replace("%", " %")
 
 
 def _short_cache(of: Way, asked: Requirements) -> Iterator[str]:
-    found = short_cache(of.settings.engine.name, of.machine.device)
+    found = short_cache(of.settings.engine.name, of.machine.device, of.form.footprint)
     if found is None or of.settings.kv_bytes_per_value <= found[1]:
         return
     if _meets(replace(of, settings=replace(of.settings, kv_bytes_per_value=found[1])), asked):

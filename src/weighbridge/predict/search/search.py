@@ -26,9 +26,16 @@ from weighbridge.predict.search.near_misses import changes
 from weighbridge.predict.search.notes import notes
 from weighbridge.predict.search.pareto import front
 from weighbridge.predict.search.quality_order import QualityOf, rank
+from weighbridge.predict.search.second_tries import second_tries
 from weighbridge.predict.search.space import engines_on
-from weighbridge.predict.search.verdict import Appraisal, appraise, estimate, needed_bytes
-from weighbridge.predict.search.ways import ways
+from weighbridge.predict.search.verdict import (
+    Appraisal,
+    appraise,
+    estimate,
+    label_of,
+    needed_bytes,
+)
+from weighbridge.predict.search.ways import LONG_CACHE, ways
 from weighbridge.predict.serving.coefficients import fitted
 
 _NEAR_MISSES: Final = 5
@@ -100,7 +107,7 @@ def search(
         considered=sum(len(each.appraisals) for each in weighed),
         models=len(models),
         provenance=Provenance("predicted", found.source, found.date),
-        notes=notes(machine, [one.way for one in met], asked, calibrated),
+        notes=notes(machine, [one.way for one in kept], asked, calibrated),
     )
 
 
@@ -147,9 +154,12 @@ class _Qualities:
 def _appraise_all(weighed: Iterable[_Weighed], asked: Requirements) -> None:
     """All ways of all models in one go, so that they are timed as one table."""
     weighed = list(weighed)
-    results = iter(appraise([way for each in weighed for way in each.ways], asked))
+    found = appraise([way for each in weighed for way in each.ways], asked)
+    results = iter(zip(found, second_tries(found, asked), strict=True))
     for each in weighed:
-        each.appraisals = [next(results) for _ in each.ways]
+        for _ in each.ways:
+            first, more = next(results)
+            each.appraisals += [first, *more]
 
 
 def _check(machine: Machine, asked: Requirements, order: Order) -> None:
@@ -175,7 +185,13 @@ def _value(estimate_: Estimate, name: str) -> float:
 
 def _by_quality(one: Estimate) -> tuple[Any, ...]:
     sure = len(one.reasons)  # doubts, where everything is met
-    return (*rank(one.quality), sure, -_value(one, "tokens_per_s"), one.candidate.devices)
+    settings = one.candidate.settings
+    short = settings.kv_bytes_per_value < LONG_CACHE  # what that costs in quality nobody measured
+    raised = settings.utilisation is not None
+    return (
+        *rank(one.quality), sure, short, raised, -_value(one, "tokens_per_s"),
+        one.candidate.devices,
+    )  # fmt: skip
 
 
 def _memory(one: Estimate) -> float:
@@ -189,6 +205,12 @@ def _cost(one: Estimate) -> float:
     return math.inf if one.eur_per_million_tokens is None else one.eur_per_million_tokens
 
 
+def _by_cost(one: Estimate) -> tuple[Any, ...]:
+    """At a given rate all ways deliver the same for the same money: then what more they could."""
+    more = -(one.most_requests_per_s or 0.0)
+    return (_cost(one) if not more else 0.0, more, _value(one, "tpot_ms"), *_by_quality(one))
+
+
 # What each order goes by; quality decides what it leaves equal.
 _KEYS: Final[dict[Order, Callable[[Estimate], tuple[Any, ...]]]] = {
     "quality": _by_quality,
@@ -197,7 +219,7 @@ _KEYS: Final[dict[Order, Callable[[Estimate], tuple[Any, ...]]]] = {
     "throughput": lambda one: (-_value(one, "tokens_per_s"), *_by_quality(one)),
     "memory": lambda one: (_memory(one), *_by_quality(one)),
     "users": lambda one: (-(one.most_users or 0.0), *_by_quality(one)),
-    "cost": lambda one: (_cost(one), *_by_quality(one)),
+    "cost": _by_cost,
 }
 
 
@@ -252,7 +274,10 @@ def _near(
             one for one in closest if math.isfinite(one.distance) and rank(qualities.of(one)) < bar
         ]
         better.sort(key=lambda one: (_hardness(one), *rank(qualities.of(one))))
-        for one in better[:_LOOKED_AT]:
+        # Where too many users are all that is wrong, weights that do not fit would look nearer.
+        crowded = [one for one in better if one.memory is not None and one.memory.fits]
+        looked_at = (*better[:_LOOKED_AT], *(crowded[:_LOOKED_AT] if not ranked else ()))
+        for one in dict.fromkeys(looked_at):
             name = one.way.facts.name
             nearer = name not in found or one.distance < found[name][0].distance
             if nearer and (helpful := changes(one, asked)):
@@ -288,8 +313,8 @@ def _refusal(each: _Weighed, machine: Machine) -> Refusal:
         return Refusal(
             each.facts.name,
             "not known",
-            f"none of the engines and formats asked for serves it on {machine.label}.",
+            f"none of the engines, formats and caches asked for serves it on {machine.label}.",
         )
     shown = estimate(closest, None, None)
     words = "; ".join(lack.words for lack in closest.lacks)
-    return Refusal(each.facts.name, shown.verdict, f"{words} ({shown.candidate.label}).")
+    return Refusal(each.facts.name, shown.verdict, f"{words} ({label_of(shown.candidate)}).")

@@ -23,6 +23,8 @@ _RUNS_ON: Final[dict[EngineName, frozenset[str]]] = {
     "trtllm": _NVIDIA - {"Turing"},
 }
 _FP8: Final = frozenset({"Ada", "Hopper", "Blackwell", "CDNA3", "CDNA4", "RDNA4"})
+# Kernels that read compressed keys and values (MLA) in fp8: FlashMLA, FlashAttention 3, TRT-LLM's.
+_FP8_LATENT: Final = frozenset({"Hopper", "Blackwell"})
 _NVFP4: Final = frozenset({"Blackwell"})
 _INT4_ENGINES: Final = frozenset({"vllm", "sglang"})
 # Bits from which a checkpoint counts as unquantized, and as not shorter than 8 bits.
@@ -45,6 +47,9 @@ _LEAST_BITS: Final[dict[str, float]] = {
     "Q8_0": 8.4, "Q6_K": 6.5, "Q4_K_M": 4.4, "Q3_K_M": 3.4,
 }  # fmt: skip
 _MOST_TENSOR: Final = 64
+# Bytes per number of a cache in q8_0, and from which on it counts as 16 bits.
+GGUF_CACHE: Final = 34 / 32
+_LONG_CACHE: Final = 2.0
 
 
 def engines_on(device: Device) -> tuple[EngineName, ...]:
@@ -89,11 +94,27 @@ def formats_for(engine: EngineName, device: Device, facts: ModelFacts) -> tuple[
     return tuple(found)
 
 
-def short_cache(engine: EngineName, device: Device) -> tuple[str, float] | None:
-    """The shorter format of the cache that an engine offers on a device, and bytes per number."""
+def short_cache(engine: EngineName, device: Device, shape: Footprint) -> tuple[str, float] | None:
+    """The shorter format of the cache that an engine offers a model, and bytes per number."""
     if engine == "llama.cpp":
-        return "q8_0", 34 / 32
-    return ("fp8", 1.0) if device.generation in _FP8 else None
+        return "q8_0", GGUF_CACHE
+    if device.generation not in _FP8 or shape.caches is None:
+        return None
+    kinds = {layers.kind for layers in shape.caches}
+    latent = bool(shape.expanded_width)
+    if "compressed" in kinds or (latent and device.generation not in _FP8_LATENT):
+        return None
+    # Where keys select (sparse attention), fp8 caches have a layout of their own; vLLM's is known.
+    sparse = any(layers.index_values for layers in shape.caches)
+    return None if sparse and engine != "vllm" else ("fp8", 1.0)
+
+
+def keeps(engine: EngineName, device: Device, shape: Footprint, kv_bytes: float | None) -> bool:
+    """Whether an engine has a cache of so many bytes per number; None for its own choice."""
+    if kv_bytes is None or kv_bytes >= _LONG_CACHE:
+        return True
+    short = short_cache(engine, device, shape)
+    return short is not None and short[1] == kv_bytes
 
 
 def worth_trying(formats: tuple[str, ...], machine: Machine, facts: ModelFacts) -> Iterator[str]:

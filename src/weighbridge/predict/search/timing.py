@@ -25,7 +25,7 @@ from weighbridge.predict.search.ways import Way
 from weighbridge.predict.serving.coefficients import Spread, fitted
 from weighbridge.predict.serving.latency import Latency, latency
 from weighbridge.predict.serving.scenes import Array, Scene, Scenes, scenes, timeable
-from weighbridge.predict.serving.spreads import spreads_on, stretched
+from weighbridge.predict.serving.spreads import TYPICAL_USERS, spreads_on, stretched
 from weighbridge.predict.serving.step_time import experts_touched
 
 _LEVEL: Final = 0.8
@@ -47,6 +47,7 @@ class Timing:
         users: requests in flight on all replicas.
         bounds: each condition of the SLO, and what is expected of it in ms.
         saturated: the most requests per second, where more are asked; else None.
+        capacity: the most requests per second, where a rate is asked; else None.
     """
 
     ttft_ms: Interval
@@ -56,6 +57,7 @@ class Timing:
     users: float
     bounds: tuple[tuple[Bound, Interval], ...]
     saturated: float | None = None
+    capacity: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,9 @@ def time_serving(
     if not of or not timeable(of[0][0].machine.device):
         return [None] * len(of)
     table = scenes([scene_of(way, use, workload) for way, use in of])
-    spreads = spreads_on(of[0][0].machine.device)
+    # How many are in flight under a rate is only known once the ways are timed.
+    users = workload.users if workload.requests_per_s is None else TYPICAL_USERS
+    spreads = spreads_on(of[0][0].machine.device, users)
     stage = Stage(
         of=[way for way, _ in of],
         at=lambda users, numbers: latency(replace(table, users=users), numbers.serving),
@@ -100,7 +104,7 @@ def timings(stage: Stage, workload: Workload, bounds: tuple[Bound, ...]) -> list
     """What the typical latencies of ways come to under a workload."""
     replicas = np.array([way.replicas for way in stage.of], dtype=np.float64)
     settled = _settled(stage, workload, replicas)
-    users, saturated, typical = settled.users, settled.saturated, settled.typical
+    users, typical = settled.users, settled.typical
     scatter = tails(typical, workload, np.array([_step_tokens(way) for way in stage.of]))
     values = {bound: scatter.of(bound.metric, bound.percentile) for bound in bounds}
     roof = stage.roof_s(typical.running)
@@ -116,7 +120,7 @@ def timings(stage: Stage, workload: Workload, bounds: tuple[Bound, ...]) -> list
             # The lower end must not be faster than the device can be.
             interval(float(typical.tpot_s[row]) * 1e3, tpot, least=float(roof[row]) * 1e3),
         )
-        most = float(saturated[row]) * way.replicas
+        most = float(settled.capacity[row]) * way.replicas
         flying = float(users[row]) * way.replicas
         found.append(_timing(times, expected, workload, flying, most))
     return found
@@ -182,36 +186,36 @@ class _Settled:
 
     Attributes:
         users: requests in flight on one replica of each.
-        saturated: the most requests per second of a replica where more arrive; else 0.
+        capacity: the most requests per second of a replica where they arrive at a rate; else 0.
         typical: latencies.
         spreads: of TTFT and TPOT, for each way.
     """
 
     users: Array
-    saturated: Array
+    capacity: Array
     typical: Latency
     spreads: Sequence[tuple[Spread, Spread]]
 
 
 def _settled(stage: Stage, workload: Workload, replicas: Array) -> _Settled:
-    users, saturated = np.ceil(workload.users / replicas), np.zeros(len(replicas))
+    users, most = np.ceil(workload.users / replicas), np.zeros(len(replicas))
     at = _timed_by(stage, workload, None)
     asked = workload.requests_per_s
     if asked is not None:
-        users, saturated = _open_loop(at, stage.slots, workload, asked / replicas)
+        users, most = _open_loop(at, stage.slots, workload, asked / replicas)
     by = correction(stage.of, stage.at, users)
     if by is None:
-        return _Settled(users, saturated, at(users), stage.spreads)
+        return _Settled(users, most, at(users), stage.spreads)
     at = _timed_by(stage, workload, by)
     if asked is not None:  # slower machines have more in flight at the same rate
-        users, saturated = _open_loop(at, stage.slots, workload, asked / replicas)
+        users, most = _open_loop(at, stage.slots, workload, asked / replicas)
     spreads = [
         (stretched(ttft, float(first)), stretched(tpot, float(each)))
         for (ttft, tpot), first, each in zip(
             stage.spreads, by.tight_ttft, by.tight_tpot, strict=True
         )
     ]
-    return _Settled(users, saturated, at(users), spreads)
+    return _Settled(users, most, at(users), spreads)
 
 
 def _timed_by(
@@ -229,7 +233,7 @@ def _open_loop(
 ) -> tuple[Array, Array]:
     """How many requests are in flight at a rate of arrivals, by Little's law.
 
-    Beside it, where more arrive than can be served, the most that can; else 0.
+    Beside it, the most that can be served.
     """
     slots = np.minimum(slots, _MOST_IN_FLIGHT)
     low, high = np.full_like(slots, 1e-3), slots.copy()
@@ -240,7 +244,7 @@ def _open_loop(
         served = middle / (timed.ttft_s + workload.output_tokens * timed.tpot_s)
         low, high = np.where(served < rate, middle, low), np.where(served < rate, high, middle)
     full = at(slots).requests_per_s
-    return np.maximum(high, 1.0), np.where(rate > _BUSIEST * full, full, 0.0)
+    return np.maximum(high, 1.0), full
 
 
 def _timing(
@@ -253,9 +257,10 @@ def _timing(
     ttft, tpot = times
     output, asked = workload.output_tokens, workload.requests_per_s
     if asked is not None:
-        rate = min(asked, most) if most else asked
+        flooded = asked > _BUSIEST * most
+        rate = min(asked, most)
         tokens = Interval(rate * output, rate * output, rate * output, _LEVEL)
-        return Timing(ttft, tpot, tokens, rate, users, expected, most or None)
+        return Timing(ttft, tpot, tokens, rate, users, expected, most if flooded else None, most)
     # In a closed loop requests come as fast as others end.
     per_s = [
         workload.users / (a + output * b) * 1e3

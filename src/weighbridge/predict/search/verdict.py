@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from weighbridge.core.candidate import Estimate, Quality, Verdict
+from weighbridge.core.candidate import Candidate, Estimate, Quality, Verdict
 from weighbridge.core.estimate import MemoryUse, Offload, Settings
 from weighbridge.core.plan import Requirements
 from weighbridge.core.provenance import Interval, Kind, Provenance
@@ -17,7 +17,14 @@ from weighbridge.predict.calibration import of_device
 from weighbridge.predict.llamacpp.coefficients import fitted as single_stream
 from weighbridge.predict.search.llamacpp import time_llamacpp
 from weighbridge.predict.search.timing import Timing, time_serving
-from weighbridge.predict.search.ways import Way, hopeless, memory_of, memory_of_typical, with_flying
+from weighbridge.predict.search.ways import (
+    LONG_CACHE,
+    Way,
+    hopeless,
+    memory_of,
+    memory_of_typical,
+    with_flying,
+)
 from weighbridge.predict.serving.coefficients import fitted as serving
 
 _KIB: Final = 1024
@@ -192,6 +199,7 @@ def estimate(one: Appraisal, quality: Quality | None, eur_per_hour: float | None
         most_users=most_users(one.way, use) if use else None,
         quality=quality,
         eur_per_million_tokens=_eur(timing, eur_per_hour),
+        most_requests_per_s=timing.capacity if timing else None,
         provenance=_provenance(one.way),
     )
 
@@ -228,6 +236,21 @@ def needed_bytes(use: MemoryUse, settings: Settings) -> Interval:
     up = math.hypot(*(part.high - part.value for part in parts))
     down = math.hypot(*(part.value - part.low for part in parts))
     return Interval(value, value - down, value + up, 0.8)
+
+
+_CACHES: Final = {2.0: "16-bit", 1.0: "fp8", 34 / 32: "q8_0", 4.0: "fp32"}
+
+
+def cache_text(settings: Settings) -> str:
+    """The number format of the KV cache."""
+    size = settings.kv_bytes_per_value
+    return _CACHES.get(size, f"{size:.3g} bytes")
+
+
+def label_of(candidate: Candidate) -> str:
+    """A candidate in a line; its cache is named where it is shorter than 16 bits."""
+    short = candidate.settings.kv_bytes_per_value < LONG_CACHE
+    return candidate.label + (f" · {cache_text(candidate.settings)} KV" if short else "")
 
 
 def tokens_text(tokens: int) -> str:

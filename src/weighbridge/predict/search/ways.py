@@ -16,9 +16,13 @@ from weighbridge.core.workload import Workload
 from weighbridge.predict.calibration import Calibration
 from weighbridge.predict.memory.engine_defaults import batch
 from weighbridge.predict.memory.use import memory_on
-from weighbridge.predict.search.models import ModelFacts, form
+from weighbridge.predict.search.models import ModelFacts, form, shape_of
 from weighbridge.predict.search.space import (
+    GGUF_CACHE,
+    engines_on,
     formats_for,
+    keeps,
+    short_cache,
     spreads,
     supports,
     usual_engines,
@@ -33,6 +37,8 @@ _OPEN_SLOTS: Final = 8
 # Standard deviations of the requests in flight, about their square root, that find a slot.
 _CROWDED: Final = 3.0
 _ROUNDING: Final = 1e-6
+# Bytes per number of a cache in 16 bits.
+LONG_CACHE: Final = 2.0
 # Devices that mainboards take; a link may join more.
 _MOST_IN_A_HOST: Final = 8
 
@@ -79,9 +85,14 @@ def ways(
     known: tuple[Calibration, ...] = (),
 ) -> Iterator[Way]:
     """Every sensible way to serve a model on a machine; whether it fits is not asked."""
-    chosen = asked.engines or tuple(Engine(name) for name in usual_engines(machine.device))
+    # Only one engine loads such files, or has such a cache.
+    local = facts.gguf or asked.kv_bytes_per_value == GGUF_CACHE
+    usual = engines_on if local else usual_engines
+    chosen = asked.engines or tuple(Engine(name) for name in usual(machine.device))
     for engine in chosen:
-        if not supports(engine.name, facts, machine.device):
+        if not supports(engine.name, facts, machine.device) or not keeps(
+            engine.name, machine.device, shape_of(facts), asked.kv_bytes_per_value
+        ):
             continue
         formats = formats_for(engine.name, machine.device, facts)
         if asked.formats:
@@ -114,7 +125,7 @@ def way(
         context=asked.workload.longest,
         users=share,
         parallelism=spread,
-        kv_bytes_per_value=asked.kv_bytes_per_value or kv_bytes_per_value(engine.name, model),
+        kv_bytes_per_value=asked.kv_bytes_per_value or _cache_format(engine, machine, model),
         utilisation=asked.utilisation,
         max_num_seqs=None if arriving else _slots(share),
     )
@@ -183,7 +194,8 @@ def with_users(one: Way, users: int) -> Way:
 
 
 def on_more(one: Way, asked: Requirements) -> Iterator[tuple[int, Way]]:
-    """The same model, format and engine on machines with more devices, and how many those have."""
+    """The same model, formats and engine on machines with more devices, and how many those have."""
+    asked = replace(asked, kv_bytes_per_value=one.settings.kv_bytes_per_value)
     for count in _larger(one.machine):
         machine = replace(one.machine, count=count)
         for spread in spreads(one.settings.engine.name, machine, one.facts):
@@ -195,11 +207,24 @@ def on_more(one: Way, asked: Requirements) -> Iterator[tuple[int, Way]]:
 
 
 def _larger(machine: Machine) -> Iterable[int]:
-    """One more; then the next powers of two, which tensor parallelism wants; within one host."""
+    """One more; then the next powers of two, which tensor parallelism wants; within one host.
+
+    What is a computer of its own (Apple's, a CPU) comes alone.
+    """
+    if machine.device.kind != "gpu":
+        return ()
     most = max(_MOST_IN_A_HOST, machine.device.link.domain)
     powers = (2**exponent for exponent in range(1, 7))
     counts = {machine.count + 1, *(power for power in powers if power > machine.count)}
     return sorted(count for count in counts if count <= most)
+
+
+def _cache_format(engine: Engine, machine: Machine, model: Model) -> float:
+    """What checkpoint and engine choose, where the device can compute with it."""
+    chosen = kv_bytes_per_value(engine.name, model)
+    if engine.name == "llama.cpp" or short_cache(engine.name, machine.device, model.footprint):
+        return chosen
+    return max(chosen, LONG_CACHE)
 
 
 def _crowd(machine: Machine, spread: Parallelism, engine: Engine) -> int:

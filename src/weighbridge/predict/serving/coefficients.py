@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib import resources
@@ -17,6 +18,8 @@ from weighbridge.core.estimate import EngineName
 # Numbers that differ by engine are tuples in this order.
 ENGINES: Final[tuple[EngineName, ...]] = ("vllm", "sglang", "trtllm")
 PerEngine = tuple[float, float, float]
+# Among the names of devices: those that the fit has no runs of.
+OTHERS: Final = "others"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,21 +112,38 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
+class Intervals:
+    """80 % intervals of a model that was not in the fit, by device.
+
+    Attributes:
+        users: exponent of users / 32 on the logarithms of the ends of TTFT's.
+        ttft: by the device's name, for 32 users; :data:`OTHERS` are devices without runs.
+        tpot: likewise, for any number of users.
+    """
+
+    users: float
+    ttft: Mapping[str, Spread]
+    tpot: Mapping[str, Spread]
+
+
+@dataclass(frozen=True, slots=True)
 class Fitted:
     """The content of the file.
 
     Attributes:
         coefficients: the numbers.
-        ttft: spread of the time to first token, on models left out of the fit.
+        ttft: spread of the time to first token of all runs, on models left out of the fit.
         tpot: spread of the time per output token, likewise.
+        intervals: the same in more detail, and on devices left out of the fit.
         source: what they were fitted on, in words.
         date: when.
-        devices: names of those with enough runs in the fit for the spreads to hold on them.
+        devices: names of those with enough runs in the fit for predictions to be trusted on them.
     """
 
     coefficients: ServingCoefficients
     ttft: Spread
     tpot: Spread
+    intervals: Intervals
     source: str
     date: str
     devices: frozenset[str]
@@ -146,10 +166,18 @@ def decode(table: dict[str, Any]) -> Fitted:
         coefficients=ServingCoefficients(**values),
         ttft=Spread(**table["spread"]["ttft"]),
         tpot=Spread(**table["spread"]["tpot"]),
+        intervals=_intervals(table["interval"]),
         source=table["source"],
         date=str(table["date"]),
         devices=frozenset(table["devices"]),
     )
+
+
+def _intervals(table: dict[str, Any]) -> Intervals:
+    ttft, tpot = (
+        {name: Spread(*ends) for name, ends in table[what].items()} for what in ("ttft", "tpot")
+    )
+    return Intervals(float(table["users"]), ttft, tpot)
 
 
 def _value(entry: float | dict[str, float]) -> float | PerEngine:

@@ -1,15 +1,15 @@
-"""How far times of serving engines err on a device, by whether such devices were measured."""
+"""How far times of serving engines err on a device: errors on models and devices left out."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from weighbridge.core.machine import Device
-from weighbridge.predict.serving.coefficients import Spread, fitted
+from weighbridge.predict.serving.coefficients import OTHERS, Intervals, Spread, fitted
 
-# On devices with few runs in the fit, or none, the logarithm of every interval is half as wide
-# again, which is a guess.
-_STRANGER: Final = 1.5
+# The load that intervals of TTFT are stated for, and the largest that they were measured at.
+TYPICAL_USERS: Final = 32.0
+_MOST_USERS: Final = 1024.0
 
 
 def is_fitted(device: Device) -> bool:
@@ -17,12 +17,25 @@ def is_fitted(device: Device) -> bool:
     return device.name in fitted().devices
 
 
-def spreads_on(device: Device) -> tuple[Spread, Spread]:
-    """Of TTFT and TPOT; wider on devices of which the fit saw little."""
-    found = fitted()
-    if is_fitted(device):
-        return found.ttft, found.tpot
-    return stretched(found.ttft, _STRANGER), stretched(found.tpot, _STRANGER)
+def spreads_on(device: Device, users: float = TYPICAL_USERS) -> tuple[Spread, Spread]:
+    """Of TTFT and TPOT; wider on devices of which the fit saw little.
+
+    Args:
+        device: on what.
+        users: requests in flight: the more there are, the less is known of when each has its turn.
+    """
+    return spreads_from(fitted().intervals, device.name, users)
+
+
+def spreads_from(found: Intervals, device: str, users: float) -> tuple[Spread, Spread]:
+    """The same by any intervals, and the device's name."""
+    ttft, tpot = (spreads.get(device, spreads[OTHERS]) for spreads in (found.ttft, found.tpot))
+    return stretched(ttft, crowd(users, found.users)), tpot
+
+
+def crowd(users: float, exponent: float) -> float:
+    """How many times as long the logarithm of TTFT's interval is as with typical users."""
+    return float((min(max(users, 1.0), _MOST_USERS) / TYPICAL_USERS) ** exponent)
 
 
 def stranger(device: Device) -> str:
@@ -31,7 +44,7 @@ def stranger(device: Device) -> str:
         return ""
     return (
         f"Few or none of the serving runs that times are fitted on were on {device.name}: "
-        "intervals are made wider by a guess."
+        "intervals are wider, by the errors on it and on devices left out of the fit."
     )
 
 
