@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from serving_intervals import shipped
+from serving_intervals import FEWEST_RUNS, shipped
 from serving_rows import Measured, read
 from weighbridge.predict.serving.coefficients import ENGINES, ServingCoefficients
 from weighbridge.predict.serving.latency import Latency, latency
@@ -76,8 +76,6 @@ TPOT_NOISE, TTFT_NOISE, PRIOR_WEIGHT = 0.1, 0.4, 12.0
 LARGEST_SHARE = 0.95
 # Architectures with many runs must not drown the others, nor a handful be all that counts.
 HEAVIEST = 1.5
-# Devices with fewer runs in the fit were badly off: predictions there are told to be in doubt.
-FEWEST_RUNS = 50
 
 
 def start() -> tuple[Array, Array]:

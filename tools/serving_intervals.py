@@ -2,12 +2,15 @@
 
 Errors on what was left out are the only evidence. A device with runs of several models in the fit
 has the errors on it for its own, drawn toward those on devices left out as if two more models had
-been measured there that say what those do; a device without runs has the latter alone.
+been measured there that say what those do; a device without runs has the latter alone. A model
+with few runs on a device is part of a model there: a handful of runs by one operator must not
+decide a decile. Runs whose load is not known say nothing of predictions for a known one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +23,9 @@ Array = NDArray[np.float64]
 LEVEL = 0.8
 # What devices left out say counts as much as so many models on the device itself.
 MODELS_OF_OTHERS = 2.0
+# With so many runs a model counts as half a one on its device; devices with fewer runs in the fit
+# were badly off: predictions there are told to be in doubt.
+FEWEST_RUNS = 50
 # Errors below this count as this when it is asked what makes errors large.
 LEAST_ERROR = 0.03
 # How strongly the exponent is drawn to 0, relative to what the runs say.
@@ -34,6 +40,7 @@ def intervals(rows: Sequence[Measured], on_models: Array, on_systems: Array) -> 
         on_models: errors of TTFT and TPOT on each of them, its model left out of the fit.
         on_systems: the same, its device left out.
     """
+    rows, on_models, on_systems = _sound(rows, on_models, on_systems)
     families, devices = _names(rows)
     exponent = users_exponent(rows, on_models[0])
     width = np.array([crowd(row.scene.users, exponent) for row in rows])
@@ -44,7 +51,7 @@ def intervals(rows: Sequence[Measured], on_models: Array, on_systems: Array) -> 
         found = {OTHERS: _spread(others[side], rooted(devices))}
         for name in sorted(set(devices)):
             here = devices == name
-            share = _share(len(set(families[here])))
+            share = _share(families[here])
             values = np.concatenate([own[side][here], others[side]])
             weights = [share * rooted(families[here]), (1 - share) * rooted(devices)]
             found[name] = _spread(values, np.concatenate(weights))
@@ -55,6 +62,7 @@ def intervals(rows: Sequence[Measured], on_models: Array, on_systems: Array) -> 
 def shipped(rows: Sequence[Measured], on_models: Array, on_systems: Array) -> dict[str, str]:
     """The tables of the package's file, as lines."""
     found = intervals(rows, on_models, on_systems)
+    rows, on_models, _ = _sound(rows, on_models, on_systems)
     families, _ = _names(rows)
     overall = [_spread(error, rooted(families)) for error in on_models]
     tables = {
@@ -86,7 +94,18 @@ def rooted(groups: Array) -> Array:
     return found
 
 
-def _share(models: int) -> float:
+def _sound(
+    rows: Sequence[Measured], on_models: Array, on_systems: Array
+) -> tuple[Sequence[Measured], Array, Array]:
+    """The runs whose load is known, with their errors."""
+    kept = np.array([row.sound for row in rows])
+    return [row for row in rows if row.sound], on_models[:, kept], on_systems[:, kept]
+
+
+def _share(families: Iterable[str]) -> float:
+    """What a device's own runs count, from the model of each."""
+    counts = Counter(families).values()
+    models = sum(count / (count + FEWEST_RUNS) for count in counts)
     return models / (models + MODELS_OF_OTHERS)
 
 

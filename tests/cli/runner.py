@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ def weigh(*words: str | Path, cwd: Path, timeout: float = 60) -> Outcome:
         text=True,
         timeout=timeout,
         check=False,
+        # What readline, which pytest imports, sets behind Python's back stays out: COLUMNS.
+        env=dict(os.environ),
     )
     return Outcome(done.returncode, done.stdout, done.stderr)
 

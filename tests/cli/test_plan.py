@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -75,12 +76,34 @@ def test_the_command_alone_can_be_piped_into_a_shell(tmp_path: Path) -> None:
     words = ("plan", "Qwen3-8B", "--device", "RTX 4090", "--engine", "vllm", "--quantization")
     done = weigh(*words, "native", "--context", "16k", "--command", "--max-rows", "1", cwd=tmp_path)
     assert done.out == (
-        "# vLLM\nvllm serve Qwen/Qwen3-8B --max-model-len 16384 --max-num-seqs 8 "
+        "# vLLM\nset -eu\nvllm serve Qwen/Qwen3-8B --max-model-len 16384 --max-num-seqs 1 "
         "--gpu-memory-utilization 0.9\n"
     )
     bad = weigh(*words, "native", "--command", "99", cwd=tmp_path)
     assert bad.code == 2
     assert "no row 99" in bad.err
+
+
+def test_the_command_is_of_one_engine_and_fails_for_what_is_not_there(tmp_path: Path) -> None:
+    words = ("plan", "Qwen3-8B", "--device", "2x RTX 4090", "--users", "4", "--command")
+    for engine, start in (("llamacpp", "llama-server"), ("ollama", "ollama serve")):
+        done = weigh(*words, "--engine", engine, cwd=tmp_path)
+        assert start in done.out
+        assert ("Modelfile" in done.out) is (engine == "ollama")
+        assert ("llama-server" in done.out) is (engine == "llamacpp")
+        ran = subprocess.run(
+            ["sh"], input=done.out, capture_output=True, text=True, check=False, cwd=tmp_path
+        )
+        assert ran.returncode != 0
+        assert "set GGUF" in ran.stderr
+
+
+def test_two_kinds_of_load_or_of_output_are_too_many(tmp_path: Path) -> None:
+    words = ("plan", "Qwen3-8B", "--device", "RTX 4090")
+    both = weigh(*words, "--rate", "5", "--users", "4", cwd=tmp_path)
+    assert both.code == 2
+    assert "two kinds of load" in both.err
+    assert weigh(*words, "--json", "--csv", cwd=tmp_path).code == 2
 
 
 def test_a_plan_can_be_kept_and_is_listed(tmp_path: Path) -> None:

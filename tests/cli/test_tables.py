@@ -11,6 +11,7 @@ from tests.cli.runner import weigh
 from tests.cli.terminal import python_shows, weigh_shows
 from tests.fakes.llm_server import fake_llm_thread
 from weighbridge.cli.bench import _row
+from weighbridge.cli.tables import print_table
 from weighbridge.core.runs import LoadRun
 from weighbridge.verbs.effects import open_workspace
 
@@ -72,6 +73,16 @@ def test_what_is_no_terminal_has_no_width(tmp_path: Path) -> None:
     assert "TTFT p50" in out
     assert "tokens/s" in out
     assert out.count("\n") < 12
+
+
+def test_columns_hold_for_what_is_no_terminal_as_well(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns, rows = ["<name", "figure"], [["x" * 60, "1"]]
+    for width in (40, 200):
+        monkeypatch.setenv("COLUMNS", str(width))
+        print_table("T", columns, rows, shorter=[(["<name"], [["short"]])])
+        assert ("short" in capsys.readouterr().out) is (width == 40)
 
 
 @pytest.fixture(scope="module")

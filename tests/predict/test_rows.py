@@ -13,8 +13,9 @@ JOBS = Jobs(load(), FakeClock())
 
 
 def job(model: str = "Qwen/Qwen3-8B", system: str = "H100 SXM", backend: str = "vllm",
-        precision: str = "", *, users: float = 8, tensor: int = 1) -> Job:  # fmt: skip
-    asked = Scenario(model, system, backend, "", precision, 1024, 256, tensor, 1, 1, users)
+        precision: str = "", *, users: float = 8, tensor: int = 1,
+        prompt: float = 1024) -> Job:  # fmt: skip
+    asked = Scenario(model, system, backend, "", precision, prompt, 256, tensor, 1, 1, users)
     return JOBS.job(asked)[0]
 
 

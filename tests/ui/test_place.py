@@ -63,6 +63,7 @@ def test_asking_by_hand(browser: Browser, url: str, scripts: bool) -> None:
     page.goto(url)
     page.get_by_label("Site").get_by_role("link", name="Place").click()
     page.get_by_label("Machine, or several with commas").fill("RTX 4090")
+    page.get_by_label("Requests in flight, of each").fill("4")
     models = page.get_by_label("Model", exact=True)
     rates = page.get_by_label("Requests/s")
     for at, name in enumerate(("Qwen/Qwen3-8B", "qwen3-4b-instruct-2507")):

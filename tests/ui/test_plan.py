@@ -46,7 +46,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def shown_rows(page: Page) -> int:
-    return page.locator("#ranking .ways tbody tr:visible").count()
+    """Ways that pass, be they among the first fifteen or not."""
+    return page.locator("#ranking .ways tbody tr:not([hidden])").count()
 
 
 def planned(page: Page) -> str:
@@ -119,6 +120,44 @@ class TestLive:
         assert page.locator(".view-throughput").is_visible()
         assert not page.locator(".view-tpot").is_visible()
         context.close()
+
+    def test_fifteen_rows_are_shown_until_all_are_asked_for(
+        self, browser: Browser, url: str
+    ) -> None:
+        context = browser.new_context(java_script_enabled=False)
+        page = context.new_page()
+        page.goto(url + ASKED)
+        rows = page.locator("#ranking .ways tbody tr:visible")
+        count = shown_rows(page)
+        assert count > 15
+        assert rows.count() == 15
+        page.goto(f"{url}{ASKED}#way-{count}")
+        assert page.locator(f"#way-{count}").is_visible(), "where a mark of the plot leads"
+        page.get_by_label(f"Show all {count} ways").check()
+        assert rows.count() == count
+        context.close()
+
+    def test_a_narrow_screen_shows_every_figure_of_a_way(self, browser: Browser, url: str) -> None:
+        page = browser.new_context(viewport={"width": 400, "height": 900}).new_page()
+        page.goto(url + ASKED)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 400
+        for box in page.locator("#way-1 > *").all():
+            place = box.bounding_box()
+            assert place is not None
+            assert place["x"] >= 0
+            assert place["x"] + place["width"] <= 400
+        page.context.close()
+
+    def test_empty_fields_show_what_is_taken_and_sliders_stand_there(
+        self, page: Page, url: str
+    ) -> None:
+        page.goto(url + "/plan?device=nothing+known")
+        context = page.get_by_label("Context", exact=True)
+        assert context.input_value() == ""
+        assert context.get_attribute("placeholder") == "8k"
+        slider = page.get_by_role("slider", name="Context, slider")
+        assert slider.get_attribute("aria-valuetext") == "8k"
+        assert 70 < int(slider.input_value()) < 80, "3 of 8 doublings from 1k to 256k"
 
     def test_the_table_is_whole_on_a_usual_screen(self, page: Page, url: str) -> None:
         for price in ("", "&price=0.5"):

@@ -141,3 +141,24 @@ def test_points_of_unknown_models_are_passed_over(workspace: Workspace, tmp_path
     path = workspace.root / "calibration.json"
     path.write_text(path.read_text().replace("Qwen/Qwen3-8B", "gone/for-ever"))
     assert verb.load(workspace.root, CATALOGUE, CLOCK) == ()
+
+
+def test_short_prompts_are_said_to_tell_nothing_of_long_ones(workspace: Workspace) -> None:
+    setup = replace(SETUP, engine="vllm", precision="fp8", prompt_tokens=32)
+    add(workspace, [three(workspace)], setup)
+    known = verb.load(workspace.root, CATALOGUE, CLOCK)
+    (first, *_) = verb.notes(known)
+    assert "prompts were short" in first
+    assert "--prompt-tokens 1024" in first
+    assert first in verb.to_json((), known)["machines"][0]["notes"]
+
+
+def test_what_is_as_predicted_needs_no_note(workspace: Workspace) -> None:
+    add(workspace, [three(workspace)])
+    assert verb.notes(verb.load(workspace.root, CATALOGUE, CLOCK)) == ()
+
+
+def test_times_far_from_the_prediction_are_told(workspace: Workspace) -> None:
+    add(workspace, [three(workspace, 6.0)])
+    notes = verb.notes(verb.load(workspace.root, CATALOGUE, CLOCK))
+    assert any("TPOT was measured at ×6 of the prediction" in note for note in notes)

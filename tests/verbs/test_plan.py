@@ -176,7 +176,8 @@ def test_json_and_csv_have_the_same_figures() -> None:
         assert float(row["memory_gib"]) == pytest.approx(
             entry["memory"]["needed_bytes"]["value"] / 2**30
         )
-        assert row["kv_format"] == entry["kv_format"] == "16-bit"
+        assert row["kv_format"] == entry["kv_format"]
+        assert entry["kv_format"] in ("16-bit", "q8_0")
         assert row["on_front"] == str(entry["on_front"])
         assert entry["start"][0]["commands"]
     assert document["considered"]["ways"] > 1000
@@ -252,3 +253,13 @@ def test_lengths_in_a_reason_are_written_alike() -> None:
     reasons = [one.reason for one in refused if "10M are asked for" in one.reason]
     assert reasons
     assert not any("000k tokens, " in reason for reason in reasons)
+
+
+def test_a_context_that_yarn_reaches_says_how() -> None:
+    found = planned("RTX 4090", asked(users=1, context=131_072), names=["Qwen/Qwen3-8B"])
+    (refused,) = found.refused
+    assert "by YaRN" in refused.reason
+    assert "factor 4" in refused.reason
+    further = planned("RTX 4090", asked(users=1, context=262_144), names=["Qwen/Qwen3-8B"])
+    assert "YaRN" not in further.refused[0].reason
+    assert "ask for a context of 40k" in further.refused[0].reason

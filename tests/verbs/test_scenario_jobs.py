@@ -125,3 +125,19 @@ def test_ampere_reads_fp8_and_computes_in_16_bits(jobs: Jobs) -> None:
 def test_a_home_that_there_is_not_is_no_path(jobs: Jobs) -> None:
     with pytest.raises(InputError, match="no model '~0'"):
         jobs.job(replace(PLAIN, model="~0"))
+
+
+def test_fp8_before_ampere(jobs: Jobs) -> None:
+    turing = replace(PLAIN, system="T4", precision="fp8")
+    _, notes = jobs.job(turing)
+    assert any("T4 has no fp8 products" in note and "Marlin" in note for note in notes)
+    with pytest.raises(InputError, match="sglang has no kernels there"):
+        jobs.job(replace(turing, backend="sglang"))
+    with pytest.raises(InputError, match=r"V100.*Volta.*no fp8 products"):
+        jobs.job(replace(turing, system="V100 SXM2 32GB"))
+
+
+def test_where_no_engine_is_modelled_a_sentence_says_what_runs(jobs: Jobs) -> None:
+    for backend, words in (("llama.cpp", "no backend for it"), ("vllm", "vllm-gaudi")):
+        with pytest.raises(InputError, match=words):
+            jobs.job(replace(PLAIN, system="Gaudi 3", backend=backend))

@@ -156,3 +156,16 @@ def test_disaggregated_workers_are_refused(cells: dict[str, str]) -> None:
 )
 def test_workers_that_do_both_are_predicted(cells: dict[str, str]) -> None:
     assert scenario(ROW | cells)[0].isl == 1024
+
+
+def test_lengths_may_be_written_as_on_the_command_line() -> None:
+    found, _ = scenario(ROW | {"isl": "1k", "osl": "2K"})
+    assert (found.isl, found.osl) == (1024.0, 2048.0)
+    with pytest.raises(InputError, match=r"isl: '1\.5k' is not a number of tokens"):
+        scenario(ROW | {"isl": "1.5k"})
+
+
+def test_a_part_of_a_request_is_an_average_and_said_to_be() -> None:
+    found, notes = scenario(ROW | {"concurrency": "2.5"})
+    assert found.concurrency == 2.5
+    assert any("2.5" in note and "on average" in note for note in notes)

@@ -113,7 +113,7 @@ def command(
     if as_json:
         print_json(verb.to_json(points, known))
     else:
-        _show(points, known)
+        _show(points, known, verb.notes(known))
 
 
 def _forget(workspace: Path, runs: tuple[str, ...], *, as_json: bool) -> None:
@@ -144,7 +144,9 @@ def _this_machine() -> str:
     return machine.device.name
 
 
-def _show(points: tuple[MeasuredPoint, ...], known: tuple[Calibration, ...]) -> None:
+def _show(
+    points: tuple[MeasuredPoint, ...], known: tuple[Calibration, ...], notes: tuple[str, ...]
+) -> None:
     from weighbridge.cli.tables import print_table  # noqa: PLC0415 -- heavy, only for people
     from weighbridge.predict.slowdown import FACTORS  # noqa: PLC0415
 
@@ -174,3 +176,5 @@ def _show(points: tuple[MeasuredPoint, ...], known: tuple[Calibration, ...]) -> 
         for factor, part in zip(FACTORS, one.slower, strict=True):
             times = f"takes {part.value:.2f}× as long [{part.low:.2f}, {part.high:.2f}]"
             click.echo(f"  {_WORDS[factor]} {times}")
+    for note in notes:
+        say(f"Note: {note}")

@@ -85,12 +85,13 @@ def _print(found: PlacementPlan) -> None:
         "Devices",
         ["<GPU", "<memory", "given", "free", "busy", "<holds"],
         [_device_row(device, several=several) for device in placement.devices],
-        caption="predicted · memory with 90 % certainty, load as the median",
+        caption="predicted · memory with 90 % certainty · busy: traffic as a share of what the "
+        "servers finish at most with their slots, as the median",
     )
     if found.servers:
         print_table(
             "Servers",
-            ["<GPUs", "<serves", "<model", "share of memory", "load"],
+            ["<GPUs", "<serves", "<model", "share of memory", "busy"],
             [
                 [
                     ",".join(map(str, one.devices)) + (f" of {one.site}" if several else ""),

@@ -45,7 +45,7 @@ Example:
     --slo 'ttft_p95<2s,tpot_p95<40ms' --license commercial --task code
   weigh plan Qwen3-8B Qwen3-14B --device '2x RTX 3090' --quantization q4_k_m
   weigh plan --device '8x H100 SXM' --rate 20 --price 18.40 --sort cost
-  weigh plan --device 'RTX 4090' --command | sh"""
+  weigh plan Qwen3-8B --device 'RTX 4090' --quantization native --command > start.sh"""
 
 
 @click.command(epilog=_EXAMPLES)
@@ -63,7 +63,12 @@ Example:
 @click.option("--license", "licensed", help="What you mean to do: commercial,eu,maas,users=1M …")
 @click.option("--modality", default="text", show_default=True, help="What it must take: image …")
 @click.option("--task", default="", help="Suites whose evaluations in the workspace decide.")
-@click.option("--engine", "engines", multiple=True, help="Only this engine, e.g. vllm@0.19.0.")
+@click.option(
+    "--engine",
+    "engines",
+    multiple=True,
+    help="Only this engine, e.g. vllm@0.19.0; ollama is llama.cpp, started by Ollama.",
+)
 @click.option(
     "--quantization", "formats", multiple=True, help="Only this format, e.g. fp8, q4_k_m."
 )
@@ -72,7 +77,8 @@ Example:
     type=click.Choice(list(_KV_BYTES)),
     default="auto",
     show_default=True,
-    help="Number format of the KV cache; auto tries fp8 where 16 bits hold too little.",
+    help="Number format of the KV cache; auto tries fp8 (llama.cpp: q8_0) where 16 bits hold "
+    "too little.",
 )
 @click.option("--utilisation", type=click.FloatRange(0.1, 1), help="Memory share for the engine.")
 @click.option(
@@ -99,7 +105,8 @@ Example:
     is_flag=False,
     flag_value=1,
     type=int,
-    help="Print how to start the winner, or that row, and nothing else.",
+    help="Print one shell script that starts the winner, or that row, and nothing else; "
+    "for Ollama with --engine ollama.",
 )
 @click.option("--csv", "as_csv", is_flag=True, help="Print a table with commas on stdout.")
 @json_option
@@ -140,6 +147,9 @@ def command(
     from weighbridge.verbs import plan as verb  # noqa: PLC0415
     from weighbridge.verbs.effects import SystemClock  # noqa: PLC0415
 
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv exclude each other.")
+    ollama = any(name.strip().lower() == "ollama" for name in asked["engines"])
     catalogue, clock = load(own_file(catalog)), SystemClock()
     store = open_workspace(workspace) if task or keep else None
     found = verb.plan(
@@ -160,16 +170,16 @@ def command(
         diagnostics.say(f"Kept as {verb.keep(store, found).info.id}.")
     _write_page(found, html)
     if row is not None:
-        _print_command(found, row)
+        _print_command(found, row, ollama=ollama)
     else:
-        _show(found, max_rows, as_json=as_json, as_csv=as_csv)
+        _show(found, max_rows, as_json=as_json, as_csv=as_csv, ollama=ollama)
     if not found.ranked:
         diagnostics.say(verb.verdict_sentence(found))
         return diagnostics.NO
     return diagnostics.OK
 
 
-def _show(found: Plan, rows: int | None, *, as_json: bool, as_csv: bool) -> None:
+def _show(found: Plan, rows: int | None, *, as_json: bool, as_csv: bool, ollama: bool) -> None:
     from weighbridge.verbs import plan as verb  # noqa: PLC0415 -- imported already
 
     if as_json:
@@ -179,7 +189,7 @@ def _show(found: Plan, rows: int | None, *, as_json: bool, as_csv: bool) -> None
     else:
         from weighbridge.cli.plan_print import print_plan  # noqa: PLC0415 -- only for people
 
-        print_plan(verb.shortened(found, rows or _ROWS), len(found.ranked))
+        print_plan(verb.shortened(found, rows or _ROWS), len(found.ranked), ollama=ollama)
 
 
 def _requirements(
@@ -238,10 +248,10 @@ def _machine(device: str | None) -> Machine:
     return machine
 
 
-def _print_command(found: Plan, row: int) -> None:
-    from weighbridge.cli.plan_print import print_launch  # noqa: PLC0415 -- not needed for --help
-    from weighbridge.core.errors import InputError  # noqa: PLC0415
-    from weighbridge.verbs.plan import starting  # noqa: PLC0415
+def _print_command(found: Plan, row: int, *, ollama: bool) -> None:
+    from weighbridge.core.errors import InputError  # noqa: PLC0415 -- not needed for --help
+    from weighbridge.engines.scripts import script  # noqa: PLC0415
+    from weighbridge.verbs.plan import start  # noqa: PLC0415
 
     if not found.ranked:
         return
@@ -249,5 +259,4 @@ def _print_command(found: Plan, row: int) -> None:
         raise InputError(
             f"There is no row {row}.", fix=f"The ranking has 1 to {len(found.ranked)}."
         )
-    for launch in starting(found, found.ranked[row - 1]):
-        print_launch(launch, brief=False)
+    click.echo(script(start(found, found.ranked[row - 1], ollama=ollama)), nl=False)

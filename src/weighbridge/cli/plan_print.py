@@ -11,7 +11,7 @@ from weighbridge.cli.tables import print_table
 from weighbridge.core.units import GIB
 from weighbridge.predict.search.verdict import cache_text
 from weighbridge.report.plan_words import cost, memory_needed
-from weighbridge.verbs.plan import starting
+from weighbridge.verbs.plan import start
 
 if TYPE_CHECKING:
     from weighbridge.core.candidate import Candidate, Estimate
@@ -40,7 +40,7 @@ _LEGEND: Final = (
 _NEAR: Final = ["<model", "<format", "<KV", "<engine", "<fails because", "<would meet with"]
 
 
-def print_plan(found: Plan, met: int) -> None:
+def print_plan(found: Plan, met: int, *, ollama: bool = False) -> None:
     """Print a plan, of which ``met`` ways met everything before it was shortened."""
     if found.ranked:
         columns, rows = _ranking(found)
@@ -66,24 +66,29 @@ def print_plan(found: Plan, met: int) -> None:
         click.echo()
         for doubt in found.winner.reasons:
             click.echo(f"# In doubt: {doubt}")
-        for launch in starting(found, found.winner):
-            print_launch(launch, brief=True)
+        _print_launch(start(found, found.winner, ollama=ollama))
     click.echo()
     for sentence in (*_about_quality(found), *found.notes):
         click.echo(sentence)
 
 
-def print_launch(launch: Launch, *, brief: bool) -> None:
-    """Commands as they can be pasted; what is said about them are comments."""
-    if brief and launch.engine == "Ollama":
-        return
+def _print_launch(launch: Launch) -> None:
+    """Commands as they can be read and pasted; what is said about them are comments."""
     click.echo(f"# {launch.engine}")
     for note in launch.notes:
         click.echo(f"# {note}")
     for name, content in launch.files:
-        click.echo(f"cat > {name} <<'EOF'\n{content}EOF")
-    for line in launch.commands:
+        mark = "EOF" if launch.needs and "$" in content else "'EOF'"
+        click.echo(f"cat > {name} <<{mark}\n{content}EOF")
+    several = len(set(launch.hosts)) > 1
+    before = 0
+    for host, line in zip(launch.hosts, launch.commands, strict=False):
+        if several and host != before:
+            click.echo(f"# On computer {host}:")
+        before = host
         click.echo(line)
+    for line in launch.once:
+        click.echo(f"{line}  # once it answers")
 
 
 def _ranking(found: Plan) -> tuple[list[str], list[list[str]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -50,7 +51,7 @@ def print_table(
     for layout in layouts:
         drawn = layout()
         width = out.measure(drawn, options=out.options.update(width=_UNBOUNDED)).maximum
-        if not out.is_terminal:
+        if not out.is_terminal and not _columns():
             out.width = max(out.width, width)
         if width <= out.width:
             out.print(drawn)
@@ -79,15 +80,24 @@ def print_facts(title: str, facts: Sequence[tuple[str, str]], *, caption: str = 
 
 
 def stdout_console() -> Console:
-    """Where tables go. Into a file or a pipe there is no width to fit: lines may be long."""
+    """Where tables go. Into a file or a pipe lines may be long, unless COLUMNS says how long."""
     from rich.console import Console  # noqa: PLC0415
 
     out = Console()
-    return out if out.is_terminal else Console(width=_FILE_WIDTH)
+    return out if out.is_terminal else Console(width=_columns() or _FILE_WIDTH)
+
+
+def _columns() -> int | None:
+    """The width that the environment asks for."""
+    said = os.environ.get("COLUMNS", "")
+    return int(said) if said.isdecimal() and int(said) > 0 else None
 
 
 def _print_line(out: Console, text: Text) -> None:
-    out.print(text, overflow="fold", soft_wrap=not out.is_terminal)
+    if out.is_terminal or _columns():
+        out.print(text, overflow="fold")
+    else:
+        out.print(text, soft_wrap=True)
 
 
 def _table() -> Table:

@@ -58,6 +58,7 @@ class Option:
         shared_bytes: of ``memory_bytes``, what one server takes only once however many use it.
         ttft_ms: to the first token, typically, while nothing else computes; None if not asked.
         tpot_ms: per further token, likewise.
+        users: requests that one server runs at once.
     """
 
     label: str
@@ -73,6 +74,7 @@ class Option:
     shared_bytes: float = 0.0
     ttft_ms: float | None = None
     tpot_ms: float | None = None
+    users: int = 1
 
 
 @dataclass(frozen=True, slots=True)

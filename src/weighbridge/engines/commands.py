@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from weighbridge.core.candidate import Candidate
 from weighbridge.core.machine import Machine
 
 _FIRST_PORT: Final = {"vllm": 8000, "sglang": 30000, "trtllm": 8000, "llama.cpp": 8080}
+_OLLAMA_PORT: Final = 11434
+# Devices of one computer: mainboards take eight; NVL72 racks join many computers of four.
+_IN_A_HOST: Final = 8
+_IN_A_TRAY: Final = 4
 # The weights of a checkpoint in 16 bits are shortened while they are loaded.
 _ON_LOADING: Final = {("vllm", "fp8"), ("sglang", "fp8")}
 _LONG_CACHE: Final = 2.0
 _CHECKPOINT: Final = "$CHECKPOINT"
+_GGUF: Final = "$GGUF"
 _VISIBLE: Final = {"NVIDIA": "CUDA_VISIBLE_DEVICES", "AMD": "HIP_VISIBLE_DEVICES"}
 # Ollama's names of cache formats, by bytes per number.
 _CACHE_TYPES: Final = {2.0: "f16", 34 / 32: "q8_0", 4.0: "f32"}
@@ -31,15 +36,23 @@ class Launch:
 
     Attributes:
         engine: its name as people know it.
-        commands: shell commands, one per replica.
-        files: names and contents of files that they need beside the weights.
+        commands: shell commands, one per replica, that stay in the foreground; none where no
+            single command starts it.
+        files: names and contents of files that they need beside the weights; ``$NAME`` in them
+            stands for a variable.
         notes: sentences on what has to be there first.
+        needs: shell variables that commands and files use, and what they have to be set to.
+        hosts: of each command, which computer it belongs to, from 1.
+        once: commands that are run once the first server answers.
     """
 
     engine: str
     commands: tuple[str, ...]
     files: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    needs: tuple[tuple[str, str], ...] = ()
+    hosts: tuple[int, ...] = ()
+    once: tuple[str, ...] = ()
 
 
 def launches(candidate: Candidate, machine: Machine) -> tuple[Launch, ...]:
@@ -52,7 +65,7 @@ def launches(candidate: Candidate, machine: Machine) -> tuple[Launch, ...]:
         case "trtllm":
             return (_trtllm(candidate, machine),)
         case "llama.cpp":
-            return (_llama_server(candidate, machine), _ollama(candidate))
+            return (_llama_server(candidate, machine), _ollama(candidate, machine))
 
 
 def _vllm(of: Candidate, machine: Machine) -> Launch:
@@ -65,7 +78,7 @@ def _vllm(of: Candidate, machine: Machine) -> Launch:
     words += _if(_converted(of), "--quantization", "fp8")
     words += _if(settings.kv_bytes_per_value == 1, "--kv-cache-dtype", "fp8")
     words += ["--gpu-memory-utilization", _share(settings.utilisation or 0.9)]
-    return Launch("vLLM", _replicas(of, machine, words, "--port"), notes=_needs(of))
+    return _served("vLLM", of, machine, words)
 
 
 def _sglang(of: Candidate, machine: Machine) -> Launch:
@@ -83,7 +96,7 @@ def _sglang(of: Candidate, machine: Machine) -> Launch:
     words += _if(settings.kv_bytes_per_value == 1, "--kv-cache-dtype", "fp8_e4m3")
     if settings.utilisation is not None:
         words += ["--mem-fraction-static", _share(settings.utilisation)]
-    return Launch("SGLang", _replicas(of, machine, words, "--port"), notes=_needs(of))
+    return _served("SGLang", of, machine, words)
 
 
 def _trtllm(of: Candidate, machine: Machine) -> Launch:
@@ -102,10 +115,11 @@ def _trtllm(of: Candidate, machine: Machine) -> Launch:
         lines.append("enable_attention_dp: true")
     files = (("trtllm.yaml", "\n".join([*lines, ""])),) if lines else ()
     words += _if(bool(files), "--extra_llm_api_options", "trtllm.yaml")
-    notes = _needs(of)
+    found = replace(_served("TensorRT-LLM", of, machine, words), files=files)
     if settings.kv_bytes_per_value == _LONG_CACHE and not of.quantization.startswith("bf16"):
-        notes = (*notes, "A checkpoint that states an fp8 KV cache gets one; take one without.")
-    return Launch("TensorRT-LLM", _replicas(of, machine, words, "--port"), files, notes)
+        said = "A checkpoint that states an fp8 KV cache gets one; take one without."
+        return replace(found, notes=(*found.notes, said))
+    return found
 
 
 def _llama_server(of: Candidate, machine: Machine) -> Launch:
@@ -120,52 +134,118 @@ def _llama_server(of: Candidate, machine: Machine) -> Launch:
     cache = _CACHE_TYPES.get(settings.kv_bytes_per_value, "f16")
     words += _if(cache != "f16", "--cache-type-k", cache, "--cache-type-v", cache)
     words += _if(settings.micro_batch != 512, "--ubatch-size", settings.micro_batch)
-    return Launch("llama.cpp", _replicas(of, machine, words, "--port"), notes=_needs_gguf(of))
+    return _served("llama.cpp", of, machine, words)
 
 
-def _ollama(of: Candidate) -> Launch:
-    """One server; it spreads a model over devices by itself."""
+def _ollama(of: Candidate, machine: Machine) -> Launch:
+    """A server per replica; each spreads the model over the devices that it sees."""
     settings = of.settings
-    lines = [f"FROM ./{_gguf(of).removeprefix('./')}", f"PARAMETER num_ctx {settings.context}"]
-    if _gguf(of).startswith("/"):
-        lines[0] = f"FROM {_gguf(of)}"
+    given = _gguf(of)
+    source = given if given.startswith(("/", "$")) else f"./{given.removeprefix('./')}"
+    lines = [f"FROM {source}", f"PARAMETER num_ctx {settings.context}"]
     if settings.offload.gpu_layers is not None:
         lines.append(f"PARAMETER num_gpu {settings.offload.gpu_layers}")
-    users = settings.users * of.replicas
     cache = _CACHE_TYPES.get(settings.kv_bytes_per_value, "f16")
-    server = f"OLLAMA_NUM_PARALLEL={users} OLLAMA_FLASH_ATTENTION=1"
+    server = f"OLLAMA_NUM_PARALLEL={settings.users} OLLAMA_FLASH_ATTENTION=1"
     server += "" if cache == "f16" else f" OLLAMA_KV_CACHE_TYPE={cache}"
-    name = shlex.quote(_short_name(of).lower())
-    notes = [
-        *_needs_gguf(of),
-        "`ollama serve` stays in the foreground; create the model beside it.",
-    ]
+    notes = []
     if settings.offload.cpu_expert_layers:
         notes.append("Ollama cannot leave experts alone to the host; expect it to be slower.")
+    spots = _spots(of, machine)
+    problem = _beyond_a_host(of, machine)
+    commands = [
+        f"{_chosen(spot)}{_ollama_address(spot, of.replicas)}{server} ollama serve"
+        for spot in spots
+    ]
     return Launch(
         "Ollama",
-        (f"{server} ollama serve", f"ollama create {name} -f Modelfile"),
+        () if problem else tuple(commands),
         (("Modelfile", "\n".join([*lines, ""])),),
-        tuple(notes),
+        (*problem, *notes, *(said for _, said in _needs_gguf(of))),
+        needs=_variables(_needs_gguf(of)),
+        hosts=tuple(spot.host for spot in spots),
+        once=(f"ollama create {shlex.quote(_short_name(of).lower())} -f Modelfile",),
     )
 
 
-def _replicas(
-    of: Candidate, machine: Machine, words: Sequence[object], port: str
-) -> tuple[str, ...]:
-    """The command once per replica, each with devices and a port of its own."""
-    base, each = _FIRST_PORT[of.settings.engine.name], of.settings.parallelism.devices
+def _ollama_address(spot: _Spot, replicas: int) -> str:
+    return f"OLLAMA_HOST=127.0.0.1:{_OLLAMA_PORT + spot.port} " if replicas > 1 else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    """Where one replica runs.
+
+    Attributes:
+        host: which computer, from 1.
+        port: of those that the host's servers take, from 0.
+        devices: their numbers there.
+        variable: that shows an engine these devices alone, or "".
+    """
+
+    host: int
+    port: int
+    devices: tuple[int, ...]
+    variable: str
+
+
+def _served(name: str, of: Candidate, machine: Machine, words: Sequence[object]) -> Launch:
+    """A server's command once per replica, each with devices and a port of its own."""
+    base, spots = _FIRST_PORT[of.settings.engine.name], _spots(of, machine)
     text = " ".join(map(_quoted, words))
-    if of.replicas == 1 and each >= machine.count:
-        return (text,)
-    variable = _VISIBLE.get(machine.device.vendor, "")
-    commands = []
+    missing = _needs_gguf(of) if of.settings.engine.name == "llama.cpp" else _needs(of)
+    problem = _beyond_a_host(of, machine)
+    commands = [
+        f"{_chosen(spot)}{text}" + (f" --port {base + spot.port}" if of.replicas > 1 else "")
+        for spot in spots
+    ]
+    return Launch(
+        name,
+        () if problem else tuple(commands),
+        notes=(*problem, *(said for _, said in missing)),
+        needs=_variables(missing),
+        hosts=tuple(spot.host for spot in spots),
+    )
+
+
+def _in_a_host(machine: Machine) -> int:
+    return _IN_A_TRAY if machine.device.link.domain > _IN_A_HOST else _IN_A_HOST
+
+
+def _beyond_a_host(of: Candidate, machine: Machine) -> tuple[str, ...]:
+    """A sentence where one replica takes more devices than a computer has."""
+    each, room = of.settings.parallelism.devices, _in_a_host(machine)
+    if each <= room or machine.count <= room:
+        return ()
+    said = (
+        f"One server over {each} × {machine.device.name} spans {-(-each // room)} computers of "
+        f"{room}: that takes a launcher across computers (Ray, Slurm, mpirun, or llama.cpp's RPC), "
+        "for which no command is written here."
+    )
+    return (said,)
+
+
+def _spots(of: Candidate, machine: Machine) -> list[_Spot]:
+    """Devices and ports of every replica, computer by computer."""
+    each, room = of.settings.parallelism.devices, min(_in_a_host(machine), machine.count)
+    alone = of.replicas == 1 and each >= machine.count
+    variable = "" if alone else _VISIBLE.get(machine.device.vendor, "")
+    fit = max(1, room // each)
+    spots = []
     for number in range(of.replicas):
-        devices = ",".join(str(number * each + place) for place in range(each))
-        chosen = f"{variable}={devices} " if variable else ""
-        listening = f" {port} {base + number}" if of.replicas > 1 else ""
-        commands.append(f"{chosen}{text}{listening}")
-    return tuple(commands)
+        host, port = divmod(number, fit)
+        devices = tuple(range(port * each, (port + 1) * each))
+        spots.append(_Spot(host + 1, port, devices, variable))
+    return spots
+
+
+def _chosen(spot: _Spot) -> str:
+    return f"{spot.variable}={','.join(map(str, spot.devices))} " if spot.variable else ""
+
+
+def _variables(missing: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """What commands fail for, loudly, as long as it is not set."""
+    return tuple((name, f"set {name}: {said}") for name, said in missing if name)
 
 
 def _checkpoint(of: Candidate) -> str:
@@ -184,26 +264,30 @@ def _converted(of: Candidate) -> bool:
     return not of.published and (of.settings.engine.name, of.quantization) in _ON_LOADING
 
 
-def _needs(of: Candidate) -> tuple[str, ...]:
+def _needs(of: Candidate) -> tuple[tuple[str, str], ...]:
+    """Variables that commands use, and what they stand for."""
     ready = of.published or _converted(of)
     if ready and not _is_configuration(of):
         return ()
     if ready:
         what = f"CHECKPOINT stands for the weights of {of.model}: no engine starts from {of.source}"
-        return (f"{what} alone. Set it to their Hub id, or to the folder that has them.",)
-    what = f"CHECKPOINT stands for a checkpoint of {of.model} in {of.quantization}"
-    return (f"{what}: a Hub id, or the folder that a quantization tool wrote.",)
+        said = f"{what} alone. Set it to their Hub id, or to the folder that has them."
+    else:
+        what = f"CHECKPOINT stands for a checkpoint of {of.model} in {of.quantization}"
+        said = f"{what}: a Hub id, or the folder that a quantization tool wrote."
+    return (("CHECKPOINT", said),)
 
 
 def _gguf(of: Candidate) -> str:
     given = of.source or of.model
-    return given if given.endswith(".gguf") else f"{_short_name(of)}.gguf"
+    return given if given.endswith(".gguf") else _GGUF
 
 
-def _needs_gguf(of: Candidate) -> tuple[str, ...]:
-    if _gguf(of) == (of.source or of.model):
+def _needs_gguf(of: Candidate) -> tuple[tuple[str, str], ...]:
+    if _gguf(of) != _GGUF:
         return ()
-    return (f"{_gguf(of)} stands for a GGUF file of {of.model} in {of.quantization}.",)
+    said = f"GGUF stands for the whole path of a GGUF file of {of.model} in {of.quantization}."
+    return (("GGUF", said),)
 
 
 def _short_name(of: Candidate) -> str:
@@ -220,4 +304,4 @@ def _share(value: float) -> str:
 
 
 def _quoted(word: object) -> str:
-    return '"$CHECKPOINT"' if word == _CHECKPOINT else shlex.quote(str(word))
+    return f'"{word}"' if word in (_CHECKPOINT, _GGUF) else shlex.quote(str(word))

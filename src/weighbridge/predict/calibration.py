@@ -6,6 +6,10 @@ it does (reading, launching, prompts, each with its share of the time), what bel
 it, and what belongs to one point. Before any measurement all together vary as predictions do on
 what the fits left out. Points that contradict each other show more noise than expected: then less
 is learnt and intervals stay wide.
+
+How fast prompts are read is learnt from times that reading prompts is part of, and from nothing
+else: of a first token after a short prompt, what belongs to the model is not carried over to long
+ones. Points that agree with each other never widen an interval, however far off they are.
 """
 
 from __future__ import annotations
@@ -26,6 +30,8 @@ from weighbridge.predict.serving.spreads import is_fitted
 from weighbridge.predict.slowdown import FACTORS, sensitivities, slowed
 
 Metric = Literal["ttft", "tpot"]
+# In the order of variances.
+_METRICS: Final[tuple[Metric, Metric]] = ("tpot", "ttft")
 
 _Z80: Final = 1.2816
 
@@ -50,12 +56,18 @@ class Shares:
 _LLAMACPP: Final = Shares(0.55, 0.2, 0.25)
 # Serving engines on devices that the fit has seen: there errors of other models have next to
 # nothing in common, but those runs are of many operators and versions, and one user's share theirs.
-# Of what was tried, this still covers 73 to 85 % of them, calibrated by three of another model.
-_SEEN: Final = Shares(0.35, 0.3, 0.35)
+# Calibrated by three points of another model, intervals hold 72 % of TPOT and 86 % of TTFT, without
+# 76 and 87 %: a larger share of the machine would tighten more and hold less.
+_SEEN: Final = Shares(0.25, 0.4, 0.35)
 # On others, the device is a stranger as a whole: assumed.
 _STRANGE: Final = Shares(0.5, 0.2, 0.3)
-# Assumed: a machine that is slow at one thing is slow at others.
+# Assumed: a machine that is slow at reading is slow at launching. Of prompts neither says anything.
 _CORRELATION: Final = 0.5
+# Times to first token of which prompts are such different shares err for reasons of their own.
+_ALIKE: Final = 0.25
+# Of less than this share of the time to first token, nothing is learnt of prompts.
+_LEAST_PREFILL: Final = 0.25
+_PREFILL: Final = FACTORS.index("prefill")
 # As many points as these speak for the expected noise, before the scatter of the user's own counts.
 _NOISE_POINTS: Final = 4.0
 _ROUNDS: Final = 25
@@ -119,6 +131,32 @@ class Calibration:
     expected: tuple[float, float]
 
     @property
+    def tells_of_prompts(self) -> bool:
+        """Whether prompts were long enough for what was measured to say how fast they are read."""
+        return bool(np.any(self.moves[self.of_ttft == 1, _PREFILL] >= _LEAST_PREFILL))
+
+    @property
+    def contradictory(self) -> tuple[Metric, ...]:
+        """Of which times the points contradict each other, so that less is known than before."""
+        scattered = [now > before for now, before in zip(self.noise, self.expected, strict=True)]
+        return tuple(name for name, is_so in zip(_METRICS, scattered, strict=True) if is_so)
+
+    @property
+    def far_off(self) -> tuple[tuple[Metric, float], ...]:
+        """Times that the median point has outside the 80 % interval, and as what multiple."""
+        off = np.linalg.solve(self.inverse, self.weights)
+        spread = np.einsum("ij,jk,ik->i", self.moves, self.factors, self.moves)
+        found = []
+        for side, metric in enumerate(_METRICS):
+            mine = self.of_ttft == side
+            if mine.any():
+                middle = float(np.median(off[mine]))
+                around = float(np.median(spread[mine])) + self.own[side] + self.expected[side]
+                if abs(middle) > _Z80 * math.sqrt(around):
+                    found.append((metric, math.exp(middle)))
+        return tuple(found)
+
+    @property
     def slower(self) -> tuple[Interval, ...]:
         """How much longer each factor takes than predicted, in the order of ``FACTORS``."""
         across = self.factors @ self.moves.T
@@ -137,7 +175,8 @@ class Calibration:
         known = {name: place for place, name in enumerate(self.models)}
         places = np.array([known.get(name, -1) for name in models], dtype=np.float64)
         same = (self.named == places[:, None]) & (self.of_ttft == side)
-        across = moves @ self.factors @ self.moves.T + same * self.own[side]
+        own = same * self.own[side] * (_alike(moves, self.moves) if side else 1.0)
+        across = moves @ self.factors @ self.moves.T + own
         prior = np.einsum("ij,jk,ik->i", moves, self.factors, moves) + self.own[side]
         learnt = np.einsum("ij,ij->i", across @ self.inverse, across)
         left = np.maximum(prior - learnt, 0.0) + self.noise[side]
@@ -220,6 +259,8 @@ def _moved(interval: Interval | None, log: float, tight: float) -> Interval | No
 
 def _learn(device: str, engine: str, points: Sequence[Point]) -> Calibration:
     base, ttft, tpot = sensitivities([point.job for point in points])
+    # A hundredth of a first token's time would answer for all that the rest of it is off by.
+    ttft[ttft[:, _PREFILL] < _LEAST_PREFILL, _PREFILL] = 0.0
     models = tuple(dict.fromkeys(point.job.model.name for point in points))
     rows: list[tuple[float, int, Array, int]] = []
     for place, point in enumerate(points):
@@ -281,9 +322,17 @@ def _factors(tpot: float, ttft: float) -> Array:
     """Covariance of the factors: reading and launching as TPOT varies, prompts as TTFT does."""
     sd = np.sqrt([tpot, tpot, ttft])
     shared = np.full((len(FACTORS), len(FACTORS)), _CORRELATION)
+    shared[_PREFILL] = shared[:, _PREFILL] = 0.0
     np.fill_diagonal(shared, 1.0)
     covariance: Array = shared * np.outer(sd, sd)
     return covariance
+
+
+def _alike(moves: Array, others: Array) -> Array:
+    """How much alike, 0..1, times to first token are by the share of the prompt in them."""
+    apart = moves[:, _PREFILL, None] - others[None, :, _PREFILL]
+    near: Array = np.exp(-((apart / _ALIKE) ** 2) / 2)
+    return near
 
 
 def _posterior(prior: Calibration, off: Array) -> Calibration:
@@ -291,18 +340,36 @@ def _posterior(prior: Calibration, off: Array) -> Calibration:
     side = prior.of_ttft.astype(int)
     own = np.array(prior.own)[side]
     same = (prior.named[:, None] == prior.named) & (side[:, None] == side)
-    signal = prior.moves @ prior.factors @ prior.moves.T + same * own
+    alike = np.where(side[:, None] == 1, _alike(prior.moves, prior.moves), 1.0)
+    signal = prior.moves @ prior.factors @ prior.moves.T + same * alike * own
     noise = np.array(prior.noise)
     inverse = np.linalg.inv(signal + np.diag(noise[side]))
     for _ in range(_ROUNDS):
         residual = noise[side] * (inverse @ off)
-        unsure = np.diag(signal - signal @ inverse @ signal)
-        scatter = residual**2 + np.maximum(unsure, 0.0)
+        unsure = np.maximum(np.diag(signal - signal @ inverse @ signal), 0.0)
+        scatter = residual**2 + unsure
         for metric in (0, 1):
             mine = side == metric
             total = _NOISE_POINTS * prior.expected[metric] + scatter[mine].sum()
             noise[metric] = total / (_NOISE_POINTS + mine.sum())
+        noise = np.minimum(noise, _most_noise(prior, residual, same))
         inverse = np.linalg.inv(signal + np.diag(noise[side]))
     return replace(
         prior, noise=(float(noise[0]), float(noise[1])), inverse=inverse, weights=inverse @ off
     )
+
+
+def _most_noise(prior: Calibration, residual: Array, same: Array) -> Array:
+    """What the points scatter about each other, or else what was expected.
+
+    That all of one model are off by the same is no noise.
+    """
+    apart = residual - same @ residual / same.sum(axis=1)
+    most = list(prior.expected)
+    for metric in (0, 1):
+        mine = prior.of_ttft == metric
+        models = len(set(prior.named[mine]))
+        if mine.sum() > models:
+            scatter = float((apart[mine] ** 2).sum() / (mine.sum() - models))
+            most[metric] = max(most[metric], scatter)
+    return np.array(most)

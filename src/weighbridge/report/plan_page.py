@@ -8,6 +8,7 @@ from weighbridge.core.errors import WeighbridgeError
 from weighbridge.core.plan import Plan
 from weighbridge.core.runs import RunInfo
 from weighbridge.engines.commands import launches
+from weighbridge.engines.scripts import script
 from weighbridge.report.memory_bars import legend
 from weighbridge.report.page import render
 from weighbridge.report.pareto_chart import pareto_views
@@ -19,6 +20,8 @@ from weighbridge.report.plan_words import asked_text, headline, result_line, why
 # Sliders of the filters over what is embedded, in ms.
 _TTFT_RANGE: Final = (20, 20_000)
 _TPOT_RANGE: Final = (2, 500)
+# So many rows of the ranking are shown until all are asked for.
+_FIRST_ROWS: Final = 15
 
 
 def plan_page(plan: Plan, *, standalone: bool, info: RunInfo | None = None) -> str:
@@ -76,6 +79,7 @@ def _context(plan: Plan) -> dict[str, Any]:
         "winner": winner,
         "rows": rows,
         "near": near_rows(plan),
+        "first_rows": _FIRST_ROWS,
         "engines": engines,
         "formats": formats,
         "ttft_range": _TTFT_RANGE,
@@ -84,6 +88,14 @@ def _context(plan: Plan) -> dict[str, Any]:
         "unrated": any(row.quality_of is None for row in rows),
         "views": pareto_views(plan.ranked, plan.front),
         "legend": legend(),
-        "launches": launches(winner.candidate, plan.machine) if winner else (),
+        "starts": _starts(plan),
         "on_devices": winner_drawing(plan),
     }
+
+
+def _starts(plan: Plan) -> list[tuple[str, str]]:
+    """Engines that start the winner, each with its script."""
+    if plan.winner is None:
+        return []
+    found = launches(plan.winner.candidate, plan.machine)
+    return [(launch.engine, script(launch)) for launch in found]

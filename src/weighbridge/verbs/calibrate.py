@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,8 @@ from weighbridge.workspace.calibration import read_points, write_points
 
 # A synthetic prompt of `weigh bench` is one sentence; templates add about as much.
 SYNTHETIC_TOKENS: Final = 32
+# Prompts of which reading is most of the time to a first token, on any device.
+LONG_TOKENS: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,36 @@ def learnt(
     return learn(resolved)
 
 
+def notes(known: Sequence[Calibration]) -> tuple[str, ...]:
+    """What is to be known of calibrations: what their points do not say, or say against each other.
+
+    One sentence or two for each.
+    """
+    return tuple(sentence for one in known for sentence in _notes(one))
+
+
+def _notes(one: Calibration) -> Iterator[str]:
+    where = f"{one.device} under {one.engine}"
+    if not one.tells_of_prompts:
+        yield (
+            f"{where}: prompts were short, so reading them was next to nothing of what was "
+            "measured, and how fast long ones are read stays as predicted. Measure with prompts of "
+            f"{LONG_TOKENS} tokens or more, and say so with --prompt-tokens {LONG_TOKENS}."
+        )
+    for metric, times in one.far_off:
+        yield (
+            f"{where}: {metric.upper()} was measured at ×{times:.2g} of the prediction, outside "
+            "its 80 % interval. Check that --model, --precision, --tp and --prompt-tokens are "
+            "what was measured."
+        )
+    for metric in one.contradictory:
+        yield (
+            f"{where}: points of {metric.upper()} contradict each other by more than predictions "
+            "err; intervals stay wide or widen. Measure again while nothing else runs, or drop a "
+            "run with --forget."
+        )
+
+
 def forget(root: Path, runs: Sequence[str]) -> int:
     """Drop the points of some runs, of all if none is named; how many there were.
 
@@ -193,6 +225,7 @@ def to_json(points: Sequence[MeasuredPoint], calibrations: Sequence[Calibration]
                     factor: {"value": part.value, "low": part.low, "high": part.high}
                     for factor, part in zip(FACTORS, one.slower, strict=True)
                 },
+                "notes": list(_notes(one)),
                 "provenance": {
                     "kind": "measured",
                     "source": ", ".join(one.runs),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -21,6 +21,7 @@ from weighbridge.facts.devices import from_block
 from weighbridge.facts.quantizations.served import served_as
 from weighbridge.facts.quantizations.table import from_config
 from weighbridge.predict.calibration import Calibration
+from weighbridge.predict.memory.engine_defaults import largest_share
 from weighbridge.predict.placement.solve import fits as has_place
 from weighbridge.predict.placement.solve import place as best
 from weighbridge.predict.search.notes import corrected
@@ -28,6 +29,7 @@ from weighbridge.predict.serving.coefficients import fitted
 from weighbridge.predict.table import Model, model
 from weighbridge.verbs.effects import SystemClock
 from weighbridge.verbs.place_changes import what_helps
+from weighbridge.verbs.place_cures import Change, with_cures_told
 from weighbridge.verbs.place_file import (
     PUBLISHED,
     Demand,
@@ -36,14 +38,16 @@ from weighbridge.verbs.place_file import (
     TaskBlock,
     read,
 )
-from weighbridge.verbs.place_options import Asked, Resolve, options, with_users
+from weighbridge.verbs.place_notes import notes_of
+from weighbridge.verbs.place_options import Asked, Resolve, changed, options, together
 from weighbridge.verbs.place_servers import Server, servers_of
-from weighbridge.verbs.place_users import with_users_told
 from weighbridge.verbs.plan import calibrations as measured
 
 TIME_LIMIT_S: Final = 5.0
 # Trying what would make all fit is worth this share of the time for each change.
 _CHANGE_TIME: Final = 0.3
+# Of a device's memory, as `weigh plan` tells vLLM at most: the rest is for what no share counts.
+_MOST_SHARE: Final = largest_share("vllm") or 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +111,9 @@ def plan_file(
     mine = tuple(one for one in calibrations if one.engine == "vllm" and one.device in devices)
     known = _Known(_resolver(catalogue), machines, mine)
     question = _question(file, origin, known, time_limit_s)
-    placement = _best(file, question, known)
-    if not placement.feasible:
+    placement, cured = _best(file, question, known)
+    # What helps the only one has been told with it.
+    if not placement.feasible and not (cured and len(question.wanted) == 1):
 
         def fits(other: PlacementFile) -> bool:
             question = _question(other, origin, known, _CHANGE_TIME * time_limit_s)
@@ -123,7 +128,7 @@ def plan_file(
     return PlacementPlan(
         placement,
         servers,
-        (*question.notes, *corrections, *_notes(file, question.demands, placement, servers)),
+        (*question.notes, *corrections, *notes_of(file, question.demands, placement, servers)),
         _provenance(mine),
     )
 
@@ -158,16 +163,19 @@ def _blocks(file: PlacementFile) -> tuple[ModelBlock | TaskBlock, ...]:
     return (*file.models, *file.tasks)
 
 
-def _best(file: PlacementFile, question: _Question, known: _Known) -> Placement:
+def _best(file: PlacementFile, question: _Question, known: _Known) -> tuple[Placement, bool]:
+    """The placement, and whether it tells of one that has no place at all what would help it."""
     named = {one.name: one for one in _blocks(file)}
 
-    def again(name: str, users: int) -> Wanted:
-        changed = [with_users(each, users) for each in question.asked[name]]
-        return _wanted(file, named[name], changed, known)
+    def again(name: str, change: Change) -> Wanted:
+        asked = question.asked[name]
+        if change:
+            asked = [changed(each, change) for each in asked]
+        return _wanted(file, named[name], asked, known)
 
-    users = {name: demand.users for name, demand in question.demands.items()}
     found = best(question.sites, question.wanted, question.rules)
-    return with_users_told(found, question.sites, question.rules, users, again)
+    told = with_cures_told(found, question.sites, question.rules, question.demands, again)
+    return told, told != found
 
 
 def _provenance(calibrated: Sequence[Calibration]) -> Provenance:
@@ -202,7 +210,7 @@ def _sites(file: PlacementFile, machines: Sequence[Machine]) -> tuple[Site, ...]
         name = machine.label
         if len(machines) > 1:
             name = f"machine {number} ({machine.label})"
-        left = float(device.memory_bytes - reserve)
+        left = min(float(device.memory_bytes - reserve), _MOST_SHARE * device.memory_bytes)
         if left <= 0:
             raise ConfigError(
                 f"`reserve: {file.reserve}` leaves nothing of {device.name}.", fix="Reserve less."
@@ -254,9 +262,10 @@ def _asked(
     for (name, of, _, demand), quality in zip(rows, qualities, strict=True):
         question = Asked(of, quality, demand)
         if len(users[of]) > 1:
-            together = sum(each.users for each in users[of])
             longest = max(each.context for each in users[of])
-            question = replace(question, server=of, server_users=together, server_context=longest)
+            question = replace(
+                question, server=of, server_users=together(users[of]), server_context=longest
+            )
         asked[name].append(question)
     return asked, notes
 
@@ -295,6 +304,7 @@ def _wanted(
             known.resolve,
             version=file.engine_version,
             device_cost=file.device_cost,
+            most_load=file.most_load,
             calibrations=known.calibrations,
         ),
         requests_per_s=demand.requests_per_s,
@@ -304,35 +314,3 @@ def _wanted(
         ttft_ms=demand.ttft_ms,
         tpot_ms=demand.tpot_ms,
     )
-
-
-def _notes(
-    file: PlacementFile,
-    demands: Mapping[str, Demand],
-    placement: Placement,
-    servers: tuple[Server, ...],
-) -> tuple[str, ...]:
-    notes = []
-    if not file.engine_version:
-        notes.append("The version of vLLM is not given; a recent one is assumed.")
-    on = Counter((one.site, device) for one in servers for device in one.devices)
-    most = max(on.values(), default=0)
-    if most > 1:
-        notes.append(
-            "Servers on one GPU each have weights, buffers and a CUDA context of their own. Start "
-            "them one after the other, each with its --gpu-memory-utilization: each looks at what "
-            "is free."
-        )
-        notes.append(
-            f"They take turns: while {most} compute at once, each takes up to {most} times as "
-            "long. Load counts the time they need; it does not promise latency."
-        )
-    if any(one.ttft_ms or one.tpot_ms for one in demands.values()):
-        notes.append(
-            "Limits on latency are held against the time of a typical request of each model or "
-            "task with its own `users` in flight and nothing else beside it. What shares a GPU or "
-            "a server takes longer while both are busy."
-        )
-    if placement.gap > 1e-9:
-        notes.append(f"A better placement may exist, by at most {100 * placement.gap:.2g} %.")
-    return tuple(notes)

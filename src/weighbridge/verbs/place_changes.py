@@ -83,11 +83,14 @@ def _contexts(file: PlacementFile) -> Iterator[tuple[str, PlacementFile]]:
 
 
 def _users(file: PlacementFile) -> Iterator[tuple[str, PlacementFile]]:
-    """Half and a quarter of the requests in flight."""
+    """Half and a quarter of the requests in flight, where it is said how many."""
+    if all(one.users is None for one in (file, *file.models, *file.tasks)):
+        return
     for part, words in ((2, "half"), (4, "a quarter of")):
 
         def fewer(one: Traffic, part: int = part) -> dict[str, object]:
-            return {"users": max(1, (one.users or file.users or 1) // part)}
+            said = one.users or file.users
+            return {"users": said and max(1, said // part)}
 
         yield f"All would fit with {words} the `users`.", _changed(file, fewer)
 

@@ -23,6 +23,7 @@ _MOST_REPLICAS: Final = 64
 _MOST_NAMES: Final = 64
 _MOST_LISTED: Final = 16
 _MISNAMED = re.compile(r"unknown field `model` - at `\$\.models\[")
+_BARE = re.compile(r"got `str` - at `\$\.(models|tasks)\[")
 
 
 class Traffic(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -30,7 +31,8 @@ class Traffic(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     Attributes:
         requests_per_s: arrivals.
-        users: requests in flight at once, for which the cache has room.
+        users: requests in flight at once, for which the cache has room; where it is not said, as
+            many as the traffic needs.
         context: tokens that one sequence may come to, e.g. ``16k`` (16,384).
         prompt_tokens: of a typical request.
         output_tokens: of a typical answer.
@@ -63,7 +65,7 @@ class Traffic(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             key: mine if (mine := getattr(self, key)) is not None else getattr(other, key)
             for key in names
         }
-        for key in ("requests_per_s", "users", "context", "prompt_tokens", "output_tokens"):
+        for key in ("requests_per_s", "context", "prompt_tokens", "output_tokens"):
             if said[key] is None:
                 raise ConfigError(
                     f"{origin}: nothing says `{key}` of {name}.",
@@ -114,7 +116,7 @@ class PlacementFile(Traffic, forbid_unknown_fields=True, kw_only=True):
     """The whole file.
 
     Attributes:
-        machines: where to place.
+        machines: where to place; a line such as ``2x L40S`` does for a block.
         models: what to place.
         tasks: for what to place one of several models each.
         engine_version: of vLLM; a recent one where it is not said.
@@ -124,7 +126,7 @@ class PlacementFile(Traffic, forbid_unknown_fields=True, kw_only=True):
         budget: the most that all may cost together, in that unit.
     """
 
-    machines: list[MachineBlock]
+    machines: list[MachineBlock | str | int]
     models: list[ModelBlock] = []
     tasks: list[TaskBlock] = []
     engine_version: str = ""
@@ -138,7 +140,7 @@ class Demand(msgspec.Struct, frozen=True):
     """What :class:`Traffic` comes to for one model or task."""
 
     requests_per_s: float
-    users: int
+    users: int | None
     context: int
     prompt_tokens: int
     output_tokens: int
@@ -178,6 +180,14 @@ def _misnamed_told(origin: str) -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
+        bare = _BARE.search(str(error))
+        if bare is not None:
+            raise ConfigError(
+                f"{origin}: what is under `{bare[1]}` is a block each, not a word.",
+                fix="Write `- name: Qwen/Qwen3-8B`, and under it what holds for it alone."
+                if bare[1] == "models"
+                else "Write `- name: chat`, and under it `candidates: [{model: Qwen/Qwen3-8B}]`.",
+            ) from None
         if _MISNAMED.search(str(error)) is None:
             raise
         raise ConfigError(
@@ -193,7 +203,7 @@ def checked(file: PlacementFile, origin: str) -> PlacementFile:
         ConfigError: there is not, or a figure cannot be.
     """
     if not file.machines:
-        raise ConfigError(f"{origin}: `machines` is empty.", fix="Write `- device: RTX 4090`.")
+        raise ConfigError(f"{origin}: `machines` is empty.", fix="Write `- RTX 4090`.")
     names = [*(one.name for one in file.models), *(one.name for one in file.tasks)]
     if not names:
         raise ConfigError(f"{origin}: there is nothing to place.", fix="Write `models` or `tasks`.")
@@ -245,7 +255,8 @@ def _check(demand: Demand, origin: str, name: str) -> None:
     if not (math.isfinite(demand.requests_per_s) and demand.requests_per_s >= 0):
         raise ConfigError(f"{where}: `requests_per_s` must be 0 or more.")
     for key in ("users", "context", "prompt_tokens", "output_tokens", "max_replicas"):
-        if getattr(demand, key) < 1:
+        said = getattr(demand, key)
+        if said is not None and said < 1:
             raise ConfigError(f"{where}: `{key}` must be at least 1.")
     for key in ("formats", "tensor"):
         if len(getattr(demand, key)) > _MOST_LISTED:

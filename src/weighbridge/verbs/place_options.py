@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -26,6 +26,14 @@ from weighbridge.verbs.place_file import Demand
 SHARE_STEP: Final = 1000
 _FORMAT_STEP: Final = 0.01
 _TENSOR: Final = (1, 2, 4, 8)
+# Requests that one server may run at once, to choose from where nobody says how many; 256 are what
+# vLLM allows by itself on most devices.
+_SLOTS: Final = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+# More at once keep a device less busy with the same traffic, and take more memory: which is worth
+# it depends on what else lies there.
+_ROOMIER: Final = (2, 4)
+_WORTH: Final = 0.95
+_DEVIATIONS: Final = 2.0
 
 Resolve = Callable[[str, str], Model]
 """From a model's name and a number format to the model."""
@@ -52,11 +60,16 @@ class Asked:
     server_context: int = 0
 
 
-def with_users(asked: Asked, users: int) -> Asked:
-    """The same with another number of requests in flight."""
-    demand = msgspec.structs.replace(asked.demand, users=users)
-    together = asked.server_users + users - asked.demand.users if asked.server else 0
-    return replace(asked, demand=demand, server_users=together)
+def together(demands: Sequence[Demand]) -> int:
+    """Sequences of all who may use a server together."""
+    said = [demand.users for demand in demands if demand.users is not None]
+    return sum(said) if len(said) == len(demands) else _SLOTS[-1]
+
+
+def changed(asked: Asked, change: Mapping[str, object]) -> Asked:
+    """The same with another demand, on a server of its own."""
+    demand = msgspec.structs.replace(asked.demand, **change)
+    return replace(asked, demand=demand, server="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +83,7 @@ class _Variant:
     preference: int
     tensor: int
     replicas: int
-
-    @property
-    def users(self) -> int:
-        return math.ceil(self.asked.demand.users / self.replicas)
+    users: int
 
     def settings(self, version: str) -> Settings:
         shared = bool(self.asked.server)
@@ -91,7 +101,7 @@ class _Variant:
 
 @dataclass(frozen=True, slots=True)
 class _Speed:
-    """How fast one server is while all its users are served and nothing else computes."""
+    """How fast one server is while all its slots are taken and nothing else computes."""
 
     ttft_s: float
     tpot_s: float
@@ -105,11 +115,14 @@ def options(
     *,
     version: str,
     device_cost: float,
+    most_load: float = 1.0,
     calibrations: Sequence[Calibration] = (),
 ) -> tuple[Option, ...]:
     """All configurations of these models on these kinds of machines.
 
-    All that are asked together have the same demand.
+    All that are asked together have the same demand. Where it does not say how many requests are in
+    flight, there are as many slots as keep devices busy ``most_load`` of the time at most, and some
+    more.
 
     Raises:
         InputError: a model or a device is not known well enough to predict it.
@@ -119,12 +132,51 @@ def options(
     if not variants:
         return ()
     timed = _timed(variants, version, calibrations)
+    rows = zip(timed.ttft_s, timed.tpot_s, timed.requests_per_s, strict=True)
+    speeds = [_Speed(float(first), float(each), float(rate)) for first, each, rate in rows]
     return tuple(
-        _option(v, _Speed(float(first), float(each), float(rate)), version, device_cost)
-        for v, first, each, rate in zip(
-            variants, timed.ttft_s, timed.tpot_s, timed.requests_per_s, strict=True
-        )
+        _option(v, speed, version, device_cost)
+        for v, speed in _with_slots(list(zip(variants, speeds, strict=True)), most_load)
     )
+
+
+def _with_slots(
+    ways: Sequence[tuple[_Variant, _Speed]], most_load: float
+) -> Iterator[tuple[_Variant, _Speed]]:
+    """Of each configuration those numbers of slots that it is worth to choose from."""
+    if ways[0][0].asked.demand.users is not None:
+        yield from ways
+        return
+    for at in range(0, len(ways), len(_SLOTS)):
+        yield from _worthwhile(ways[at : at + len(_SLOTS)], most_load)
+
+
+def _worthwhile(
+    ways: Sequence[tuple[_Variant, _Speed]], most_load: float
+) -> Iterator[tuple[_Variant, _Speed]]:
+    """The fewest slots that do, and more as far as they help; where none do, the fastest.
+
+    Slots beyond the fewest are for when other servers compute: alone, no more requests are in
+    flight, and none takes longer.
+    """
+    variant = ways[0][0]
+    rate = variant.asked.demand.requests_per_s / variant.replicas
+    enough = (
+        rate <= most_load * speed.requests_per_s and _seldom_full(v.users, rate, speed)
+        for v, speed in ways
+    )
+    first = next((at for at, does in enumerate(enough) if does), None)
+    if first is None:
+        yield max(ways, key=lambda way: way[1].requests_per_s)
+        return
+    fewest, alone = ways[first][0].users, ways[first][1]
+    yield ways[first]
+    before = alone.requests_per_s
+    for v, speed in ways[first + 1 :]:
+        times = v.users / fewest
+        if times in _ROOMIER and speed.requests_per_s * _WORTH > before:
+            before = speed.requests_per_s
+            yield v, replace(alone, requests_per_s=before)
 
 
 def _timed(
@@ -142,6 +194,16 @@ def _timed(
     if by is None:
         return timed
     return by.applied(timed, float(variants[0].asked.demand.output_tokens))
+
+
+def _seldom_full(slots: int, rate: float, speed: _Speed) -> bool:
+    """Whether requests that come independently of each other seldom find all slots taken.
+
+    In flight are, by Little's law, as many as arrive while one is served; their number scatters as
+    Poisson's does, and is rarely above two standard deviations.
+    """
+    in_flight = slots * rate / speed.requests_per_s
+    return in_flight + _DEVIATIONS * math.sqrt(in_flight) <= slots
 
 
 def _variants(asked: Asked, machine: Machine, resolve: Resolve) -> Iterator[_Variant]:
@@ -163,7 +225,11 @@ def _variants(asked: Asked, machine: Machine, resolve: Resolve) -> Iterator[_Var
             if model.footprint.heads % tensor:
                 continue
             for replicas in range(1, asked.demand.max_replicas + 1):
-                yield _Variant(asked, machine, model, precision, preference, tensor, replicas)
+                users = asked.demand.users
+                for slots in _SLOTS if users is None else (math.ceil(users / replicas),):
+                    yield _Variant(
+                        asked, machine, model, precision, preference, tensor, replicas, slots
+                    )
 
 
 def _scene(v: _Variant, version: str) -> Scene:
@@ -201,6 +267,7 @@ def _option(v: _Variant, speed: _Speed, version: str, device_cost: float) -> Opt
         device=device.name,
         server=f"{name} · {device.name}" if asked.server else "",
         shared_bytes=shared if asked.server else 0.0,
+        users=v.users,
     )
 
 

@@ -81,7 +81,7 @@ def _server(
     used = first.memory_bytes + sum(o.memory_bytes - o.shared_bytes for _, o in users[1:])
     share = round(SHARE_STEP * used / machine.device.memory_bytes) / SHARE_STEP
     label = first.label.partition(" ×")[0]
-    sequences = sum(-(-demands[name].users // option.replicas) for name, option in users)
+    sequences = sum(option.users for _, option in users)
     name, _, rest = label.partition(" ")
     format_ = rest.partition(" · TP")[0]
     converted = format_ != resolve(name, PUBLISHED).quantization.name

@@ -22,6 +22,7 @@ from weighbridge.core.runs import content_hash
 from weighbridge.core.units import GIB
 from weighbridge.core.workload import Workload
 from weighbridge.engines.commands import Launch, launches
+from weighbridge.engines.scripts import script
 from weighbridge.facts.catalog.catalogue import Catalogue
 from weighbridge.facts.licenses.clauses import NOT_LEGAL_ADVICE
 from weighbridge.facts.licenses.intents import Intents
@@ -60,6 +61,11 @@ def workload(
     if users is not None and users < 1:
         raise InputError(
             f"A plan for {users} users has nothing to serve.", fix="Ask for one user or more."
+        )
+    if rate is not None and users is not None:
+        raise InputError(
+            f"{users} users at once and {rate:g} requests per second are two kinds of load.",
+            fix="Give one of them: at a rate, how many requests are in flight follows from it.",
         )
     if rate is not None and not (math.isfinite(rate) and rate > 0):
         raise InputError(
@@ -272,12 +278,21 @@ _OUTCOMES: Final[dict[Verdict, str]] = {
     "not known": "are not known well enough",
 }
 
+_ONE_OUTCOME: Final[dict[Verdict, str]] = {
+    "does not fit": "does not fit",
+    "misses": "misses a requirement",
+    "not allowed": "has a licence that does not allow it",
+    "not known": "is not known well enough",
+}
+
 
 def _counted(refused: Sequence[Refusal]) -> str:
     """How many fail for which kind of reason, as a sentence."""
     counts = Counter(one.verdict for one in refused)
     parts = [
-        f"{counts[verdict]} {words}" for verdict, words in _OUTCOMES.items() if counts[verdict]
+        f"{counts[verdict]} {_ONE_OUTCOME[verdict] if counts[verdict] == 1 else words}"
+        for verdict, words in _OUTCOMES.items()
+        if counts[verdict]
     ]
     listed = " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
     return f"Of {len(refused)} models {listed}."
@@ -293,6 +308,13 @@ def _most_telling(refused: Sequence[Refusal]) -> Refusal:
 def starting(found: Plan, one: Estimate) -> tuple[Launch, ...]:
     """How to start an estimate's candidate."""
     return launches(one.candidate, found.machine)
+
+
+def start(found: Plan, one: Estimate, *, ollama: bool = False) -> Launch:
+    """How to start an estimate's candidate by its own engine, or a GGUF file by Ollama."""
+    ways = starting(found, one)
+    wanted = [way for way in ways if ollama and way.engine == "Ollama"]
+    return (*wanted, *ways)[0]
 
 
 def to_json(found: Plan) -> dict[str, Any]:
@@ -456,6 +478,7 @@ def _launch(one: Launch) -> dict[str, Any]:
         "commands": list(one.commands),
         "files": dict(one.files),
         "notes": list(one.notes),
+        "script": script(one),
     }
 
 

@@ -15,12 +15,12 @@ from weighbridge.core.workload import Workload
 from weighbridge.facts.catalog.catalogue import Catalogue
 from weighbridge.facts.catalog.families import family_of
 from weighbridge.facts.catalog.model import CatalogueModel
+from weighbridge.facts.catalog.yarn import by_yarn
 from weighbridge.facts.licenses.intents import Intents
 from weighbridge.facts.licenses.questions import Answer, answer
 from weighbridge.facts.licenses.read import recognise
 from weighbridge.facts.quantizations.table import from_config
 from weighbridge.predict.search.models import ModelFacts
-from weighbridge.predict.search.verdict import tokens_text
 
 # What gives no text back.
 NO_GENERATORS = frozenset({"embedding", "speech-to-text"})
@@ -215,9 +215,19 @@ def _modality_refusal(facts: ModelFacts, modality: str) -> Refusal | None:
 def _context_refusal(facts: ModelFacts, workload: Workload) -> Refusal | None:
     if facts.context is None or facts.context >= workload.longest:
         return None
-    return Refusal(
-        facts.name,
-        "misses",
+    said = (
         f"made for {format_tokens(facts.context)} tokens, {format_tokens(workload.longest)} are "
-        f"asked for; ask for a context of {tokens_text(facts.context)}.",
+        f"asked for"
     )
+    stretched = by_yarn(facts.name)
+    if stretched is not None and stretched.reach >= workload.longest:
+        return Refusal(facts.name, "misses", f"{said}; {stretched.sentence}")
+    return Refusal(
+        facts.name, "misses", f"{said}; ask for a context of {_writable(facts.context)}."
+    )
+
+
+def _writable(tokens: int) -> str:
+    """A context as it may be typed, in the largest unit that says it exactly or falls short."""
+    unit, letter = (1024**2, "M") if tokens >= 1024**2 else (1024, "k")
+    return f"{tokens // unit}{letter}" if tokens >= unit else str(tokens)

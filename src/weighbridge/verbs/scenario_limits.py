@@ -9,9 +9,14 @@ from weighbridge.core.errors import InputError
 from weighbridge.core.estimate import EngineName
 from weighbridge.core.machine import Device
 from weighbridge.core.units import format_tokens
-from weighbridge.predict.search.space import divides, engines_on
+from weighbridge.predict.search.runs_on import engines_on, others_on, why_none
+from weighbridge.predict.search.space import divides
 from weighbridge.predict.table import Model, Scenario, parallelism
 
+# Without products in fp8 where vLLM reads weights in it all the same: its documentation on FP8 W8A8
+# (compute capability 7.5 and more, weights only), for Turing since pull request 29901 of 2025-12.
+_FP8_BY_MARLIN: Final = frozenset({"Turing", "Ampere"})
+_NO_FP8: Final = frozenset({"Pascal", "Volta"})
 # Above that, public tables write the devices of all replicas of a rack into tp_size.
 _ONE_HOST: Final = 8
 
@@ -25,8 +30,17 @@ def runs_on(engine: EngineName, device: Device) -> tuple[str, ...]:
     able = engines_on(device)
     if engine in able:
         return ()
+    other = next((one for one in others_on(device) if one.engine == engine), None)
+    if not able and other is None:
+        raise InputError(why_none(device), fix="Name another system.")
+    if device.kind == "accelerator" and other is not None:
+        by = f"{engine} runs on {device.name} by {other.by}"
+        raise InputError(
+            f"{by}, whose memory and times are not modelled.", fix="Name another system."
+        )
     other_vendor = engine == "trtllm" and device.vendor != "NVIDIA"
-    if other_vendor or device.vendor == "Apple" or device.kind == "cpu":
+    # llama.cpp's devices are many: where it is not known to run, it does not.
+    if engine == "llama.cpp" or other_vendor or device.vendor == "Apple" or device.kind == "cpu":
         raise InputError(
             f"{engine} does not run on {device.name}.", fix=f"Choose {', '.join(able)}."
         )
@@ -67,13 +81,24 @@ def short_weights(engine: EngineName, of: Model, device: Device) -> tuple[str, .
     Raises:
         InputError: the engine does not serve them there.
     """
-    if "fp8" not in of.quantization.name.lower() or device.generation != "Ampere":
+    if "fp8" not in of.quantization.name.lower() or engine == "llama.cpp":
         return ()
+    if device.vendor != "NVIDIA" or device.generation not in {*_FP8_BY_MARLIN, *_NO_FP8}:
+        return ()
+    if device.generation not in _FP8_BY_MARLIN or (
+        engine == "sglang" and device.generation == "Turing"
+    ):
+        raise InputError(
+            f"{device.name} ({device.generation}) has no fp8 products, and {engine} has no "
+            "kernels there that read fp8 weights otherwise.",
+            fix="State precision bf16, or a 4-bit one.",
+        )
     if engine == "trtllm":
         raise InputError(
             f"TensorRT-LLM has no fp8 on {device.name}.", fix="Choose vllm, or precision bf16."
         )
-    how = f"{engine} reads fp8 weights by Marlin kernels and computes in 16 bits"
+    since = " (releases from 2025-12 on)" if device.generation == "Turing" else ""
+    how = f"{engine} reads fp8 weights by Marlin kernels{since} and computes in 16 bits"
     return (f"{device.name} has no fp8 products: {how}",)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from weighbridge.core.errors import FormatError, InputError
+from weighbridge.core.units import parse_tokens
 from weighbridge.predict.table import Scenario
 
 NEEDED: Final = ("model_path", "system", "isl", "osl")
@@ -121,6 +122,8 @@ def _users(row: Cells) -> tuple[float, tuple[str, ...]]:
     if users is None:
         users = _number(row, "batch_size", least=1, most=_MOST_USERS) or 1.0
         return users, (f"concurrency is not given: {users:g} is assumed",)
+    if users != int(users):
+        return users, (f"concurrency {users:g} is read as that many in flight on average",)
     each = _worker_users(row)
     if each is None or users < 2 * each or users % each:
         return users, ()
@@ -189,10 +192,16 @@ def _backend(row: Cells) -> tuple[str, tuple[str, ...]]:
 
 
 def _needed(row: Cells, column: str) -> float:
-    value = _number(row, column, least=1, most=_MOST_TOKENS)
-    if value is None:
+    said = _said(row, column)
+    if not said:
         raise InputError(f"{column} is empty.", fix="Give a number of tokens.")
-    return value
+    if said[-1] in "kKmM":  # as on the command line: 16k is 16384
+        try:
+            row = {**row, column: str(parse_tokens(said))}
+        except InputError as error:
+            raise InputError(f"{column}: {error.message}", fix=error.fix) from None
+    value = _number(row, column, least=1, most=_MOST_TOKENS)
+    return 1.0 if value is None else value
 
 
 def _whole(row: Cells, column: str, otherwise: int) -> int:

@@ -54,7 +54,7 @@ _FORMATS: Final = {
     "awq": "int4 (AWQ)",
 }
 _DEFAULT_FORMATS: Final = ("published", "fp8")
-_DEFAULTS: Final = {"users": "4", "context": "8k", "prompt": "1024", "output": "256"}
+_DEFAULTS: Final = {"context": "8k", "prompt": "1024", "output": "256"}
 _ORIGIN: Final = "The form"
 
 
@@ -143,7 +143,7 @@ def _fields(query: QueryParams, here: Machine | None) -> tuple[Field, ...]:
 
     return (
         Field("device", "Machine, or several with commas", typed("device"), hint=found),
-        Field("users", "Requests in flight, of each", typed("users")),
+        Field("users", "Requests in flight, of each", typed("users"), "by traffic"),
         Field("context", "Context", typed("context"), unit="tokens"),
         Field("prompt", "Typical prompt", typed("prompt"), unit="tokens"),
         Field("output", "Typical answer", typed("output"), unit="tokens"),
@@ -194,11 +194,12 @@ def _said(query: QueryParams, form: PlacementForm, here: Machine | None) -> dict
     said: dict[str, Any] = {
         "machines": _machines(query.get("device", ""), here),
         "context": _text(query, "context"),
-        "users": _whole(query, "users"),
         "prompt_tokens": _whole(query, "prompt"),
         "output_tokens": _whole(query, "output"),
         "formats": formats or ["published"],
     }
+    if _text(query, "users"):
+        said["users"] = _whole(query, "users")
     for name in ("ttft", "tpot"):
         if _text(query, name):
             said[f"{name}_ms"] = _number(_text(query, name), f"a limit on {name} in ms")
@@ -267,11 +268,15 @@ def _check_size(file: PlacementFile) -> None:
 
 
 def _ways(one: ModelBlock | TaskBlock, file: PlacementFile) -> int:
-    """Configurations that are offered for one, with servers of any size counted as two."""
+    """Configurations that are offered for one, with servers of any size counted as two.
+
+    Where nobody says how many requests are in flight, up to three numbers are weighed.
+    """
     models = len(one.candidates) if isinstance(one, TaskBlock) else 1
     formats = len(one.formats or file.formats or [PUBLISHED])
     replicas = one.max_replicas or file.max_replicas or REPLICAS
-    return models * formats * replicas * min(2, len(one.tensor or file.tensor or "12"))
+    slots = 3 if one.users is None and file.users is None else 1
+    return slots * models * formats * replicas * min(2, len(one.tensor or file.tensor or "12"))
 
 
 def _text(query: QueryParams, name: str) -> str:

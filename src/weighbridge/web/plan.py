@@ -36,6 +36,17 @@ _CONTEXT: Final = (1024, 262_144)
 _TTFT: Final = (20, 20_000)
 _TPOT: Final = (2, 500)
 _MOST_USERS: Final = 1_000_000
+# What is meant to be done, short enough for a list; `weigh plan --license` takes more.
+_INTENDED: Final = {
+    "commercial": "commercial use",
+    "internal": "internal use only",
+    "eu": "a licensee in the EU",
+    "maas": "offering it as a service",
+    "assistant": "selling an assistant",
+    "finetune": "training it further",
+    "redistribute": "passing it on",
+    "distill": "training on its outputs",
+}
 _MORE: Final = ("engine", "format", "prompt", "output", "task")
 _ORDERS: Final[dict[str, Order]] = {name: name for name in get_args(Order)}
 
@@ -144,7 +155,8 @@ def form_of(query: QueryParams, here: Machine | None, plan: Plan | None = None) 
 def _fields(query: QueryParams, here: Machine | None, plan: Plan | None) -> tuple[Field, ...]:
     load = plan.requirements.workload if plan else None
     users, context = (str(load.users), tokens_text(load.longest)) if load else ("", "")
-    found = f"here: {here.label}" if here else "for example 2x RTX 4090"
+    usual = verb.workload()  # what a plan takes where nothing is said
+    found = f"here: {here.label}" if here else "e.g. 2x RTX 4090"
 
     def typed(name: str, otherwise: str = "") -> str:
         return query.get(name, "").strip() or otherwise
@@ -152,8 +164,15 @@ def _fields(query: QueryParams, here: Machine | None, plan: Plan | None) -> tupl
     ends: dict[str, Any] = {"hint": "any", "unit": "ms, p95", "open_end": True}
     return (
         Field("device", "Machine", typed("device"), hint=found),
-        Field("users", "Users at once", typed("users", users), slider=_USERS),
-        Field("context", "Context", typed("context", context), unit="tokens", slider=_CONTEXT),
+        Field("users", "Users at once", typed("users", users), str(usual.users), slider=_USERS),
+        Field(
+            "context",
+            "Context",
+            typed("context", context),
+            tokens_text(usual.longest),
+            "tokens",
+            slider=_CONTEXT,
+        ),
         Field("price", "Price of the machine", typed("price"), "not known", "€ per hour"),
         Field("ttft", "First token within", typed("ttft"), slider=_TTFT, **ends),
         Field("tpot", "Further tokens within", typed("tpot"), slider=_TPOT, **ends),
@@ -183,7 +202,7 @@ def _checks(
 def _licenses(asked: str) -> list[Choice]:
     found = [
         Choice("", "not asked"),
-        *(Choice(name, f"{name}: {text}") for name, text in INTENTS.items()),
+        *(Choice(name, _INTENDED.get(name, name)) for name in INTENTS),
     ]
     if asked and asked not in INTENTS:
         found.append(Choice(asked, asked))

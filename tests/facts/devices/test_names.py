@@ -45,6 +45,12 @@ ENTRIES = entries()
         ("DGX Spark", "GB10"),
         ("RTX 5090 32.6GB", "RTX 5090"),
         ("A10G", "A10G"),
+        # Memory without its unit.
+        ("A100 SXM 80", "A100 SXM 80GB"),
+        ("H200 141", "H200 SXM"),
+        ("RTX 3060 12", "RTX 3060 12GB"),
+        ("M3 Max 64", "M3 Max 40-core 64GB"),
+        ("Jetson Orin 64", "Jetson AGX Orin 64GB"),
         ("A10G 24GB", "A10G"),
         ("a100 sxm 40G", "A100 SXM 40GB"),
         ("M4Max128GB", "M4 Max 40-core 128GB"),
@@ -86,6 +92,8 @@ def test_names_match_forgivingly(text: str, name: str) -> None:
         ("H100 80GB", {"H100 SXM", "H100 PCIe"}),
         ("RTX 3080", {"RTX 3080 10GB", "RTX 3080 12GB"}),
         ("a100 80gb", {"A100 SXM 80GB", "A100 PCIe 80GB"}),
+        ("A100 80", {"A100 SXM 80GB", "A100 PCIe 80GB"}),
+        ("V100 32", {"V100 SXM2 32GB", "V100 PCIe 32GB"}),
         ("M4 Pro", {"M4 Pro 24GB", "M4 Pro 48GB", "M4 Pro 64GB"}),
         ("M3 Max", {"M3 Max 30-core 36GB", "M3 Max 40-core 64GB"}),
     ],
@@ -101,6 +109,10 @@ def test_an_ambiguity_lists_its_candidates(text: str, candidates: set[str]) -> N
     ("text", "near"),
     [
         ("RTX 4091", "RTX 4090"),
+        ("4091", "RTX 4090"),
+        ("H200 80", "H200 SXM"),
+        ("5090 laptop", "RTX 5090. A laptop's GPU is slower"),
+        ("TPU v5e", "devices of AMD, Apple, Intel, NVIDIA"),
         ("RTX 6000", "RTX 6000 Ada"),
         ("NVIDIA GeForce RTX 4090 Laptop GPU", "RTX 4090"),
         ("RTX 2080 SUPER", "RTX 2080 Ti"),
@@ -119,6 +131,13 @@ def test_what_is_no_name_is_said_in_one_sentence(text: str) -> None:
     with pytest.raises(InputError) as error:
         find(text)
     assert "machine:" in error.value.fix or "RTX" in error.value.fix
+
+
+def test_the_nearest_share_most_words() -> None:
+    with pytest.raises(InputError) as error:
+        find("MI300")
+    assert error.value.fix.startswith("Nearest are MI300A, MI300X")
+    assert "B300" not in error.value.fix
 
 
 def test_memory_that_a_device_never_had_is_refused() -> None:

@@ -357,7 +357,7 @@ def test_what_cannot_start_is_not_too_slow() -> None:
     assert found.reasons == (
         (
             "a fits nowhere; nearest is 61 GiB TP1 ×1, which is short by 37.00 GiB even on an "
-            "empty device."
+            "empty device and is too slow: 1 server finishes 1 of 5 requests/s."
         ),
     )
 
@@ -380,6 +380,15 @@ def test_the_least_shortage_is_told_whatever_it_is_of() -> None:
     assert found.unplaced[0].fault == "memory"
     found = place([Site("box", 1, CARD)], [model("a", slow, large, traffic=1.01)])
     assert found.unplaced[0].fault == "traffic"
+
+
+def test_what_lacks_memory_and_speed_is_further_than_what_lacks_speed() -> None:
+    large = option(25, requests_per_s=1.0)
+    slow = option(4, load=1.06, requests_per_s=4.0)
+    found = place([Site("box", 1, CARD)], [model("a", large, slow, traffic=1.2)])
+    assert found.unplaced[0].fault == "load"
+    assert "4 GiB" in found.reasons[0]
+    assert "short by" not in found.reasons[0]
 
 
 def test_replicas_lie_on_different_devices() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.predict.planned import asked, facts, machine
-from weighbridge.core.estimate import Offload
+from weighbridge.core.estimate import Engine, Offload
 from weighbridge.core.plan import Requirements
 from weighbridge.predict.search.near_misses import changes
 from weighbridge.predict.search.verdict import Appraisal, appraise
@@ -137,3 +137,15 @@ def test_a_computer_of_its_own_is_not_multiplied() -> None:
     load = asked(users=8, context=16384, slo="ttft_p95<500ms")
     one = failing(NAME, "M3 Max 64GB", load)
     assert not any("×" in text for text in changes(one, load))
+
+
+def test_the_fewest_devices_are_named_powers_of_two_or_not() -> None:
+    flood = asked(users=1, prompt=857, output=652, context=8192, rate=10.0, formats=("native",))
+    flood = replace(flood, engines=(Engine("vllm", "0.19.0"),), kv_bytes_per_value=1.0)
+    name = "meta-llama/Meta-Llama-3.1-8B"
+    one = failing(name, CARD, flood)
+    text = next(text for text in changes(one, flood) if text.endswith(f"× {CARD}"))
+    count = int(text.split()[0])
+    assert count == 5
+    assert holds(name, f"{count}x {CARD}", flood)
+    assert not holds(name, f"{count - 1}x {CARD}", flood)

@@ -122,7 +122,13 @@ def test_arrivals_above_what_can_be_served_are_refused_with_the_most_that_can() 
 
 
 def test_an_engine_that_does_not_run_there_is_bad_input() -> None:
-    with pytest.raises(InputError, match=r"vllm does not run on M3 Max 40-core 64GB .*llama\.cpp"):
+    with pytest.raises(InputError, match=r"sglang does not run on M3 Max 40-core 64GB .*llama"):
+        plan("M3 Max 64GB", asked(engines=("sglang",)))
+    with pytest.raises(InputError, match=r"no backend for it.*vllm-gaudi"):
+        plan("Gaudi 3", asked())
+    with pytest.raises(
+        InputError, match=r"vllm runs on M3 Max 40-core 64GB by .*not modelled.*llama\.cpp"
+    ):
         plan("M3 Max 64GB", asked(engines=("vllm",)))
 
 

@@ -144,3 +144,15 @@ def test_a_cache_that_nothing_there_has_is_refused_in_words() -> None:
     found = plan(NAME, "RTX 3090", asked(users=1, context=4096, kv=1.0))
     (refused,) = found.refused
     assert "none of the engines, formats and caches" in refused.reason
+
+
+def test_q8_0_is_tried_by_llamacpp_where_16_bits_hold_too_little() -> None:
+    load = asked(users=4, context=16384, engines=("llama.cpp",), formats=("Q6_K",))
+    found = plan(NAME, "RTX 3060 12GB", load)
+    assert caches(found) == [34 / 32]
+    assert any("KV caches in q8_0" in note and "flash attention" in note for note in found.notes)
+    wide = plan(NAME, "RTX 3060 12GB", replace(load, kv_bytes_per_value=2.0))
+    assert not wide.ranked
+    assert "q8_0" not in " ".join(wide.notes)
+    roomy = plan(NAME, CARD, asked(users=1, context=8192, engines=("llama.cpp",)))
+    assert set(caches(roomy)) == {2.0}

@@ -7,8 +7,8 @@ import pytest
 from tests.predict.planned import facts, machine
 from weighbridge.core.estimate import EngineName, Parallelism
 from weighbridge.predict.search.models import shape_of
+from weighbridge.predict.search.runs_on import engines_on
 from weighbridge.predict.search.space import (
-    engines_on,
     formats_for,
     short_cache,
     spreads,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.predict.planned import FEW, asked, facts, machine
 from weighbridge.core.estimate import Engine, EngineName, Parallelism
 from weighbridge.predict.search.verdict import appraise, missing_bytes, needed_bytes
-from weighbridge.predict.search.ways import Way, memory_of, on_more, way, ways, with_users
+from weighbridge.predict.search.ways import Way, larger, memory_of, on_more, way, ways, with_users
 
 MACHINES = ("RTX 4090", "2x RTX 3090", "8x H100 SXM", "M3 Max 64GB", "B200")
 ENGINES: tuple[EngineName, ...] = ("vllm", "sglang", "trtllm", "llama.cpp")
@@ -136,11 +136,15 @@ def test_formats_that_are_asked_for_are_the_only_ones() -> None:
     assert {one.form.quantization.name for one in native} == {"bf16"}
 
 
-def test_more_devices_are_tried_by_one_then_by_doubling() -> None:
+def test_more_devices_are_those_of_a_host_or_of_a_link_domain() -> None:
     first = next(ways(facts("Qwen/Qwen3-8B"), machine("RTX 4090"), asked(engines=("vllm",))))
-    counts = [count for count, _ in on_more(first, asked())]
-    assert sorted(set(counts)) == [2, 4, 8]
-    assert all(w.machine.count == count for count, w in on_more(first, asked()))
+    assert larger(first.machine) == tuple(range(2, 9))
+    assert larger(machine("2x GB200"))[-1] == 72
+    assert larger(machine("M3 Max 64GB")) == ()
+    found = on_more(first, asked(), 3)
+    assert {(one.machine.count, one.settings.parallelism.tensor) for one in found} == {
+        (3, 1), (3, 2),
+    }  # fmt: skip
 
 
 def test_a_shared_part_of_prompts_is_read_once() -> None:

@@ -67,3 +67,9 @@ def test_strangers_are_told_of() -> None:
     assert is_fitted(device("H100 SXM"))
     assert stranger(device("H100 SXM")) == ""
     assert "RTX 4090" in stranger(device("RTX 4090"))
+
+
+def test_a_device_with_few_runs_is_not_much_wider_than_devices_left_out() -> None:
+    """GB200 has eight runs of known load: what a handful says must not decide a decile."""
+    for own, others in zip(spreads_on(device("GB200")), spreads_on(device("L40S")), strict=True):
+        assert width(own) < 1.5 * width(others)

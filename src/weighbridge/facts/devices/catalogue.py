@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 
 from weighbridge.core.errors import InputError
-from weighbridge.facts.devices.names import Spelling, key, spell
+from weighbridge.facts.devices.names import OMITTED, Spelling, key, spell
 from weighbridge.facts.devices.rows import Entry, entries
 
 # A name's memory is rounded, decimal or binary: 32.6GB and 192GB are 32 and 180 of the catalogue.
 _NEAR = 0.08
+# A last number that may be memory without its unit: "A100 80".
+_BARE_MEMORY = re.compile(r".*\S[\s_-]+(\d{1,4})", re.DOTALL)
+# They have less of everything than the card of their name.
+_LAPTOP = frozenset({"laptop", "mobile", "notebook"})
+_MOST_NEAR = 6
 
 
 def find(name: str) -> Entry:
@@ -34,9 +40,19 @@ def find(name: str) -> Entry:
 def matches(name: str) -> tuple[Entry, ...]:
     """All devices that ``name`` may mean: one if it is clear, none if nothing is called so."""
     exact = _by_key().get(key(name))
-    if exact:
-        return exact
-    wanted = spell(name)
+    return exact or _fitting(spell(name)) or _of_bare_memory(name)
+
+
+def _of_bare_memory(name: str) -> tuple[Entry, ...]:
+    """Those whose memory is, to the gigabyte, the last number of a name that is nothing else."""
+    bare = _BARE_MEMORY.fullmatch(name.strip())
+    if bare is None:
+        return ()
+    found = _fitting(spell(f"{name.strip()}GB"))
+    return tuple(entry for entry in found if entry.gb == float(bare[1]))
+
+
+def _fitting(wanted: Spelling) -> tuple[Entry, ...]:
     ranked = [(rank, entry) for entry in entries() if (rank := _rank(wanted, entry)) is not None]
     if wanted.gb is not None:
         ranked = _nearest_memory(ranked, wanted.gb)
@@ -117,6 +133,11 @@ def _unknown(name: str) -> InputError:
             )
     near = _near(wanted)
     hint = f"Nearest {'is' if len(near) == 1 else 'are'} {', '.join(near)}. " if near else ""
+    if not near:
+        makers = sorted({entry.device.vendor for entry in entries()} - {"other"})
+        hint = f"It has devices of {', '.join(makers)}. "
+    elif wanted.words & _LAPTOP:
+        hint += "A laptop's GPU is slower than the card of its name, so it is not taken for it. "
     return InputError(
         f"The catalogue has no device {name!r}.",
         fix=f"{hint}A `machine:` block with device, memory, bandwidth and tflops describes any "
@@ -126,11 +147,34 @@ def _unknown(name: str) -> InputError:
 
 
 def _near(wanted: Spelling) -> list[str]:
-    """Names that share the number, then names that look alike."""
+    """Names that share a number and most words, then names that look alike."""
     import difflib  # noqa: PLC0415 -- only for a slip of the finger
 
     numbers = {word for word in wanted.words if word.isdigit() and len(word) > 1}
-    same = [e.device.name for e in entries() if numbers & _spellings(e)[0].words]
-    keys = {key(entry.device.name): entry.device.name for entry in entries()}
-    alike = difflib.get_close_matches(wanted.joined, keys, n=4, cutoff=0.6)
-    return list(dict.fromkeys([*same, *(keys[one] for one in alike)]))[:6]
+    shared = {
+        entry.device.name: len(wanted.words & _spellings(entry)[0].words)
+        for entry in entries()
+        if numbers & _spellings(entry)[0].words
+    }
+    most = max(shared.values(), default=0)
+    same = [name for name, count in shared.items() if count == most]
+    alike: list[str] = []
+    for keys in (_keys(), _short_keys()):
+        found = difflib.get_close_matches(wanted.joined, keys, n=4, cutoff=0.6)
+        alike += [keys[one] for one in found]
+    return list(dict.fromkeys([*same, *alike]))[:_MOST_NEAR]
+
+
+def _keys() -> dict[str, str]:
+    return {key(entry.device.name): entry.device.name for entry in entries()}
+
+
+def _short_keys() -> dict[str, str]:
+    """Names without what people leave out, as long as they have a number of some length."""
+    found: dict[str, str] = {}
+    for entry in entries():
+        words = re.findall(r"[a-z]+|\d+", entry.device.name.lower())
+        short = "".join(word for word in words if word not in OMITTED)
+        if len(short) > 3:
+            found.setdefault(short, entry.device.name)
+    return found

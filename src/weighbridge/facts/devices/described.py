@@ -63,7 +63,7 @@ class MachineBlock(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class _MachineFile(msgspec.Struct, forbid_unknown_fields=True):
     """A file with nothing but a machine."""
 
-    machine: MachineBlock
+    machine: MachineBlock | str | int
 
 
 def read_machine(text: str) -> Machine:
@@ -89,13 +89,15 @@ def parse_machine(text: str) -> Machine:
     return Machine(_with_memory(entry, name), count)
 
 
-def from_block(block: MachineBlock) -> Machine:
-    """The machine that a ``machine:`` block describes.
+def from_block(block: MachineBlock | str | int) -> Machine:
+    """The machine that a ``machine:`` block describes, or the line that stands in its place.
 
     Raises:
         InputError: the device is not known and the block does not say enough of it.
         ConfigError: a figure of the block is impossible.
     """
+    if not isinstance(block, MachineBlock):
+        return parse_machine(str(block))
     within, name = split_count(block.device)
     if block.count is not None and within not in (1, block.count):
         raise ConfigError(

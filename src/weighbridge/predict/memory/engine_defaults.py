@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from weighbridge.core.estimate import Engine, MemoryUse, Settings
+from weighbridge.core.estimate import Engine, EngineName, MemoryUse, Settings
 from weighbridge.core.units import GIB, MIB
 from weighbridge.predict.versions import Version, parse_version
 
@@ -101,6 +101,11 @@ def fullest_share(settings: Settings, device_bytes: float) -> float | None:
     elif chosen is None:
         chosen = VLLM_UTILISATION if name == "vllm" else TRTLLM_FREE_SHARE
     return most if chosen < most else None
+
+
+def largest_share(engine: EngineName) -> float | None:
+    """The largest share of a device's memory that an engine is told here, if it is told any."""
+    return _FULLEST.get(engine)
 
 
 def raised(settings: Settings, use: MemoryUse, device_bytes: float) -> Settings | None:

@@ -77,25 +77,40 @@ def spots(
 def _fitting(
     sites: Sequence[Site], one: Wanted, option: Option, rules: PlacementRules
 ) -> tuple[Group, ...] | Miss:
-    """Groups whose devices are large enough, or what is in the way.
-
-    How fast it would be is asked last: that is no matter where it cannot even start.
-    """
+    """Groups whose devices are large enough, or what is in the way."""
     aligned = list(groups(sites, option.devices, option.device))
     if not aligned:
         return _no_group(sites, option)
     if len(aligned) < option.replicas:
         return _too_few(option, len(aligned))
     large = [group for site, group in aligned if sites[site].memory_bytes >= option.memory_bytes]
-    if not large:
-        most = max(sites[site].memory_bytes for site, _ in aligned)
-        lack = option.memory_bytes - most
-        each = "on each of its devices" if option.devices > 1 else "even on an empty device"
-        return Miss("memory", lack / most, f"is short by {format_bytes(lack)} {each}")
-    if len(large) < option.replicas:
-        return _too_few(option, len(large))
+    most = max(sites[site].memory_bytes for site, _ in aligned)
     slow = _too_many(one, option) or _too_slow(one, option) or _too_busy(option, rules)
-    return slow or _too_late(one, option) or tuple(large)
+    missed = [
+        miss
+        for miss in (_too_large(option, most), slow, _too_late(one, option))
+        if miss is not None
+    ]
+    if missed:
+        return _together(missed)
+    return _too_few(option, len(large)) if len(large) < option.replicas else tuple(large)
+
+
+def _together(missed: Sequence[Miss]) -> Miss:
+    """All that is in the way of one option, and how far it is if all of that has to change.
+
+    The fault is the first of it: speed matters only where it can start.
+    """
+    reasons = " and ".join(miss.reason for miss in missed)
+    return Miss(missed[0].fault, sum(miss.far for miss in missed), reasons)
+
+
+def _too_large(option: Option, most: float) -> Miss | None:
+    lack = option.memory_bytes - most
+    if lack <= 0:
+        return None
+    each = "on each of its devices" if option.devices > 1 else "even on an empty device"
+    return Miss("memory", lack / most, f"is short by {format_bytes(lack)} {each}")
 
 
 def _too_few(option: Option, places: int) -> Miss:

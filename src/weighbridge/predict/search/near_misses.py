@@ -14,11 +14,12 @@ from weighbridge.core.workload import Slo
 from weighbridge.predict.memory.engine_defaults import fullest_share
 from weighbridge.predict.search.space import short_cache, usual_engines
 from weighbridge.predict.search.verdict import Appraisal, appraise, memory_lack, tokens_text
-from weighbridge.predict.search.ways import Way, memory_of, on_more, ways, with_users
+from weighbridge.predict.search.ways import Way, larger, memory_of, on_more, ways, with_users
 from weighbridge.predict.simulation.goodput import most_whole
 
 _STEP: Final = 1024
 _TRIES: Final = 7
+_EPSILON: Final = 1e-9
 # Hosts with more memory than this are no single change; what they would cost is not known.
 _LARGEST_HOST_BYTES: Final = 2048 * GIB
 
@@ -70,9 +71,9 @@ def _lighter_load(of: Way, asked: Requirements) -> Iterator[str]:
     """Fewer users, or in an open loop fewer requests."""
     load = asked.workload
     if load.requests_per_s is not None:
-        rate = _most_rate(of, asked, load.requests_per_s)
+        rate = _rounded_down(_most_rate(of, asked, load.requests_per_s))
         if rate:
-            yield f"{rate:.2g} requests per second"
+            yield f"{rate:g} requests per second"
         return
 
     def holds(users: int) -> bool:
@@ -168,13 +169,26 @@ def _unasked(of: Way, asked: Requirements) -> Iterator[str]:
 
 
 def _more_devices(of: Way, asked: Requirements) -> Iterator[str]:
-    tried: dict[int, list[Way]] = {}
-    for count, candidate in on_more(of, asked):
-        tried.setdefault(count, []).append(candidate)
-    for count, candidates in tried.items():
-        if any(one.meets for one in appraise(candidates, asked)):
-            yield f"{count} × {of.machine.device.name}"
-            return
+    """The fewest devices that suffice: by powers of two first, then what lies between.
+
+    Tensor parallelism wants powers of two, but replicas and layers may take any number.
+    """
+    counts = larger(of.machine)
+    steps = [count for count in counts if count & (count - 1) == 0 or count == counts[-1]]
+
+    def enough(count: int) -> bool:
+        return any(one.meets for one in appraise(on_more(of, asked, count), asked))
+
+    least = next(filter(enough, steps), None)
+    if least is None:
+        return
+    below = [count for count in counts if count > _step_before(steps, least) and count < least]
+    fewest = next(filter(enough, below), least)
+    yield f"{fewest} × {of.machine.device.name}"
+
+
+def _step_before(steps: list[int], step: int) -> int:
+    return steps[steps.index(step) - 1] if steps.index(step) else 0
 
 
 def _later(one: Appraisal, asked: Requirements) -> Iterator[str]:
@@ -189,6 +203,14 @@ def _later(one: Appraisal, asked: Requirements) -> Iterator[str]:
         eased = Slo(tuple(later if each == bound else each for each in asked.slo.bounds))
         if _meets(one.way, replace(asked, slo=eased)):
             yield f"{later}"
+
+
+def _rounded_down(value: float) -> float:
+    """Two digits, downwards, so that what is proposed holds: 8.19 becomes 8.1."""
+    if value <= 0:
+        return 0.0
+    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return round(math.floor(value / unit + _EPSILON) * unit, 9)
 
 
 def _rounded_up(value: float) -> float:

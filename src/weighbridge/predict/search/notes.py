@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from weighbridge.core.machine import Machine
 from weighbridge.core.plan import Requirements
 from weighbridge.predict.calibration import Calibration
-from weighbridge.predict.search.space import engines_on, usual_engines
+from weighbridge.predict.search.runs_on import engines_on
+from weighbridge.predict.search.space import GGUF_CACHE, usual_engines
 from weighbridge.predict.search.ways import Way
 from weighbridge.predict.serving.coefficients import fitted
 from weighbridge.predict.serving.spreads import is_fitted, stranger
@@ -65,6 +66,14 @@ def _about_memory(machine: Machine, met: Sequence[Way], asked: Requirements) -> 
             f"KV caches in fp8 are marked ({', '.join(filter(None, why))}). What they cost in "
             "quality is not measured here: among equals 16 bits come first, and --kv-dtype 16bit "
             "leaves fp8 out."
+        )
+    if asked.kv_bytes_per_value is None and any(
+        way.settings.kv_bytes_per_value == GGUF_CACHE for way in met
+    ):
+        found.append(
+            "KV caches in q8_0 are marked (llama.cpp, where 16 bits hold too little; it needs "
+            "flash attention). What they cost in quality is not measured here: among equals 16 "
+            "bits come first, and --kv-dtype 16bit leaves q8_0 out."
         )
     raised = {way.settings.engine.name for way in met if way.settings.utilisation is not None}
     if raised and asked.utilisation is None:

@@ -26,8 +26,8 @@ from weighbridge.predict.search.near_misses import changes
 from weighbridge.predict.search.notes import notes
 from weighbridge.predict.search.pareto import front
 from weighbridge.predict.search.quality_order import QualityOf, rank
+from weighbridge.predict.search.runs_on import engines_on, others_on, why_none
 from weighbridge.predict.search.second_tries import second_tries
-from weighbridge.predict.search.space import engines_on
 from weighbridge.predict.search.verdict import (
     Appraisal,
     appraise,
@@ -169,7 +169,19 @@ def _check(machine: Machine, asked: Requirements, order: Order) -> None:
             fix="Give it per hour, for example --price 2.50.",
         )
     can = engines_on(machine.device)
+    if not can:
+        fix = "Name a device of another kind, for example --device 'H100 SXM'."
+        raise InputError(why_none(machine.device), fix=fix)
     for engine in asked.engines:
+        unmodelled = next(
+            (one for one in others_on(machine.device) if one.engine == engine.name), None
+        )
+        if engine.name not in can and unmodelled is not None:
+            raise InputError(
+                f"{engine.name} runs on {machine.device.name} by {unmodelled.by} "
+                f"({unmodelled.source}), but what it takes there is not modelled.",
+                fix=f"Engines that are: {', '.join(can)}.",
+            )
         if engine.name not in can:
             raise InputError(
                 f"{engine.name} does not run on {machine.device.name} "

@@ -1,7 +1,7 @@
 """What else is tried where a way lacks memory as it is usually served.
 
-Caches in 16 bits and the engine's own share of memory come first: what an fp8 cache costs in
-quality is not measured by us, and a larger share leaves less for what engines do not count. Both
+Caches in 16 bits and the engine's own share of memory come first: what an fp8 or q8_0 cache costs
+in quality is not measured by us, and a larger share leaves less for what engines do not count. Both
 are tried only where they decide whether a way meets what is asked.
 """
 
@@ -40,7 +40,10 @@ def _doubted(one: Appraisal) -> Appraisal:
 
 def _tries(one: Appraisal, asked: Requirements) -> Iterator[Way]:
     use, way = one.memory, one.way
-    if use is None or way.settings.engine.name == "llama.cpp" or not _held_back(one):
+    if use is None or not _held_back(one):
+        return
+    if way.settings.engine.name == "llama.cpp":  # which knows no share of the memory
+        yield from _shorter(one, asked)
         return
     device = way.machine.device
     fuller = raised(way.settings, use, device.memory_bytes)
@@ -56,6 +59,17 @@ def _tries(one: Appraisal, asked: Requirements) -> Iterator[Way]:
                 yield replace(way, settings=replace(settings, kv_bytes_per_value=short[1]))
 
 
+def _shorter(one: Appraisal, asked: Requirements) -> Iterator[Way]:
+    """A llama.cpp cache in q8_0."""
+    way, use = one.way, one.memory
+    short = short_cache("llama.cpp", way.machine.device, way.form.footprint)
+    stuck = use is None or (use.shortage is not None and use.shortage.of == "weights")
+    if short is None or stuck or asked.kv_bytes_per_value is not None:
+        return
+    if way.settings.kv_bytes_per_value > short[1]:
+        yield replace(way, settings=replace(way.settings, kv_bytes_per_value=short[1]))
+
+
 def _held_back(one: Appraisal) -> bool:
     """Whether it fails for want of memory, or serves too few at once because of it."""
     if any(lack.of == "memory" for lack in one.lacks):
@@ -64,5 +78,7 @@ def _held_back(one: Appraisal) -> bool:
     if held is None or not any(lack.of == "rate" for lack in one.lacks):
         return False
     settings, device = one.way.settings, one.way.machine.device
+    if settings.engine.name == "llama.cpp":  # its slots are told beforehand
+        return False
     unlimited = settings.engine.name == "sglang" and settings.max_num_seqs is None
     return unlimited or held.value < batch(settings, device.memory_bytes, device.name).sequences

@@ -1,7 +1,8 @@
-"""Which ways to serve there are at all: what engines run where, and how models are spread.
+"""Which ways to serve there are at all: what engines load, and how models are spread.
 
-Facts on engines: vLLM's and SGLang's documentation on supported hardware and quantization, and
-TensorRT-LLM's lists of supported models and precisions, as of 2026-11.
+Facts on engines: vLLM's and SGLang's documentation on quantization, and TensorRT-LLM's lists of
+supported models and precisions, as of 2026-11; :mod:`weighbridge.predict.search.runs_on` says on
+which devices they run.
 """
 
 from __future__ import annotations
@@ -14,14 +15,9 @@ from weighbridge.core.machine import Device, Machine
 from weighbridge.facts.quantizations.what_if import WHAT_IF
 from weighbridge.predict.memory.footprint import Footprint
 from weighbridge.predict.search.models import ModelFacts, main_bits, parameters, shape_of
+from weighbridge.predict.search.runs_on import engines_on
 
 SERVERS: Final[tuple[EngineName, ...]] = ("vllm", "sglang", "trtllm")
-_NVIDIA: Final = frozenset({"Turing", "Ampere", "Ada", "Hopper", "Blackwell"})
-_RUNS_ON: Final[dict[EngineName, frozenset[str]]] = {
-    "vllm": _NVIDIA | {"CDNA", "CDNA3", "CDNA4", "RDNA3", "RDNA4"},
-    "sglang": _NVIDIA | {"CDNA3", "CDNA4"},
-    "trtllm": _NVIDIA - {"Turing"},
-}
 _FP8: Final = frozenset({"Ada", "Hopper", "Blackwell", "CDNA3", "CDNA4", "RDNA4"})
 # Kernels that read compressed keys and values (MLA) in fp8: FlashMLA, FlashAttention 3, TRT-LLM's.
 _FP8_LATENT: Final = frozenset({"Hopper", "Blackwell"})
@@ -49,13 +45,8 @@ _LEAST_BITS: Final[dict[str, float]] = {
 _MOST_TENSOR: Final = 64
 # Bytes per number of a cache in q8_0, and from which on it counts as 16 bits.
 GGUF_CACHE: Final = 34 / 32
+GGUF_BLOCK: Final = 32
 _LONG_CACHE: Final = 2.0
-
-
-def engines_on(device: Device) -> tuple[EngineName, ...]:
-    """The engines that run on a device; llama.cpp runs on all."""
-    named = tuple(name for name in SERVERS if device.generation in _RUNS_ON[name])
-    return (*named, "llama.cpp")
 
 
 def usual_engines(device: Device) -> tuple[EngineName, ...]:
@@ -97,7 +88,7 @@ def formats_for(engine: EngineName, device: Device, facts: ModelFacts) -> tuple[
 def short_cache(engine: EngineName, device: Device, shape: Footprint) -> tuple[str, float] | None:
     """The shorter format of the cache that an engine offers a model, and bytes per number."""
     if engine == "llama.cpp":
-        return "q8_0", GGUF_CACHE
+        return ("q8_0", GGUF_CACHE) if _in_blocks(shape) else None
     if device.generation not in _FP8 or shape.caches is None:
         return None
     kinds = {layers.kind for layers in shape.caches}
@@ -107,6 +98,19 @@ def short_cache(engine: EngineName, device: Device, shape: Footprint) -> tuple[s
     # Where keys select (sparse attention), fp8 caches have a layout of their own; vLLM's is known.
     sparse = any(layers.index_values for layers in shape.caches)
     return None if sparse and engine != "vllm" else ("fp8", 1.0)
+
+
+def _in_blocks(shape: Footprint) -> bool:
+    """Whether heads of keys and values are whole blocks of q8_0: else llama.cpp does not start."""
+    if not shape.caches:
+        return False
+    widths = [
+        layers.split_values / 2 / max(layers.kv_heads, 1)
+        for layers in shape.caches
+        if layers.split_values
+    ]
+    widths += [layers.whole_values for layers in shape.caches if layers.whole_values]
+    return bool(widths) and all(width % GGUF_BLOCK == 0 for width in widths)
 
 
 def keeps(engine: EngineName, device: Device, shape: Footprint, kv_bytes: float | None) -> bool:
@@ -154,6 +158,18 @@ def reach(machine: Machine) -> int:
     """How many devices may share layers: those that a link joins."""
     link = machine.device.link
     return 1 if link.kind == "none" else min(machine.count, max(link.domain, 1))
+
+
+def least_devices(engine: EngineName, shape: Footprint, needed: int) -> int:
+    """The fewest devices, from those needed upwards, that an engine can share a model among."""
+    if engine == "llama.cpp":  # whole layers, in any number
+        return needed
+    size = 1
+    while size < needed or not divides(shape, size):
+        if size >= _MOST_TENSOR:
+            return needed
+        size *= 2
+    return size
 
 
 def divides(shape: Footprint, tensor: int) -> bool:

@@ -16,6 +16,7 @@ from weighbridge.core.workload import Bound
 from weighbridge.predict.calibration import of_device
 from weighbridge.predict.llamacpp.coefficients import fitted as single_stream
 from weighbridge.predict.search.llamacpp import time_llamacpp
+from weighbridge.predict.search.space import least_devices
 from weighbridge.predict.search.timing import Timing, time_serving
 from weighbridge.predict.search.ways import (
     LONG_CACHE,
@@ -274,11 +275,13 @@ def _too_heavy(way: Way) -> Lack:
     devices = way.settings.parallelism.devices
     room = devices * way.machine.device.memory_bytes
     total = way.form.weights.total
-    least = math.ceil(total / (_USABLE * way.machine.device.memory_bytes))
+    needed = math.ceil(total / (_USABLE * way.machine.device.memory_bytes))
+    least = least_devices(way.settings.engine.name, way.form.footprint, needed)
+    shared = ", as its heads are shared evenly" if least > needed else ""
     words = (
         f"weights of {format_bytes(total)} in {way.form.quantization.name} exceed the "
         f"{format_bytes(room)} of {devices} × {way.machine.device.name}; they take {least} of them "
-        "at least"
+        f"at least{shared}"
     )
     return Lack("memory", words, total / room - 1)
 

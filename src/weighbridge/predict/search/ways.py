@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,9 +17,9 @@ from weighbridge.predict.calibration import Calibration
 from weighbridge.predict.memory.engine_defaults import batch
 from weighbridge.predict.memory.use import memory_on
 from weighbridge.predict.search.models import ModelFacts, form, shape_of
+from weighbridge.predict.search.runs_on import engines_on
 from weighbridge.predict.search.space import (
     GGUF_CACHE,
-    engines_on,
     formats_for,
     keeps,
     short_cache,
@@ -30,8 +30,6 @@ from weighbridge.predict.search.space import (
 )
 from weighbridge.predict.table import Model, kv_bytes_per_value
 
-# The least an engine is told to prepare for: smaller batches than this save next to nothing.
-_FEWEST_SLOTS: Final = 8
 # What llama.cpp's server is given where nobody says how many users there are.
 _OPEN_SLOTS: Final = 8
 # Standard deviations of the requests in flight, about their square root, that find a slot.
@@ -193,30 +191,26 @@ def with_users(one: Way, users: int) -> Way:
     return replace(one, settings=settings, replicas=replicas)
 
 
-def on_more(one: Way, asked: Requirements) -> Iterator[tuple[int, Way]]:
-    """The same model, formats and engine on machines with more devices, and how many those have."""
+def on_more(one: Way, asked: Requirements, count: int) -> list[Way]:
+    """The same model, format and engine on a machine with so many devices."""
     asked = replace(asked, kv_bytes_per_value=one.settings.kv_bytes_per_value)
-    for count in _larger(one.machine):
-        machine = replace(one.machine, count=count)
-        for spread in spreads(one.settings.engine.name, machine, one.facts):
-            engine = one.settings.engine
-            more = way(
-                one.facts, one.format, machine=machine, engine=engine, spread=spread, asked=asked
-            )
-            yield count, replace(more, known=one.known)
+    machine, engine = replace(one.machine, count=count), one.settings.engine
+    found = [
+        way(one.facts, one.format, machine=machine, engine=engine, spread=spread, asked=asked)
+        for spread in spreads(engine.name, machine, one.facts)
+    ]
+    return [replace(each, known=one.known) for each in found]
 
 
-def _larger(machine: Machine) -> Iterable[int]:
-    """One more; then the next powers of two, which tensor parallelism wants; within one host.
+def larger(machine: Machine) -> tuple[int, ...]:
+    """Counts of devices beyond those of a machine, up to what one host or link domain takes.
 
     What is a computer of its own (Apple's, a CPU) comes alone.
     """
     if machine.device.kind != "gpu":
         return ()
     most = max(_MOST_IN_A_HOST, machine.device.link.domain)
-    powers = (2**exponent for exponent in range(1, 7))
-    counts = {machine.count + 1, *(power for power in powers if power > machine.count)}
-    return sorted(count for count in counts if count <= most)
+    return tuple(range(machine.count + 1, most + 1))
 
 
 def _cache_format(engine: Engine, machine: Machine, model: Model) -> float:
@@ -240,7 +234,7 @@ def _replicas(machine: Machine, spread: Parallelism, users: int) -> int:
 
 def _slots(users: int) -> int:
     """Sequences that an engine is told to run at once: a power of two, as graphs are captured."""
-    return max(_FEWEST_SLOTS, 1 << (users - 1).bit_length())
+    return 1 << (max(users, 1) - 1).bit_length()
 
 
 def _wanted(name: str, facts: ModelFacts, formats: tuple[str, ...]) -> bool:

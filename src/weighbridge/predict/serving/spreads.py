@@ -43,8 +43,9 @@ def stranger(device: Device) -> str:
     if is_fitted(device):
         return ""
     return (
-        f"Few or none of the serving runs that times are fitted on were on {device.name}: "
-        "intervals are wider, by the errors on it and on devices left out of the fit."
+        f"Few or none of the serving runs that times are fitted on were on {device.name} (those "
+        "that read prompts on other devices than they decode on do not count): intervals are "
+        "wider, by the errors on devices left out of the fit."
     )
 
 

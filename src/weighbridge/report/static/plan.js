@@ -27,11 +27,13 @@ function setUpSlider(field) {
     field.value = open && share === 1 ? "" : String(written(field, least * (most / least) ** share));
   };
   const toSlider = () => {
-    const value = numberIn(field.value);
+    // An empty field stands for its default, which is shown in it.
+    const empty = field.value.trim() === "";
+    const value = numberIn(empty && !open ? field.placeholder : field.value);
     const share = Math.log(value / least) / Math.log(most / least);
     if (!Number.isNaN(share)) slider.value = STEPS * Math.min(1, Math.max(0, share));
-    else if (open && field.value.trim() === "") slider.value = STEPS;
-    slider.setAttribute("aria-valuetext", field.value || "any");
+    else if (open && empty) slider.value = STEPS;
+    slider.setAttribute("aria-valuetext", field.value || field.placeholder || "any");
   };
   slider.addEventListener("input", () => {
     toField();
@@ -103,11 +105,14 @@ function setUpLive(form) {
 
 // The answer of the server in place of the former one; the axis stays, and what was unfolded.
 function show(fresh) {
+  const all = result.querySelector("#all-rows")?.checked;
   const axis = result.querySelector("input[name=axis]:checked")?.value;
   const open = new Set([...result.querySelectorAll("section:has(details[open])")].map((one) => one.id));
   result.replaceChildren(...fresh.childNodes);
   const same = axis && result.querySelector(`input[name=axis][value="${axis}"]`);
   if (same) same.checked = true;
+  const rows = result.querySelector("#all-rows");
+  if (rows && all) rows.checked = true;
   for (const id of open) {
     const details = result.querySelector(`#${id} details`);
     if (details) details.open = true;
@@ -140,6 +145,9 @@ function setUpFilters(box) {
       if (row.hidden) out.add(row.dataset.place);
     }
     for (const mark of marks) mark.classList.toggle("out", out.has(mark.dataset.place));
+    // Once something is left out, all that is left is shown.
+    const all = result.querySelector("#all-rows");
+    if (all && out.size) all.checked = true;
     setUpWalk();
     shown.textContent = `${rows.length - out.size} of ${rows.length} ways shown.`;
   };
