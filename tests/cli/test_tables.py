@@ -11,7 +11,7 @@ from tests.cli.runner import weigh
 from tests.cli.terminal import python_shows, weigh_shows
 from tests.fakes.llm_server import fake_llm_thread
 from weighbridge.cli.bench import _row
-from weighbridge.core.runs import LoadRun
+from weighbridge.core.load import LoadRun
 from weighbridge.verbs.effects import open_workspace
 
 WIDTHS = (200, 80, 40)

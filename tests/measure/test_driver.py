@@ -21,7 +21,7 @@ from tests.fakes.llm_server import (
 from weighbridge.core.endpoint import endpoint_at
 from weighbridge.core.errors import ConnectError, EndpointError, ProtocolError, StatusError
 from weighbridge.core.http import Timeouts
-from weighbridge.core.runs import LoadLevel, RequestRecord
+from weighbridge.core.load import LoadLevel, RequestRecord
 from weighbridge.measure.load.driver import LoadTarget, run_level, warm_up
 from weighbridge.verbs.effects import SystemClock
 from weighbridge.wire.client import Client

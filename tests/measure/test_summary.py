@@ -8,22 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.core.runs import Distribution, RequestRecord
+from weighbridge.core.load import Distribution, RequestRecord
+from weighbridge.core.traffic import LoadShape
 from weighbridge.measure.load.summary import distribution, percentile, summarise
 
 SAMPLES = st.lists(st.floats(0, 1e9), min_size=1, max_size=60)
 OK = RequestRecord(
-    concurrency=2,
+    level=0,
     index=0,
     sent_ms=0.0,
     ttft_ms=10.0,
     e2e_ms=40.0,
     gaps_ms=(10.0, 20.0),
     output_tokens=3,
-    tokens_from_usage=True,
 )
 FAILED = replace(
-    OK, error="timeout", message="It hung.", output_tokens=9, ttft_ms=1.0, tokens_from_usage=False
+    OK, error="timeout", message="It hung.", output_tokens=9, ttft_ms=1.0, tokens_from="arrivals"
 )
 
 
@@ -59,7 +59,9 @@ def test_an_empty_sample_has_no_distribution() -> None:
 
 def test_a_level_sums_up_its_successes_and_counts_its_failures() -> None:
     refused = replace(FAILED, error="http_503", message="Later.")
-    level = summarise(2, [OK, FAILED, refused, FAILED, replace(OK, ttft_ms=30.0)], 2.0)
+    level = summarise(
+        LoadShape("closed", 2), [OK, FAILED, refused, FAILED, replace(OK, ttft_ms=30.0)], 2.0
+    )
     assert (level.concurrency, level.requests, level.errors) == (2, 5, 3)
     assert level.error_kinds == (("timeout", 2), ("http_503", 1))
     assert level.first_error == "It hung."
@@ -75,11 +77,13 @@ def test_a_level_sums_up_its_successes_and_counts_its_failures() -> None:
 
 
 def test_one_answer_without_usage_makes_the_count_ours() -> None:
-    assert not summarise(1, [OK, replace(OK, tokens_from_usage=False)], 1.0).tokens_from_usage
+    assert not summarise(
+        LoadShape("closed", 1), [OK, replace(OK, tokens_from="arrivals")], 1.0
+    ).tokens_from_usage
 
 
 @pytest.mark.parametrize("records", [[], [FAILED]])
 def test_a_level_without_success_has_no_latencies(records: list[RequestRecord]) -> None:
-    level = summarise(1, records, 0.0)
+    level = summarise(LoadShape("closed", 1), records, 0.0)
     assert (level.ttft_ms, level.itl_ms, level.tpot_ms, level.e2e_ms) == (None,) * 4
     assert (level.requests_per_s, level.output_tokens_per_s, level.output_tokens) == (0.0, 0.0, 0)

@@ -8,7 +8,7 @@ import pytest
 from tests.fakes.llm_server import Behaviour, FakeUrl, fake_llm
 from weighbridge.core.endpoint import endpoint_at
 from weighbridge.core.errors import InputError, StatusError
-from weighbridge.core.runs import LoadRun
+from weighbridge.core.load import LoadRun
 from weighbridge.verbs.bench import BenchSettings, bench, prompts_from, to_json
 from weighbridge.verbs.effects import Silent, SystemClock
 from weighbridge.wire.client import Client

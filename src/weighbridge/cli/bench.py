@@ -19,7 +19,7 @@ from weighbridge.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from weighbridge.core.runs import LoadLevel, LoadRun
+    from weighbridge.core.load import LoadLevel, LoadRun
 
 
 @click.command()
@@ -158,7 +158,7 @@ def _warn(run: LoadRun) -> None:
             kinds = ", ".join(f"{count} × {kind}" for kind, count in level.error_kinds)
             say(
                 f"Warning: {level.errors} of {level.requests} requests failed at "
-                f"{level.concurrency} users ({kinds}). First: {level.first_error}"
+                f"{level.shape} ({kinds}). First: {level.first_error}"
             )
         if not level.tokens_from_usage:
             say("Warning: the server gave no token counts; tokens are counted by arrivals.")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from weighbridge.core.load import LoadRun
 from weighbridge.core.plan import PlanRun
-from weighbridge.core.runs import EvalRun, LoadRun
+from weighbridge.core.runs import EvalRun
 from weighbridge.core.study import ModelSheet, RouteRun, VerdictRun
 from weighbridge.report import charts
 from weighbridge.report.page import render

@@ -10,7 +10,8 @@ from typing import Any
 from weighbridge.core.effects import Clock, Progress, Store
 from weighbridge.core.endpoint import Endpoint
 from weighbridge.core.http import HttpClient, Timeouts
-from weighbridge.core.runs import LoadLevel, LoadRun, RequestRecord, content_hash
+from weighbridge.core.load import LoadLevel, LoadRun, RequestRecord
+from weighbridge.core.runs import content_hash
 from weighbridge.engines.openai import check_model
 from weighbridge.measure.load.driver import LoadTarget, run_level, warm_up
 from weighbridge.measure.load.prompts import read_prompts, synthetic_prompts

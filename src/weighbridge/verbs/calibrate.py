@@ -10,7 +10,7 @@ from typing import Any, Final
 from weighbridge.core.calibration import MeasuredPoint
 from weighbridge.core.effects import Clock, Store
 from weighbridge.core.errors import InputError, WeighbridgeError
-from weighbridge.core.runs import LoadLevel, LoadRun
+from weighbridge.core.load import LoadLevel, LoadRun
 from weighbridge.facts.catalog.catalogue import Catalogue
 from weighbridge.predict.calibration import Calibration, Point, learn
 from weighbridge.predict.slowdown import FACTORS
@@ -115,7 +115,7 @@ def _point(
         tensor=setup.tensor,
         expert=setup.expert,
         attention_data=setup.attention_data,
-        concurrency=level.concurrency,
+        concurrency=max(1, round(level.users)),
         prompt_tokens=prompt_tokens,
         output_tokens=max(1.0, level.output_tokens / answered),
         ttft_ms=level.ttft_ms.p50 if level.ttft_ms else None,

@@ -14,8 +14,9 @@ from typing import Any
 from weighbridge.core.effects import Clock, EngineSpec, Launcher, Progress, RunningEngine, Store
 from weighbridge.core.errors import InputError
 from weighbridge.core.http import HttpClient
+from weighbridge.core.load import LoadRun
 from weighbridge.core.routing import ModelEntry
-from weighbridge.core.runs import EvalRun, LoadRun, content_hash
+from weighbridge.core.runs import EvalRun, content_hash
 from weighbridge.core.study import DemoRun, ModelSheet, RouteRun, Study, VerdictRun
 from weighbridge.core.units import MIB
 from weighbridge.core.verdict import Comparison

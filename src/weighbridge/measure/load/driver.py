@@ -11,7 +11,8 @@ from weighbridge.core.effects import Clock
 from weighbridge.core.endpoint import Endpoint
 from weighbridge.core.errors import EndpointError
 from weighbridge.core.http import HttpClient, Request, Timeouts
-from weighbridge.core.runs import LoadLevel, RequestRecord
+from weighbridge.core.load import LoadLevel, RequestRecord
+from weighbridge.core.traffic import LoadShape
 from weighbridge.measure.load.summary import summarise
 from weighbridge.wire.chat import render_chat
 from weighbridge.wire.stream import ChatStream
@@ -72,7 +73,6 @@ async def run_level(
             record = _record(
                 stream,
                 error,
-                concurrency=concurrency,
                 index=index,
                 sent_ms=(sent - started) / _NS_PER_MS,
                 e2e_ms=(clock.monotonic_ns() - sent) / _NS_PER_MS,
@@ -86,7 +86,7 @@ async def run_level(
             group.create_task(user(work))
     duration_s = (clock.monotonic_ns() - started) / 1e9
     records.sort(key=lambda record: record.sent_ms)
-    return summarise(concurrency, records, duration_s), records
+    return summarise(LoadShape("closed", concurrency), records, duration_s), records
 
 
 async def _send(
@@ -109,7 +109,6 @@ def _record(
     stream: ChatStream,
     error: EndpointError | None,
     *,
-    concurrency: int,
     index: int,
     sent_ns: int,
     sent_ms: float,
@@ -118,14 +117,14 @@ def _record(
     arrivals = stream.arrivals
     counted = stream.completion_tokens
     return RequestRecord(
-        concurrency=concurrency,
+        level=0,
         index=index,
         sent_ms=sent_ms,
         ttft_ms=(arrivals[0] - sent_ns) / _NS_PER_MS if arrivals else None,
         e2e_ms=e2e_ms,
         gaps_ms=tuple((late - early) / _NS_PER_MS for early, late in pairwise(arrivals)),
         output_tokens=len(arrivals) if counted is None else counted,
-        tokens_from_usage=counted is not None,
+        tokens_from="arrivals" if counted is None else "usage",
         error=error.kind if error else None,
         message=str(error) if error else "",
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from weighbridge.core.runs import Distribution, LoadLevel, RequestRecord
+from weighbridge.core.load import Distribution, LoadLevel, RequestRecord
+from weighbridge.core.traffic import LoadShape
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
@@ -28,14 +29,14 @@ def distribution(values: Sequence[float]) -> Distribution | None:
     return Distribution(len(ordered), sum(ordered) / len(ordered), p50, p90, p95, p99)
 
 
-def summarise(concurrency: int, records: Sequence[RequestRecord], duration_s: float) -> LoadLevel:
+def summarise(shape: LoadShape, records: Sequence[RequestRecord], duration_s: float) -> LoadLevel:
     """One level's figures. Latencies and rates count successful requests only."""
     good = [record for record in records if record.error is None]
     failed = [record for record in records if record.error is not None]
     tokens = sum(record.output_tokens for record in good)
     per_second = 1 / duration_s if duration_s > 0 else 0.0
     return LoadLevel(
-        concurrency=concurrency,
+        shape=shape,
         requests=len(records),
         errors=len(failed),
         error_kinds=tuple(Counter(str(record.error) for record in failed).most_common()),
@@ -44,7 +45,7 @@ def summarise(concurrency: int, records: Sequence[RequestRecord], duration_s: fl
         requests_per_s=len(good) * per_second,
         output_tokens=tokens,
         output_tokens_per_s=tokens * per_second,
-        tokens_from_usage=all(record.tokens_from_usage for record in good),
+        tokens_from="usage" if all(r.tokens_from == "usage" for r in good) else "arrivals",
         ttft_ms=distribution([r.ttft_ms for r in good if r.ttft_ms is not None]),
         itl_ms=distribution([gap for record in good for gap in record.gaps_ms]),
         tpot_ms=distribution([r.tpot_ms for r in good if r.tpot_ms is not None]),
