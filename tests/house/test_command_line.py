@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 CLI = ROOT / "src/weighbridge/cli"
 SHARED = {
     "__init__", "__main__", "main", "diagnostics", "options", "plan_rows", "progress", "tables",
+    "bench_compare", "bench_line", "bench_options", "bench_self_test", "bench_table",
 }  # fmt: skip
 
 

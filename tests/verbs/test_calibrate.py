@@ -99,6 +99,9 @@ def test_what_the_run_does_not_say_must_be_said(workspace: Workspace) -> None:
     synthetic = kept(workspace, (level(1, 1.0),), "synthetic")
     points = add(workspace, [synthetic], unsaid)
     assert points[0].prompt_tokens == verb.SYNTHETIC_TOKENS
+    counted = kept(workspace, (replace(level(1, 1.0), prompt_tokens=900),), "chat")
+    (point,) = [one for one in add(workspace, [counted], unsaid) if one.run == counted]
+    assert point.prompt_tokens == 900 / level(1, 1.0).requests
 
 
 @pytest.mark.parametrize(

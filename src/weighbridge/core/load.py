@@ -23,7 +23,7 @@ class RequestRecord:
 
     Attributes:
         level: index of its level in the run.
-        index: position in the level's schedule.
+        index: position of its conversation in the level's schedule.
         due_ms: when it was due, from the level's start; None in a closed loop.
         sent_ms: when its first byte was handed to the socket, from the level's start.
         ttft_ms: first content, reasoning included; None when none came.
@@ -34,8 +34,7 @@ class RequestRecord:
         tokens_from: whether the server's usage, our tokenizer or the number of arrivals gave them.
         prompt_tokens: by the server's usage, or None.
         cached_tokens: of the prompt, found in the server's cache by its own usage, or None.
-        conversation: which one, by its index in the level.
-        turn: position in it.
+        turn: position in its conversation.
         attempts: sendings, more than 1 where a busy server asked to wait.
         finish_reason: why the answer ended, in the server's word.
         error: kind of failure, or None.
@@ -54,7 +53,6 @@ class RequestRecord:
     answer_ms: float | None = None
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
-    conversation: int = 0
     turn: int = 0
     attempts: int = 1
     finish_reason: str = ""
@@ -146,13 +144,20 @@ class Goodput:
 
 @dataclass(frozen=True, slots=True)
 class BoundResult:
-    """One condition of an SLO, as measured. ``value_ms`` is None when nothing was measured."""
+    """One condition of an SLO, as measured. ``value_ms`` is None when nothing was measured.
+
+    Attributes:
+        share_above: of the values, those that are not below the limit; None where unknown.
+        effective: how many independent values would tell that share as surely.
+    """
 
     bound: str
     value_ms: float | None
     low_ms: float | None
     high_ms: float | None
     holds: bool
+    share_above: float | None = None
+    effective: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +208,8 @@ class LoadLevel:
         queue_ms: from due to sent, in an open loop.
         tokens_per_s_per_user: 1000 / TPOT of each request.
         repeats: requests per second of each repeat, when there was more than one.
+        offered_per_s: requests that were due per second of the steady part of an open loop; random
+            arrivals keep the rate asked for only on average.
     """
 
     shape: LoadShape
@@ -233,6 +240,7 @@ class LoadLevel:
     client: ClientHealth | None = None
     server: ServerSide | None = None
     repeats: tuple[RepeatFigures, ...] = ()
+    offered_per_s: float | None = None
 
     @property
     def concurrency(self) -> int | None:
@@ -243,6 +251,14 @@ class LoadLevel:
     def tokens_from_usage(self) -> bool:
         """Whether all token counts are the server's own."""
         return self.tokens_from == "usage"
+
+    @property
+    def energy_j_per_1000_requests(self) -> float | None:
+        """Energy of the server's GPUs per thousand successful requests, None where unknown."""
+        served = self.requests - self.errors
+        if self.server is None or self.server.energy_j is None or not served:
+            return None
+        return self.server.energy_j / served * 1000
 
     @property
     def rate(self) -> float | None:

@@ -73,6 +73,8 @@ class ServerSide:
         preemptions: likewise.
         cached_tokens: prompt tokens found in its prefix cache, likewise.
         energy_j: of all GPUs over the level, or None.
+        prefill_tokens: prompt tokens that it had to compute, likewise.
+        notes: what is missing or to be known, one sentence each.
     """
 
     engine: str
@@ -83,3 +85,5 @@ class ServerSide:
     preemptions: int | None = None
     cached_tokens: int | None = None
     energy_j: float | None = None
+    prefill_tokens: int | None = None
+    notes: tuple[str, ...] = ()

@@ -37,7 +37,7 @@ class LoadShape:
 
     def __str__(self) -> str:
         if self.kind == "closed":
-            return f"{self.concurrency} users"
+            return f"{self.concurrency} user{'' if self.concurrency == 1 else 's'}"
         how = {"open": "", "ramp": "up to ", "replay": "trace, "}[self.kind]
         return f"{how}{self.rate:g}/s"
 

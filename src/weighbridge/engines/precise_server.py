@@ -37,7 +37,8 @@ MODEL = "precise"
 
 
 class _Body(msgspec.Struct):
-    max_tokens: int = 64
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
 
 
 @dataclass(slots=True)
@@ -50,11 +51,21 @@ class _Connection:
     stream: _Stream | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Dialect:
+    """Events of an answer: the head and its first token, any other token, and why it ended."""
+
+    first: bytes
+    token: bytes
+    finish: bytes
+
+
 @dataclass(slots=True)
 class _Stream:
     """An answer under way."""
 
     connection: _Connection
+    dialect: _Dialect
     tokens: int
     arrived_ns: int
     begun_ns: int = 0
@@ -159,20 +170,27 @@ class PreciseServer:
         if line == [b"GET", b"/v1/models"]:
             models = {"object": "list", "data": [{"id": MODEL, "object": "model"}]}
             self._answer(connection, msgspec.json.encode(models))
+        elif line == [b"GET", b"/health"]:
+            self._answer(connection, b"{}")
         elif line == [b"GET", b"/log"]:
             self._answer(connection, self._take_log())
         elif line == [b"POST", b"/v1/chat/completions"]:
-            self._begin(connection, body, arrived_ns)
+            self._begin(connection, _CHAT, body, arrived_ns)
+        elif line == [b"POST", b"/v1/completions"]:
+            self._begin(connection, _COMPLETION, body, arrived_ns)
         else:
             self._answer(connection, b'{"error":{"message":"no such path"}}', b"404 Not Found")
 
-    def _begin(self, connection: _Connection, body: bytes, arrived_ns: int) -> None:
+    def _begin(
+        self, connection: _Connection, dialect: _Dialect, body: bytes, arrived_ns: int
+    ) -> None:
         try:
-            tokens = max(1, msgspec.json.decode(body, type=_Body).max_tokens)
+            asked = msgspec.json.decode(body, type=_Body)
         except msgspec.DecodeError:
             self._answer(connection, b'{"error":{"message":"not JSON"}}', b"400 Bad Request")
             return
-        stream = connection.stream = _Stream(connection, tokens, arrived_ns)
+        tokens = asked.max_tokens or asked.max_completion_tokens or 64
+        stream = connection.stream = _Stream(connection, dialect, max(1, tokens), arrived_ns)
         if self._slots and self._active >= self._slots:
             self._waiting.append(stream)
         else:
@@ -197,10 +215,11 @@ class PreciseServer:
             if stream.connection.stream is not stream:
                 continue  # its client has gone
             index = len(stream.sent_ns)
-            data = _FIRST if index == 0 else _TOKEN
+            dialect = stream.dialect
+            data = dialect.first if index == 0 else dialect.token
             last = index == stream.tokens - 1
             if last:
-                data += _end(stream.tokens)
+                data += dialect.finish + _end(stream.tokens)
             stream.sent_ns.append(time.perf_counter_ns())
             self._send(stream.connection, data)
             if last:
@@ -286,14 +305,13 @@ def _delta(finish: str | None, **delta: str) -> bytes:
     return _event({"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
 
 
+def _text(finish: str | None, text: str) -> bytes:
+    return _event({"choices": [{"index": 0, "text": text, "finish_reason": finish}]})
+
+
 def _end(tokens: int) -> bytes:
     usage = {"prompt_tokens": 1, "completion_tokens": tokens, "total_tokens": tokens + 1}
-    return (
-        _delta("stop")
-        + _event({"choices": [], "usage": usage})
-        + _chunk(b"data: [DONE]\n\n")
-        + b"0\r\n\r\n"
-    )
+    return _event({"choices": [], "usage": usage}) + _chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
 
 
 _HEAD = (
@@ -301,7 +319,14 @@ _HEAD = (
     b"transfer-encoding: chunked\r\n\r\n"
 )
 _TOKEN = _delta(None, content=" token")
-_FIRST = _HEAD + _delta(None, role="assistant", content="") + _TOKEN
+_CHAT = _Dialect(
+    first=_HEAD + _delta(None, role="assistant", content="") + _TOKEN,
+    token=_TOKEN,
+    finish=_delta("stop"),
+)
+_COMPLETION = _Dialect(
+    first=_HEAD + _text(None, " token"), token=_text(None, " token"), finish=_text("stop", "")
+)
 
 
 def main() -> None:

@@ -1,130 +1,225 @@
-"""A closed loop: each of N users sends a request, waits for its answer, sends the next."""
+"""Load: requests sent as a shape says, and each one put on record.
+
+Closed loop: each of N users sends a request, waits for its answer, sends the next. Open loop: every
+request has a time at which it is due, and is sent then, whatever has become of the others.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, cycle
+from time import perf_counter_ns
 
-from weighbridge.core.effects import Clock
-from weighbridge.core.endpoint import Endpoint
-from weighbridge.core.errors import EndpointError
-from weighbridge.core.http import HttpClient, Request, Timeouts
-from weighbridge.core.load import LoadLevel, RequestRecord
-from weighbridge.core.traffic import LoadShape
-from weighbridge.measure.load.summary import summarise
-from weighbridge.wire.chat import render_chat
-from weighbridge.wire.stream import ChatStream
+from weighbridge.core.errors import ConnectError, EndpointError
+from weighbridge.core.http import HttpClient, Request
+from weighbridge.core.load import RequestRecord
+from weighbridge.core.traffic import Conversation, LoadShape, Message
+from weighbridge.measure.load.exchange import Place, Sent, record, send
+from weighbridge.measure.load.live import LiveView
+from weighbridge.measure.load.meter import Meter, Reading, undisturbed
+from weighbridge.measure.load.target import LoadTarget
 
-_NS_PER_MS = 1e6
+# Timers of event loops wake up to a millisecond late; the last stretch is waited in small steps.
+_FINE_S = 0.0015
+# ... unless requests come so fast that this would be all that the loop does.
+_FINE_RATE = 100.0
+_NOBODY_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class LoadTarget:
-    """Whom to load and how to ask."""
+class Share:
+    """What one process sends of a level.
 
-    endpoint: Endpoint
-    max_tokens: int
-    timeouts: Timeouts
-
-    def request(self, prompt: str) -> Request:
-        """The streamed request for one prompt, rendered to bytes."""
-        body = render_chat(
-            self.endpoint.model,
-            [{"role": "user", "content": prompt}],
-            max_tokens=self.max_tokens,
-            temperature=0.0,
-            stream=True,
-        )
-        return Request("POST", self.endpoint.chat, self.endpoint.headers, body)
-
-
-async def warm_up(client: HttpClient, target: LoadTarget, prompt: str) -> None:
-    """Send one request and demand an answer, so that a wrong address or name ends here.
-
-    Raises:
-        EndpointError: the endpoint does not serve this model as a chat stream.
+    Attributes:
+        level: the level's index in the run.
+        shape: how requests come; of a closed loop, this process's users only.
+        conversations: this process's own.
+        first: place of its first conversation in the whole level's schedule.
+        step: from there to its next; as many as there are processes.
+        start_ns: when the level begins, by the monotonic clock; shared by all processes.
+        duration_s: after which nothing new is sent, or None to send everything once.
     """
-    stream = ChatStream(target.endpoint, keep_text=False)
-    exchange = await client.start(target.request(prompt), stream, target.timeouts)
-    await exchange.finished()
-    stream.end()
+
+    level: int
+    shape: LoadShape
+    conversations: Sequence[Conversation]
+    first: int
+    step: int
+    start_ns: int
+    duration_s: float | None = None
 
 
-async def run_level(
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a share.
+
+    Attributes:
+        end_ns: when its last answer ended.
+        busy_s: seconds that its requests were in flight, summed.
+        send_lags_ms: of an open loop: from when each request could be sent until it was asked for.
+        reading: what it cost this process.
+    """
+
+    end_ns: int
+    busy_s: float
+    send_lags_ms: tuple[float, ...]
+    reading: Reading
+
+
+async def run_share(
     client: HttpClient,
-    clock: Clock,
     target: LoadTarget,
-    prompts: Sequence[str],
-    *,
-    concurrency: int,
+    share: Share,
+    view: LiveView,
     on_done: Callable[[RequestRecord], None],
-) -> tuple[LoadLevel, list[RequestRecord]]:
-    """Send all prompts with ``concurrency`` in flight; failures are records, not exceptions."""
-    # Rendering before the clock starts keeps our own work out of the measured time.
-    work = enumerate([target.request(prompt) for prompt in prompts])
-    records: list[RequestRecord] = []
-    started = clock.monotonic_ns()
-
-    async def user(work: Iterator[tuple[int, Request]]) -> None:
-        for index, request in work:
-            stream, sent, error = await _send(client, clock, target, request)
-            record = _record(
-                stream,
-                error,
-                index=index,
-                sent_ms=(sent - started) / _NS_PER_MS,
-                e2e_ms=(clock.monotonic_ns() - sent) / _NS_PER_MS,
-                sent_ns=sent,
-            )
-            records.append(record)
-            on_done(record)
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(min(concurrency, len(prompts))):
-            group.create_task(user(work))
-    duration_s = (clock.monotonic_ns() - started) / 1e9
-    records.sort(key=lambda record: record.sent_ms)
-    return summarise(LoadShape("closed", concurrency), records, duration_s), records
+) -> Outcome:
+    """Send a share; failures are records, not exceptions. Cancelling it ends what is in flight."""
+    sender = _Sender(client, target, share, view, on_done)
+    meter = Meter()
+    with undisturbed():
+        await _until(share.start_ns, fine=True)
+        meter.start()
+        try:
+            if share.shape.kind == "closed":
+                await sender.closed_loop()
+            else:
+                await sender.open_loop()
+        finally:
+            reading = meter.stop()
+    end_ns = sender.last_end_ns or perf_counter_ns()
+    return Outcome(end_ns, view.busy_s(), tuple(sender.send_lags_ms), reading)
 
 
-async def _send(
-    client: HttpClient, clock: Clock, target: LoadTarget, request: Request
-) -> tuple[ChatStream, int, EndpointError | None]:
-    """The stream as far as it came, when it was sent, and what went wrong."""
-    stream = ChatStream(target.endpoint, keep_text=False)
-    sent = clock.monotonic_ns()
-    try:
-        exchange = await client.start(request, stream, target.timeouts)
-        sent = exchange.sent_ns
-        await exchange.finished()
-        stream.end()
-    except EndpointError as error:
-        return stream, sent, error
-    return stream, sent, None
+class _Sender:
+    """Sends a share's conversations."""
+
+    def __init__(
+        self,
+        client: HttpClient,
+        target: LoadTarget,
+        share: Share,
+        view: LiveView,
+        on_done: Callable[[RequestRecord], None],
+    ) -> None:
+        self._client = client
+        self._target = target
+        self._share = share
+        self._view = view
+        self._on_done = on_done
+        most = None if share.shape.kind == "closed" else share.shape.concurrency
+        self._slots = asyncio.Semaphore(most) if most else None
+        self.last_end_ns = 0
+        self.send_lags_ms = array("d")
+
+    async def closed_loop(self) -> None:
+        """As many users as the shape says, each taking the next conversation when it is free."""
+        work = self._work()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._share.shape.concurrency or 1):
+                group.create_task(self._user(work))
+
+    def _work(self) -> Iterator[tuple[int, Conversation]]:
+        """All conversations with their places; from the beginning again where time is the end."""
+        share = self._share
+        once = share.duration_s is None
+        return zip(
+            count(share.first, share.step),
+            share.conversations if once else cycle(share.conversations),
+            strict=False,  # places never end
+        )
+
+    async def _user(self, work: Iterator[tuple[int, Conversation]]) -> None:
+        while not self._is_over():
+            taken = next(work, None)
+            if taken is None:
+                return
+            error = await self._hold(*taken)
+            if isinstance(error, ConnectError):
+                # Nobody is there: asking without pause would only burn this core.
+                await asyncio.sleep(_NOBODY_S)
+
+    async def open_loop(self) -> None:
+        """Every conversation at its time, whatever has become of the others."""
+        share = self._share
+        fine = (share.shape.rate or 0.0) <= _FINE_RATE
+        places = count(share.first, share.step)
+        async with asyncio.TaskGroup() as group:
+            for index, conversation in zip(places, share.conversations, strict=False):
+                due_s = conversation.due_s or 0.0
+                if share.duration_s is not None and due_s > share.duration_s:
+                    return
+                await _until(share.start_ns + round(due_s * 1e9), fine=fine)
+                group.create_task(self._hold(index, conversation))
+
+    async def _hold(self, index: int, conversation: Conversation) -> EndpointError | None:
+        """One conversation to its end, or to its first failure: the rest would have no history."""
+        share, several = self._share, len(conversation.turns) > 1
+        is_open = share.shape.kind != "closed"
+        due_ns = share.start_ns + round((conversation.due_s or 0.0) * 1e9)
+        end_ns, chat = 0, list[Message]()
+        for number, turn in enumerate(conversation.turns):
+            if number:
+                # Due when its user has read the last answer and thought.
+                due_ns = end_ns + round(turn.pause_s * 1e9)
+                await asyncio.sleep(turn.pause_s)
+                if self._is_over():
+                    return None
+            chat += turn.messages
+            place = Place(share.level, index, number, due_ns if is_open else None)
+            sent = await self._send(place, chat, turn.max_tokens, keep_text=several)
+            if sent.error is not None:
+                return sent.error
+            end_ns = sent.end_ns
+            chat.append(Message("assistant", sent.stream.text))
+        return None
+
+    async def _send(
+        self, place: Place, chat: Sequence[Message], max_tokens: int, *, keep_text: bool
+    ) -> Sent:
+        """One request; beyond the most in flight it waits, and that counts from when it was due."""
+        request = self._target.request(chat, max_tokens)
+        if self._slots is None:
+            return await self._send_now(place, request, place.due_ns, keep_text)
+        must_wait = self._slots.locked()
+        async with self._slots:
+            free_ns = perf_counter_ns() if must_wait else place.due_ns
+            return await self._send_now(place, request, free_ns, keep_text)
+
+    async def _send_now(
+        self, place: Place, request: Request, free_ns: int | None, keep_text: bool
+    ) -> Sent:
+        target, view = self._target, self._view
+        if free_ns is not None:
+            self.send_lags_ms.append(max(0, perf_counter_ns() - free_ns) / 1e6)
+        view.begin()
+        sent = await send(
+            self._client,
+            target,
+            request,
+            keep_text=keep_text or target.counter is not None,
+            watch=lambda stream: view.watch(place.index, stream),
+        )
+        self.last_end_ns = max(self.last_end_ns, sent.end_ns)
+        result = record(sent, target, place=place, start_ns=self._share.start_ns)
+        view.end(result)
+        self._on_done(result)
+        return sent
+
+    def _is_over(self) -> bool:
+        share = self._share
+        if share.duration_s is None:
+            return False
+        return perf_counter_ns() - share.start_ns > share.duration_s * 1e9
 
 
-def _record(
-    stream: ChatStream,
-    error: EndpointError | None,
-    *,
-    index: int,
-    sent_ns: int,
-    sent_ms: float,
-    e2e_ms: float,
-) -> RequestRecord:
-    arrivals = stream.arrivals
-    counted = stream.completion_tokens
-    return RequestRecord(
-        level=0,
-        index=index,
-        sent_ms=sent_ms,
-        ttft_ms=(arrivals[0] - sent_ns) / _NS_PER_MS if arrivals else None,
-        e2e_ms=e2e_ms,
-        gaps_ms=tuple((late - early) / _NS_PER_MS for early, late in pairwise(arrivals)),
-        output_tokens=len(arrivals) if counted is None else counted,
-        tokens_from="arrivals" if counted is None else "usage",
-        error=error.kind if error else None,
-        message=str(error) if error else "",
-    )
+async def _until(moment_ns: int, *, fine: bool) -> None:
+    """Sleep until the monotonic clock says ``moment_ns``."""
+    left_s = (moment_ns - perf_counter_ns()) / 1e9
+    coarse_s = left_s - _FINE_S if fine else left_s
+    if coarse_s > 0:
+        await asyncio.sleep(coarse_s)
+    while fine and perf_counter_ns() < moment_ns:  # noqa: ASYNC110 -- the clock has no event
+        await asyncio.sleep(0)
