@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from array import array
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count, cycle
+from itertools import count, cycle, repeat
 from time import perf_counter_ns
 
 from weighbridge.core.errors import ConnectError, EndpointError
@@ -27,6 +28,7 @@ _FINE_S = 0.0015
 # ... unless requests come so fast that this would be all that the loop does.
 _FINE_RATE = 100.0
 _NOBODY_S = 0.1
+_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Share:
         step: from there to its next; as many as there are processes.
         start_ns: when the level begins, by the monotonic clock; shared by all processes.
         duration_s: after which nothing new is sent, or None to send everything once.
+        rendered: the conversations' first requests, made ahead; empty to make each when it is sent.
     """
 
     level: int
@@ -50,6 +53,7 @@ class Share:
     step: int
     start_ns: int
     duration_s: float | None = None
+    rendered: Sequence[Request] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,7 @@ async def run_share(
                 await sender.open_loop()
         finally:
             reading = meter.stop()
+            sender.put_on_record(sender.ended)
     end_ns = sender.last_end_ns or perf_counter_ns()
     return Outcome(end_ns, view.busy_s(), tuple(sender.send_lags_ms), reading)
 
@@ -111,8 +116,15 @@ class _Sender:
         self._on_done = on_done
         most = None if share.shape.kind == "closed" else share.shape.concurrency
         self._slots = asyncio.Semaphore(most) if most else None
+        self._loop = asyncio.get_running_loop()
+        self._ended: deque[tuple[Sent, Place]] = deque()
         self.last_end_ns = 0
         self.send_lags_ms = array("d")
+
+    @property
+    def ended(self) -> int:
+        """Requests that have ended and are not yet on record."""
+        return len(self._ended)
 
     async def closed_loop(self) -> None:
         """As many users as the shape says, each taking the next conversation when it is free."""
@@ -121,22 +133,20 @@ class _Sender:
             for _ in range(self._share.shape.concurrency or 1):
                 group.create_task(self._user(work))
 
-    def _work(self) -> Iterator[tuple[int, Conversation]]:
+    def _work(self) -> Iterator[tuple[int, tuple[Conversation, Request | None]]]:
         """All conversations with their places; from the beginning again where time is the end."""
         share = self._share
-        once = share.duration_s is None
-        return zip(
-            count(share.first, share.step),
-            share.conversations if once else cycle(share.conversations),
-            strict=False,  # places never end
-        )
+        once = zip(share.conversations, share.rendered or repeat(None), strict=False)
+        sent = once if share.duration_s is None or share.shape.kind != "closed" else cycle(once)
+        return zip(count(share.first, share.step), sent, strict=False)  # places never end
 
-    async def _user(self, work: Iterator[tuple[int, Conversation]]) -> None:
+    async def _user(self, work: Iterator[tuple[int, tuple[Conversation, Request | None]]]) -> None:
         while not self._is_over():
             taken = next(work, None)
             if taken is None:
                 return
-            error = await self._hold(*taken)
+            index, (conversation, request) = taken
+            error = await self._hold(index, conversation, request)
             if isinstance(error, ConnectError):
                 # Nobody is there: asking without pause would only burn this core.
                 await asyncio.sleep(_NOBODY_S)
@@ -145,16 +155,17 @@ class _Sender:
         """Every conversation at its time, whatever has become of the others."""
         share = self._share
         fine = (share.shape.rate or 0.0) <= _FINE_RATE
-        places = count(share.first, share.step)
         async with asyncio.TaskGroup() as group:
-            for index, conversation in zip(places, share.conversations, strict=False):
+            for index, (conversation, request) in self._work():
                 due_s = conversation.due_s or 0.0
                 if share.duration_s is not None and due_s > share.duration_s:
                     return
                 await _until(share.start_ns + round(due_s * 1e9), fine=fine)
-                group.create_task(self._hold(index, conversation))
+                group.create_task(self._hold(index, conversation, request))
 
-    async def _hold(self, index: int, conversation: Conversation) -> EndpointError | None:
+    async def _hold(
+        self, index: int, conversation: Conversation, rendered: Request | None
+    ) -> EndpointError | None:
         """One conversation to its end, or to its first failure: the rest would have no history."""
         share, several = self._share, len(conversation.turns) > 1
         is_open = share.shape.kind != "closed"
@@ -169,18 +180,17 @@ class _Sender:
                     return None
             chat += turn.messages
             place = Place(share.level, index, number, due_ns if is_open else None)
-            sent = await self._send(place, chat, turn.max_tokens, keep_text=several)
+            request = None if number else rendered
+            request = request or self._target.request(chat, turn.max_tokens)
+            sent = await self._send(place, request, keep_text=several)
             if sent.error is not None:
                 return sent.error
             end_ns = sent.end_ns
             chat.append(Message("assistant", sent.stream.text))
         return None
 
-    async def _send(
-        self, place: Place, chat: Sequence[Message], max_tokens: int, *, keep_text: bool
-    ) -> Sent:
+    async def _send(self, place: Place, request: Request, *, keep_text: bool) -> Sent:
         """One request; beyond the most in flight it waits, and that counts from when it was due."""
-        request = self._target.request(chat, max_tokens)
         if self._slots is None:
             return await self._send_now(place, request, place.due_ns, keep_text)
         must_wait = self._slots.locked()
@@ -202,11 +212,24 @@ class _Sender:
             keep_text=keep_text or target.counter is not None,
             watch=lambda stream: view.watch(place.index, stream),
         )
+        view.end()
         self.last_end_ns = max(self.last_end_ns, sent.end_ns)
-        result = record(sent, target, place=place, start_ns=self._share.start_ns)
-        view.end(result)
-        self._on_done(result)
+        # The user's next request goes first: what this one came to can wait a moment.
+        if not self._ended:
+            self._loop.call_soon(self.put_on_record)
+        self._ended.append((sent, place))
         return sent
+
+    def put_on_record(self, most: int = _AT_ONCE) -> None:
+        """Make records of requests that have ended, a few at a time lest reads wait for it."""
+        ended, start_ns = self._ended, self._share.start_ns
+        for _ in range(min(most, len(ended))):
+            sent, place = ended.popleft()
+            result = record(sent, place, self._target, start_ns=start_ns)
+            self._view.note(result, sent.stream)
+            self._on_done(result)
+        if ended:
+            self._loop.call_soon(self.put_on_record)
 
     def _is_over(self) -> bool:
         share = self._share

@@ -100,7 +100,7 @@ def _wait_s(error: EndpointError | None, attempts: int) -> float | None:
     return asked_s if asked_s <= _LONGEST_WAIT_S else None
 
 
-def record(sent: Sent, target: LoadTarget, *, place: Place, start_ns: int) -> RequestRecord:
+def record(sent: Sent, place: Place, target: LoadTarget, *, start_ns: int) -> RequestRecord:
     """What came of a request; ``start_ns`` is the level's beginning. Times to the microsecond."""
     stream, since = sent.stream, sent.sent_ns
     arrivals = stream.arrivals

@@ -15,7 +15,7 @@ from weighbridge.core.live_load import LivePoint
 from weighbridge.core.load import RequestRecord
 from weighbridge.core.telemetry import ClientHealth
 from weighbridge.core.traffic import Conversation, LoadShape
-from weighbridge.measure.load.connections import connect_ahead
+from weighbridge.measure.load.ahead import connect_ahead, render_ahead
 from weighbridge.measure.load.driver import Outcome, Share, run_share
 from weighbridge.measure.load.live import LiveView
 from weighbridge.measure.load.meter import Meter, Reading
@@ -123,6 +123,7 @@ async def _run_here(
     on_done: Callable[[RequestRecord], None],
     on_look: Callable[[LivePoint], None],
 ) -> tuple[int, list[Outcome]]:
+    rendered = render_ahead(target, plan.conversations)
     await connect_ahead(client, target, plan.shape, len(plan.conversations))
     share = Share(
         plan.level,
@@ -132,6 +133,7 @@ async def _run_here(
         step=1,
         start_ns=perf_counter_ns() + _HEAD_START_NS,
         duration_s=plan.duration_s,
+        rendered=rendered,
     )
     view = LiveView(share.start_ns)
     looking = asyncio.create_task(_look(view, on_look))

@@ -48,11 +48,15 @@ class LiveView:
         """The answer of a conversation's request; replaces that of an earlier attempt."""
         self._streams[index] = (stream, perf_counter_ns())
 
-    def end(self, record: RequestRecord) -> None:
+    def end(self) -> None:
         """A request has ended."""
         self._weigh()
         self.in_flight -= 1
-        self._streams.pop(record.index, None)
+
+    def note(self, record: RequestRecord, stream: ChatStream) -> None:
+        """What became of a request; its conversation may already wait for the next answer."""
+        if self._streams.get(record.index, (None, 0))[0] is stream:
+            del self._streams[record.index]
         self.done += 1
         self._tokens += record.output_tokens
         if record.error is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from weighbridge.core.endpoint import Endpoint
@@ -11,6 +11,7 @@ from weighbridge.core.http import Request, Timeouts
 from weighbridge.core.traffic import Message
 from weighbridge.measure.load.tokens import TokenCounter
 from weighbridge.wire.chat import render_chat
+from weighbridge.wire.heads import render_request
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,4 +45,5 @@ class LoadTarget:
             stream=True,
             extra=self.extra,
         )
-        return Request("POST", self.endpoint.chat, self.endpoint.headers, body)
+        request = Request("POST", self.endpoint.chat, self.endpoint.headers, body)
+        return replace(request, rendered=render_request(request))

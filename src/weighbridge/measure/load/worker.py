@@ -16,7 +16,7 @@ import uvloop
 from weighbridge.core.endpoint import endpoint_at
 from weighbridge.core.errors import WeighbridgeError
 from weighbridge.core.load import RequestRecord
-from weighbridge.measure.load.connections import connect_ahead
+from weighbridge.measure.load.ahead import connect_ahead, render_ahead
 from weighbridge.measure.load.driver import Share, run_share
 from weighbridge.measure.load.live import LiveView
 from weighbridge.measure.load.target import LoadTarget
@@ -43,6 +43,7 @@ def main() -> None:
 async def _work(order: Order, source: BinaryIO, sink: BinaryIO) -> None:
     target, job = _target(order.target), order.job
     async with Client() as client:
+        rendered = render_ahead(target, job.conversations)
         await connect_ahead(client, target, job.shape, len(job.conversations))
         _write(sink, Report(ready=True))
         start_ns = msgspec.msgpack.decode(_read(source), type=int)
@@ -56,6 +57,7 @@ async def _work(order: Order, source: BinaryIO, sink: BinaryIO) -> None:
             step=job.step,
             start_ns=start_ns,
             duration_s=job.duration_s,
+            rendered=rendered,
         )
         fresh: list[RequestRecord] = []
         reporting = asyncio.create_task(_report(view, fresh, sink))

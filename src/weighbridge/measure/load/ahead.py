@@ -1,18 +1,20 @@
-"""Connections opened before a level begins, so that opening them is no part of its first times."""
+"""What is done before a level begins, so that it is no part of its times: opening and rendering."""
 
 from __future__ import annotations
 
 import math
 import resource
+from collections.abc import Sequence
 from contextlib import suppress
 
 from weighbridge.core.errors import EndpointError
-from weighbridge.core.http import HttpClient
-from weighbridge.core.traffic import LoadShape
+from weighbridge.core.http import HttpClient, Request
+from weighbridge.core.traffic import Conversation, LoadShape
 from weighbridge.measure.load.target import LoadTarget
 
 _MOST = 1024
 _SPARE_FILES = 128
+_MOST_RENDERED = 16 * 1024 * 1024
 
 
 async def connect_ahead(
@@ -28,6 +30,15 @@ async def connect_ahead(
         await client.connect(
             target.endpoint.chat, min(wanted, conversations, _MOST), target.timeouts
         )
+
+
+def render_ahead(target: LoadTarget, conversations: Sequence[Conversation]) -> tuple[Request, ...]:
+    """Their first requests as bytes; none where they would take much memory."""
+    first = [conversation.turns[0] for conversation in conversations]
+    size = sum(len(message.content) for turn in first for message in turn.messages)
+    if size > _MOST_RENDERED:
+        return ()
+    return tuple(target.request(turn.messages, turn.max_tokens) for turn in first)
 
 
 def _in_a_second(shape: LoadShape) -> int:
