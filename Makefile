@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check format bench bench-engines wheel clean
+.PHONY: help demo test test-slow check format bench bench-clients bench-engines wheel clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ format: $(VENV)/.dev ## Format the code and mend what can be mended
 
 bench: $(VENV)/.dev ## Run the benchmarks (minutes) and print their tables
 	@for script in $(filter-out benchmarks/bench_%,$(wildcard benchmarks/[a-z]*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+bench-clients: $(VENV)/.dev ## Lay weigh bench beside other load testers (installs 20 GB of them)
+	@$(BIN)/python benchmarks/bench_clients.py
 
 bench-engines: $(VENV)/.dev ## Lay weigh bench beside the counters of real engines (installs vLLM for CPUs)
 	@$(BIN)/python benchmarks/bench_engines.py

@@ -20,7 +20,7 @@ from pathlib import Path
 # Instead of this folder, whose inspect.py would hide the standard library's.
 sys.path[0] = str(Path(__file__).parents[1])
 
-from tests.measure.loads import load_run, users  # noqa: E402 -- found only with the path above
+from tests.measure.figures.loads import load_run, users  # noqa: E402 -- found only with the path above
 
 from weighbridge.core.load import LoadRun  # noqa: E402
 from weighbridge.core.traffic import LoadShape  # noqa: E402

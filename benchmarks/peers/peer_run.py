@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-from weighbridge.measure.load.truth import Truth, read_log, truth_of
+from weighbridge.measure.load.figures.truth import Truth, read_log, truth_of
 
 _CPUACCT = Path("/sys/fs/cgroup/cpuacct")
 _UNIFIED = Path("/sys/fs/cgroup/cgroup.controllers")

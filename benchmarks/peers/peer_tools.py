@@ -18,7 +18,7 @@ from typing import Any
 from peer_env import HERE, Package
 from peer_run import Job
 
-from weighbridge.measure.load.percentiles import distribution
+from weighbridge.measure.load.figures.percentiles import distribution
 
 PROMPT_TOKENS = 20
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}

@@ -16,7 +16,7 @@ from statistics import fmean, stdev
 from typing import Literal
 
 from weighbridge.core.workload import Slo
-from weighbridge.measure.load.percentiles import distribution
+from weighbridge.measure.load.figures.percentiles import distribution
 
 Arrivals = Literal["constant", "poisson"]
 _HALVINGS = 12

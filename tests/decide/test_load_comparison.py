@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from tests.measure.loads import HEALTHY, load_run, users
+from tests.measure.figures.loads import HEALTHY, load_run, users
 from weighbridge.core.errors import InputError
 from weighbridge.core.load import LoadRun
 from weighbridge.core.load_comparison import LoadComparison, LoadDifference
 from weighbridge.core.traffic import LoadShape
 from weighbridge.decide.load_comparison import compare_loads
-from weighbridge.measure.load.summary import repeat_figures
+from weighbridge.measure.load.figures.summary import repeat_figures
 
 SHAPE = LoadShape("closed", 8)
 

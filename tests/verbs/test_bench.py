@@ -25,8 +25,8 @@ from weighbridge.core.load import LoadRun
 from weighbridge.core.self_test import SelfTest
 from weighbridge.core.traffic import LoadShape
 from weighbridge.core.workload import parse_slo
-from weighbridge.measure.load.lengths import parse_lengths
-from weighbridge.measure.load.spec import WorkloadSpec
+from weighbridge.measure.load.traffic.lengths import parse_lengths
+from weighbridge.measure.load.traffic.spec import WorkloadSpec
 from weighbridge.verbs.bench import BenchSettings, bench, measure_quietly
 from weighbridge.verbs.effects import Silent, SystemClock
 from weighbridge.verbs.load_json import run_json
@@ -87,13 +87,15 @@ def test_levels_count_requests_tokens_and_gaps(workspace: Workspace) -> None:
     assert result.info.subject == "synthetic"
 
 
-def test_the_same_seed_asks_the_same(workspace: Workspace) -> None:
-    def asked(seed: int) -> list[str]:
-        spec = WorkloadSpec(seed=seed)
+def test_the_same_seed_and_salt_ask_the_same(workspace: Workspace) -> None:
+    def asked(seed: int, salt: str) -> list[str]:
+        spec = WorkloadSpec(seed=seed, salt=salt)
         _, url = measured(workspace, Behaviour(), settings(requests=4, workload=spec))
         return [body["messages"][0]["content"] for body in url.bodies[1:]]
 
-    assert asked(1) == asked(1) != asked(2)
+    assert asked(1, "a") == asked(1, "a") != asked(2, "a")
+    # A second run must not be answered from a cache that the first has filled.
+    assert not set(asked(1, "")) & set(asked(1, ""))
 
 
 def test_users_decide_how_many_requests_nobody_named(workspace: Workspace) -> None:

@@ -13,7 +13,7 @@ from weighbridge.core.live_load import LiveLoad
 from weighbridge.core.load import LoadRun
 from weighbridge.core.traffic import LoadShape
 from weighbridge.core.workload import parse_slo
-from weighbridge.measure.load.spec import WorkloadSpec
+from weighbridge.measure.load.traffic.spec import WorkloadSpec
 from weighbridge.verbs.bench import BenchSettings
 from weighbridge.verbs.bench_limit import find_limit
 from weighbridge.verbs.effects import Silent, SystemClock

@@ -15,7 +15,7 @@ from weighbridge.core.load import LoadLevel
 from weighbridge.core.self_test import SelfTest
 from weighbridge.core.telemetry import ClientHealth
 from weighbridge.core.traffic import LoadShape
-from weighbridge.measure.load.percentiles import distribution
+from weighbridge.measure.load.figures.percentiles import distribution
 from weighbridge.verbs.effects import Silent, SystemClock
 from weighbridge.verbs.self_test import Measure, self_test
 from weighbridge.wire.client import Client

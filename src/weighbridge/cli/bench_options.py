@@ -18,7 +18,7 @@ from weighbridge.core.errors import InputError
 
 if TYPE_CHECKING:
     from weighbridge.core.traffic import Arrivals, LoadShape
-    from weighbridge.measure.load.spec import WorkloadSpec
+    from weighbridge.measure.load.traffic.spec import WorkloadSpec
     from weighbridge.verbs.bench import BenchSettings
 
 _USUAL_LEVELS = (1, 4, 8)
@@ -107,7 +107,7 @@ def settings_of(options: BenchOptions, *, find_limit: bool = False) -> BenchSett
         wait_when_busy=options.retries,
         metrics=options.metrics != "off",
         metrics_url=metrics,
-        command=shlex.join(["weigh", *_without_key(sys.argv[1:])]),
+        command=shlex.join(["weigh", *_repeatable(sys.argv[1:])]),
     )
 
 
@@ -178,9 +178,9 @@ def _requests(options: BenchOptions, shapes: Sequence[LoadShape]) -> int | None:
 
 
 def _workload(options: BenchOptions) -> WorkloadSpec:
-    from weighbridge.measure.load.lengths import parse_lengths  # noqa: PLC0415
-    from weighbridge.measure.load.presets import preset  # noqa: PLC0415
-    from weighbridge.measure.load.spec import WorkloadSpec, from_preset  # noqa: PLC0415
+    from weighbridge.measure.load.traffic.lengths import parse_lengths  # noqa: PLC0415
+    from weighbridge.measure.load.traffic.presets import preset  # noqa: PLC0415
+    from weighbridge.measure.load.traffic.spec import WorkloadSpec, from_preset  # noqa: PLC0415
 
     spec = from_preset(preset(options.workload)) if options.workload else WorkloadSpec()
     if options.prompt_tokens is not None:
@@ -227,20 +227,22 @@ def _workers(text: str) -> int:
     return int(text)
 
 
-def _without_key(words: Sequence[str]) -> list[str]:
-    """The command line without the endpoint's key."""
+def _repeatable(words: Sequence[str]) -> list[str]:
+    """The command line without the endpoint's key, and without where results went on this host."""
     kept: list[str] = []
     skip = False
     for word in words:
+        name, equals, _ = word.partition("=")
         if skip:
             skip = False
-        elif word == "--key":
-            skip = True
-        elif not word.startswith("--key="):
+        elif name in _PRIVATE:
+            skip = not equals
+        else:
             kept.append(word)
     return kept
 
 
+_PRIVATE = ("--key", "--workspace", "--html", "--raw")
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _LOAD_OPTIONS = [
     click.option(

@@ -120,6 +120,10 @@ class Exchange(Protocol):
         """Monotonic clock when the request's first byte was handed to the socket."""
 
     @property
+    def sendings(self) -> int:
+        """How often it was sent: twice where a kept connection was closed before any answer."""
+
+    @property
     def last_ns(self) -> int:
         """Monotonic clock at the last read from the server, 0 before the first."""
 

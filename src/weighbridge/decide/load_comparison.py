@@ -21,8 +21,8 @@ from typing import Final
 from weighbridge.core.errors import InputError
 from weighbridge.core.load import Distribution, LoadLevel, LoadRun, RepeatFigures, RequestRecord
 from weighbridge.core.load_comparison import LoadComparison, LoadDifference
-from weighbridge.measure.load.percentiles import variance_of_sum
-from weighbridge.measure.load.summary import repeat_figures
+from weighbridge.measure.load.figures.percentiles import variance_of_sum
+from weighbridge.measure.load.figures.summary import repeat_figures
 
 _ALPHA: Final = 0.05
 _ENOUGH_PAIRS: Final = 3

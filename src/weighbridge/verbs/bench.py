@@ -21,18 +21,18 @@ from weighbridge.core.telemetry import ServerSide
 from weighbridge.core.traffic import Conversation, LoadShape, Message, Turn
 from weighbridge.core.workload import Slo
 from weighbridge.engines.openai import check_model
-from weighbridge.measure.load.arrivals import count_within
-from weighbridge.measure.load.gpus import GpuWatch
-from weighbridge.measure.load.level import LevelPlan, auto_workers, run_level
-from weighbridge.measure.load.probe import Probed, probe
-from weighbridge.measure.load.spec import DEFAULT_MAX_TOKENS, WorkloadSpec, check, describe
-from weighbridge.measure.load.summary import summarise
-from weighbridge.measure.load.target import LoadTarget
-from weighbridge.measure.load.telemetry import Telemetry
-from weighbridge.measure.load.text import TYPICAL_TOKENS_PER_WORD
-from weighbridge.measure.load.timing import timed
-from weighbridge.measure.load.tokens import load_tokenizer
-from weighbridge.measure.load.workload import as_replayed, conversations
+from weighbridge.measure.load.figures.summary import summarise
+from weighbridge.measure.load.sending.level import LevelPlan, auto_workers, run_level
+from weighbridge.measure.load.sending.probe import Probed, probe
+from weighbridge.measure.load.sending.target import LoadTarget
+from weighbridge.measure.load.server.gpus import GpuWatch
+from weighbridge.measure.load.server.telemetry import Telemetry
+from weighbridge.measure.load.traffic.arrivals import count_within
+from weighbridge.measure.load.traffic.spec import DEFAULT_MAX_TOKENS, WorkloadSpec, check, describe
+from weighbridge.measure.load.traffic.text import TYPICAL_TOKENS_PER_WORD
+from weighbridge.measure.load.traffic.timing import timed
+from weighbridge.measure.load.traffic.tokens import load_tokenizer
+from weighbridge.measure.load.traffic.workload import as_replayed, conversations
 from weighbridge.verbs.bench_level import LevelUnderWay
 from weighbridge.verbs.effects import Silent
 
@@ -122,6 +122,10 @@ class Bench:
         self._client = client
         self._clock = clock
         check(settings.workload)
+        if not settings.workload.salt:
+            # The same prompts again would be answered from a cache that an earlier run has filled.
+            workload = replace(settings.workload, salt=info.id)
+            settings = replace(settings, workload=workload)
         self._settings = settings
         self._info = info
         self._progress = progress
@@ -164,6 +168,7 @@ class Bench:
             self._client,
             self._target,
             seed=spec.seed,
+            salt=spec.salt,
             needs_lengths=self._counter is None and bool(spec.prompt or spec.trace),
         )
 

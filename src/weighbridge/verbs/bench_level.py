@@ -8,8 +8,8 @@ from time import perf_counter
 from weighbridge.core.load import LoadLevel, RequestRecord
 from weighbridge.core.traffic import LoadShape
 from weighbridge.core.workload import Slo
-from weighbridge.measure.load.repeats import Repeat, later, pooled
-from weighbridge.measure.load.summary import summarise
+from weighbridge.measure.load.figures.repeats import Repeat, later, pooled
+from weighbridge.measure.load.figures.summary import summarise
 
 
 class LevelUnderWay:

@@ -16,7 +16,7 @@ from weighbridge.core.live_load import LiveLoad
 from weighbridge.core.load import Limit, LoadRun
 from weighbridge.core.traffic import LoadShape
 from weighbridge.core.workload import Slo
-from weighbridge.measure.load.limit_search import Trial, next_step, trial_of
+from weighbridge.measure.load.figures.limit_search import Trial, next_step, trial_of
 from weighbridge.verbs.bench import Bench, BenchSettings, keep_partial, new_info
 
 # Closed loops that bracket what a server can do at all, each a little longer than one round.

@@ -24,7 +24,7 @@ from weighbridge.core.verdict import Comparison
 from weighbridge.decide.statistics import compare_runs
 from weighbridge.engines.llamacpp_embedded import NAME as EMBEDDED
 from weighbridge.measure.evals.suite import Suite, load_suite
-from weighbridge.measure.load.spec import WorkloadSpec
+from weighbridge.measure.load.traffic.spec import WorkloadSpec
 from weighbridge.serve.config import parse_config
 from weighbridge.verbs import bench as bench_verb
 from weighbridge.verbs import compare as compare_verb

@@ -47,6 +47,6 @@ def limit_json(limit: Limit) -> dict[str, Any]:
 
 def compat_json(run: LoadRun, tool: str) -> dict[str, Any]:
     """The figures under another tool's names and by its definitions, level by level."""
-    from weighbridge.measure.load.compat import compat  # noqa: PLC0415 -- seldom asked for
+    from weighbridge.measure.load.figures.compat import compat  # noqa: PLC0415 -- seldom asked for
 
     return compat(run, tool)

@@ -16,7 +16,7 @@ from weighbridge.core.load import LoadLevel
 from weighbridge.core.self_test import SelfTest, SelfTestLevel
 from weighbridge.engines.child import Child
 from weighbridge.facts.host import host_line
-from weighbridge.measure.load.truth import (
+from weighbridge.measure.load.figures.truth import (
     in_words,
     judge,
     read_log,
