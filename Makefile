@@ -7,10 +7,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check format bench wheel clean
+.PHONY: help demo test test-slow check format bench bench-clients bench-engines wheel clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo ## Weigh three tiny real models end to end and write a report
 	@$(BIN)/weigh demo
@@ -33,7 +33,13 @@ format: $(VENV)/.dev ## Format the code and mend what can be mended
 	@$(BIN)/ruff check --fix .
 
 bench: $(VENV)/.dev ## Run the benchmarks (minutes) and print their tables
-	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in $(filter-out benchmarks/bench_%,$(wildcard benchmarks/[a-z]*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+bench-clients: $(VENV)/.dev ## Lay weigh bench beside other load testers (installs 20 GB of them)
+	@$(BIN)/python benchmarks/bench_clients.py
+
+bench-engines: $(VENV)/.dev ## Lay weigh bench beside the counters of real engines (installs vLLM for CPUs)
+	@$(BIN)/python benchmarks/bench_engines.py
 
 wheel: $(VENV)/.dev ## Build the wheel into dist/
 	@$(BIN)/python -m pip -q wheel --no-deps -w dist .

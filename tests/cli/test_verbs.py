@@ -70,7 +70,7 @@ def test_a_folder_of_ones_own_comes_before_a_built_in_suite(tmp_path: Path) -> N
 @pytest.mark.parametrize("verb", ["bench", "eval"])
 def test_the_helps_example_uses_what_there_is(verb: str, tmp_path: Path) -> None:
     text = weigh(verb, "--help", cwd=tmp_path).out
-    (example,) = [line.split() for line in text.splitlines() if line.startswith("    weigh ")]
+    example, *_ = [line.split() for line in text.splitlines() if line.startswith("    weigh ")]
     assert example[2] == "http://127.0.0.1:8000/v1"
     with fake_llm_thread(model=example[example.index("--model") + 1]) as url:
         outcome = weigh(verb, url, *example[3:], cwd=tmp_path)

@@ -7,17 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.runs import accurate, eval_run
-from weighbridge.core.runs import RequestRecord, content_hash
+from weighbridge.core.load import RequestRecord
+from weighbridge.core.runs import content_hash
 
 RECORD = RequestRecord(
-    concurrency=1,
+    level=0,
     index=0,
     sent_ms=0.0,
     ttft_ms=50.0,
     e2e_ms=120.0,
     gaps_ms=(10.0, 20.0, 30.0),
     output_tokens=7,
-    tokens_from_usage=True,
 )
 
 

@@ -42,6 +42,7 @@ class Behaviour:
         text: the whole answer instead of counted words; then ``tokens`` is ignored.
         status: of a refusal.
         body: of ``status`` or ``json``; by default an OpenAI-style error.
+        retry_after: seconds that a refusal asks to wait.
         per_chunk: tokens per event.
         reasoning: tokens of reasoning_content before the answer.
         role_first: send a chunk with only the role at once.
@@ -62,6 +63,7 @@ class Behaviour:
     text: str | None = None
     status: int = 500
     body: bytes | None = None
+    retry_after: int | None = None
     per_chunk: int = 1
     reasoning: int = 0
     role_first: bool = False
@@ -243,7 +245,10 @@ class _Answer:
 
     def _refuse(self) -> None:
         how = self._how
-        if how.body is not None:
+        if how.retry_after is not None:
+            wait = ((b"retry-after", b"%d" % how.retry_after),)
+            self._responder.send(how.status, (*JSON_TYPE, *wait), how.body or b"{}")
+        elif how.body is not None:
             self._responder.send(how.status, JSON_TYPE, how.body)
         else:
             self._responder.error(how.status, f"made to fail with {how.status}", "fake_error")

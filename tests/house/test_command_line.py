@@ -16,6 +16,7 @@ CLI = ROOT / "src/weighbridge/cli"
 SHARED = {
     "__init__", "__main__", "main", "diagnostics", "options", "plan_print", "plan_rows",
     "progress", "tables",
+    "bench_compare", "bench_line", "bench_options", "bench_self_test", "bench_table",
 }  # fmt: skip
 
 

@@ -17,19 +17,12 @@ from weighbridge.core.architecture import (
     attention,
 )
 from weighbridge.core.inspection import Inspection
+from weighbridge.core.load import Distribution, LoadLevel, LoadRun, RequestRecord
 from weighbridge.core.provenance import Interval, Provenance
 from weighbridge.core.quantization import Quantization
-from weighbridge.core.runs import (
-    Distribution,
-    EvalRun,
-    ItemResult,
-    LoadLevel,
-    LoadRun,
-    RequestRecord,
-    RunInfo,
-    RunKind,
-)
+from weighbridge.core.runs import EvalRun, ItemResult, RunInfo, RunKind
 from weighbridge.core.study import DemoRun, ModelSheet, RouteRun, Study, TrafficShare, VerdictRun
+from weighbridge.core.traffic import LoadShape
 from weighbridge.core.units import MIB
 from weighbridge.core.verdict import (
     Assignment,
@@ -180,7 +173,7 @@ def _load(index: int, model: str) -> LoadRun:
         base = (1 + 0.3 * index) * (0.55 + 0.45 * concurrency)
         errors = 1 if (model, concurrency) == ("porter", 8) else 0
         return LoadLevel(
-            concurrency=concurrency,
+            shape=LoadShape("closed", concurrency),
             requests=40,
             errors=errors,
             error_kinds=(("timeout", 1),) if errors else (),
@@ -191,7 +184,7 @@ def _load(index: int, model: str) -> LoadRun:
             requests_per_s=40 / (8.4 * base / concurrency),
             output_tokens=1_280,
             output_tokens_per_s=1_280 / (8.4 * base / concurrency),
-            tokens_from_usage=(model, concurrency) != ("clerk", 8),
+            tokens_from="usage" if (model, concurrency) != ("clerk", 8) else "arrivals",
             ttft_ms=_distribution(4.2 * base),
             itl_ms=_distribution(1.13 * base),
             tpot_ms=_distribution(1.21 * base),
@@ -203,7 +196,7 @@ def _load(index: int, model: str) -> LoadRun:
         url="http://127.0.0.1:9001/v1",
         max_tokens=32,
         levels=tuple(level(concurrency) for concurrency in (1, 2, 4, 8)),
-        requests=(RequestRecord(1, 0, 0.0, 4.2, 42.7, (1.1, 1.2), 3, tokens_from_usage=True),),
+        requests=(RequestRecord(0, 0, 0.0, 4.2, 42.7, (1.1, 1.2), 3),),
     )
 
 

@@ -8,7 +8,8 @@ import pytest
 from tests.fakes.clock import FakeClock
 from weighbridge.core.calibration import MeasuredPoint
 from weighbridge.core.errors import InputError, UnknownRunError
-from weighbridge.core.runs import Distribution, LoadLevel, LoadRun
+from weighbridge.core.load import Distribution, LoadLevel, LoadRun
+from weighbridge.core.traffic import LoadShape
 from weighbridge.facts.catalog.catalogue import load
 from weighbridge.predict.rows import predict
 from weighbridge.predict.table import Scenario
@@ -37,9 +38,10 @@ def expected(users: float, model: str = "Qwen/Qwen3-8B") -> tuple[float, float]:
 def level(users: int, slower: float, *, errors: int = 0) -> LoadLevel:
     ttft, tpot = expected(users)
     return LoadLevel(
-        concurrency=users, requests=16, errors=errors, error_kinds=(), first_error="",
+        shape=LoadShape("closed", users), requests=16, errors=errors,
+        error_kinds=(), first_error="",
         duration_s=10, requests_per_s=1.6, output_tokens=64 * (16 - errors),
-        output_tokens_per_s=100, tokens_from_usage=True,
+        output_tokens_per_s=100, tokens_from="usage",
         ttft_ms=None if errors == 16 else sample(ttft * slower), itl_ms=None,
         tpot_ms=None if errors == 16 else sample(tpot * slower), e2e_ms=None,
     )  # fmt: skip
@@ -97,6 +99,9 @@ def test_what_the_run_does_not_say_must_be_said(workspace: Workspace) -> None:
     synthetic = kept(workspace, (level(1, 1.0),), "synthetic")
     points = add(workspace, [synthetic], unsaid)
     assert points[0].prompt_tokens == verb.SYNTHETIC_TOKENS
+    counted = kept(workspace, (replace(level(1, 1.0), prompt_tokens=900),), "chat")
+    (point,) = [one for one in add(workspace, [counted], unsaid) if one.run == counted]
+    assert point.prompt_tokens == 900 / level(1, 1.0).requests
 
 
 @pytest.mark.parametrize(

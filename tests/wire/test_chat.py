@@ -233,3 +233,14 @@ def test_which_chunks_carry_tokens(body: bytes, says_something: bool) -> None:
     delta = choices[0].delta
     assert delta is not None
     assert delta.says_something is says_something
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"), [(b"7", 7.0), (b" 0 ", 0.0), (b"soon", None), (b"-1", None), (None, None)]
+)
+def test_how_long_a_refusal_asks_to_wait(said: bytes | None, seconds: float | None) -> None:
+    headers = ((b"retry-after", said),) if said is not None else ()
+    refusal = Response(ResponseHead(429, headers), b"{}")
+    with pytest.raises(StatusError) as refused:
+        decode_completion(refusal, ENDPOINT)
+    assert refused.value.retry_after_s == seconds

@@ -4,7 +4,6 @@ import asyncio
 import math
 import socket
 import ssl
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -330,23 +329,6 @@ def test_paths_cannot_break_out(path: str) -> None:
 
     with pytest.raises(InputError):
         asyncio.run(main())
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("tls") / "both.pem"
-    command = (
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
-        "-subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1"
-    )
-    try:
-        made = subprocess.run(
-            [*command.split(), "-keyout", "-", "-out", "-"], capture_output=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("openssl makes no certificate here")
-    path.write_bytes(made.stdout)
-    return path
 
 
 @asynccontextmanager

@@ -167,3 +167,20 @@ def test_a_missing_last_blank_line_does_no_harm() -> None:
 def test_any_bytes_give_a_typed_error(pieces: list[bytes]) -> None:
     with pytest.raises(EndpointError):
         read(*pieces)
+
+
+def test_the_answers_beginning_and_the_cache_are_told() -> None:
+    stream = ChatStream(ENDPOINT)
+    stream.on_head(EVENTS, 1)
+    events = [event + b"\n\n" for event in ANSWER.split(b"\n\n")[:-1]]
+    events[5] = (
+        b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4,'
+        b'"prompt_tokens_details":{"cached_tokens":2}}}\n\n'
+    )
+    assert (stream.answer_ns, stream.cached_tokens) == (0, None)
+    for stamp, event in enumerate(events, 10):
+        stream.on_body(event, stamp)
+    stream.end()
+    assert list(stream.arrivals) == [11, 12, 13]  # reasoning, text, a tool call
+    assert stream.answer_ns == 12
+    assert stream.cached_tokens == 2

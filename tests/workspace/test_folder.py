@@ -17,7 +17,8 @@ from tests.fakes.runs import accurate, eval_run
 from tests.report.sample_study import sample_study
 from weighbridge import __version__
 from weighbridge.core.errors import UnknownRunError, WorkspaceError
-from weighbridge.core.runs import EvalRun, ItemResult, LoadRun, RunInfo, RunKind
+from weighbridge.core.load import LoadRun
+from weighbridge.core.runs import EvalRun, ItemResult, RunInfo, RunKind
 from weighbridge.workspace.folder import Workspace
 
 STUDY = sample_study()

@@ -54,7 +54,7 @@ def _setup_options(command: CommandT) -> CommandT:
             click.option(
                 "--prompt-tokens",
                 type=click.FloatRange(1),
-                help="Of a typical prompt, where the run had prompts of your own.",
+                help="Of a typical prompt, where the server gave no counts.",
             ),
         ]
     ):

@@ -30,11 +30,13 @@ class Interrupted(KeyboardInterrupt):
     """A signal ended the work; the text says what is left of it."""
 
 
-def run_async(work: Coroutine[Any, Any, ResultT], *, interrupted: str = "Interrupted.") -> ResultT:
+def run_async(
+    work: Coroutine[Any, Any, ResultT], *, interrupted: str | Callable[[], str] = "Interrupted."
+) -> ResultT:
     """Run a verb on uvloop. SIGINT, SIGTERM and SIGHUP cancel it, so that its clean-up runs.
 
     Raises:
-        Interrupted: by a signal; its text is ``interrupted``.
+        Interrupted: by a signal; its text is ``interrupted``, or what that says by then.
     """
     import asyncio  # noqa: PLC0415
 
@@ -44,7 +46,8 @@ def run_async(work: Coroutine[Any, Any, ResultT], *, interrupted: str = "Interru
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_cancellable(work))
     except KeyboardInterrupt:
-        raise Interrupted(interrupted) from None
+        said = interrupted if isinstance(interrupted, str) else interrupted()
+        raise Interrupted(said) from None
 
 
 async def _cancellable(work: Coroutine[Any, Any, ResultT]) -> ResultT:

@@ -9,8 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from weighbridge.cli.diagnostics import printable
+from weighbridge.core.load import Distribution
 from weighbridge.core.provenance import Interval
-from weighbridge.core.runs import Distribution
 
 if TYPE_CHECKING:
     from rich.console import Console

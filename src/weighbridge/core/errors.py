@@ -82,11 +82,17 @@ class DeadlineError(EndpointError):
 
 
 class StatusError(EndpointError):
-    """The server answered with an error status."""
+    """The server answered with an error status.
 
-    def __init__(self, message: str, *, status: int, fix: str = "") -> None:
+    ``retry_after_s`` is how long it asks to wait before trying again, where it says so.
+    """
+
+    def __init__(
+        self, message: str, *, status: int, fix: str = "", retry_after_s: float | None = None
+    ) -> None:
         super().__init__(message, fix=fix)
         self.status = status
+        self.retry_after_s = retry_after_s
 
     @property
     def kind(self) -> str:  # type: ignore[override]

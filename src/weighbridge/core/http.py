@@ -67,12 +67,16 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request to send. ``headers`` excludes Host and Content-Length, which the client writes."""
+    """A request to send. ``headers`` excludes Host and Content-Length, which the client writes.
+
+    ``rendered`` is all of it as it goes out, where that was made ahead; otherwise empty.
+    """
 
     method: str
     url: Url
     headers: Headers = ()
     body: bytes = b""
+    rendered: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,14 @@ class Exchange(Protocol):
     def sent_ns(self) -> int:
         """Monotonic clock when the request's first byte was handed to the socket."""
 
+    @property
+    def sendings(self) -> int:
+        """How often it was sent: twice where a kept connection was closed before any answer."""
+
+    @property
+    def last_ns(self) -> int:
+        """Monotonic clock at the last read from the server, 0 before the first."""
+
     async def finished(self) -> None:
         """Wait for the end of the answer.
 
@@ -140,6 +152,13 @@ class HttpClient(Protocol):
 
         Raises:
             ConnectError: nobody answers at the address.
+        """
+
+    async def connect(self, url: Url, count: int, timeouts: Timeouts) -> None:
+        """Open connections ahead of the requests that will use them, up to ``count`` idle ones.
+
+        Raises:
+            ConnectError: nobody answers at the address, or not in time.
         """
 
     async def fetch(self, request: Request, timeouts: Timeouts) -> Response:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from weighbridge.core.architecture import ModelArchitecture, WeightFile
 from weighbridge.core.inspection import Inspection
+from weighbridge.core.load import LoadRun
 from weighbridge.core.provenance import Interval
-from weighbridge.core.runs import EvalRun, LoadRun, RunInfo
+from weighbridge.core.runs import EvalRun, RunInfo
 from weighbridge.core.verdict import Comparison, Verdict
 
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any, Literal
 
+from weighbridge.core.load import Distribution, LoadLevel, LoadRun
 from weighbridge.core.provenance import Interval
-from weighbridge.core.runs import Distribution, LoadLevel, LoadRun
 from weighbridge.core.study import ModelSheet, TrafficShare
 from weighbridge.core.verdict import Comparison, TaskVerdict
 from weighbridge.report import words
@@ -73,7 +73,7 @@ def latency(loads: Sequence[LoadRun], metric: Metric, models: Sequence[str]) -> 
     traces = []
     for load in loads:
         levels = [(level, _distribution(level, metric)) for level in load.levels]
-        known = [(level.concurrency, sample) for level, sample in levels if sample]
+        known = [(level.users, sample) for level, sample in levels if sample]
         name = load.info.model
         xs = [concurrency for concurrency, _ in known]
         for label, dash in (("p50", "solid"), ("p95", "dash")):
@@ -88,7 +88,7 @@ def throughput(loads: Sequence[LoadRun], models: Sequence[str]) -> Figure:
     traces = [
         _line(
             load.info.model,
-            [level.concurrency for level in load.levels],
+            [level.users for level in load.levels],
             [level.output_tokens_per_s for level in load.levels],
             _style(load.info.model, models),
             "solid",
@@ -196,7 +196,7 @@ def _dots(points: Sequence[Point], color: str, symbol: str) -> Figure:
 
 
 def _line(
-    name: str, xs: Sequence[int], ys: Sequence[float], style: tuple[str, str], dash: str
+    name: str, xs: Sequence[float], ys: Sequence[float], style: tuple[str, str], dash: str
 ) -> Figure:
     color, symbol = style
     return {
@@ -212,14 +212,14 @@ def _line(
 
 
 def _against_concurrency(loads: Sequence[LoadRun], title: str) -> Figure:
-    levels = sorted({level.concurrency for load in loads for level in load.levels})
+    levels = sorted({level.users for load in loads for level in load.levels})
     return {
         **_layout(rows=9),
         "xaxis": {
             "title": {"text": "concurrency"},
             "type": "log",
             "tickvals": levels,
-            "ticktext": [str(level) for level in levels],
+            "ticktext": [f"{level:g}" for level in levels],
         },
         "yaxis": {"title": {"text": title}, "rangemode": "tozero", "automargin": True},
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from weighbridge.core.live_load import LiveLoad
 from weighbridge.core.runs import RunInfo, RunKind
 from weighbridge.core.verdict import Verdict
 from weighbridge.report.page import render
@@ -83,7 +84,10 @@ def next_step(steps: Sequence[Step]) -> Step | None:
 
 
 def home_page(
-    infos: Sequence[RunInfo], study: RunInfo | None = None, verdict: Verdict | None = None
+    infos: Sequence[RunInfo],
+    study: RunInfo | None = None,
+    verdict: Verdict | None = None,
+    live: Sequence[LiveLoad] = (),
 ) -> str:
     """The overview of a workspace.
 
@@ -91,6 +95,7 @@ def home_page(
         infos: the runs of the latest study or verdict, or all where there is none; newest first.
         study: the latest study, or the verdict that is newer.
         verdict: what it decided, if that is still in the workspace.
+        live: load runs under way.
     """
     steps = steps_of(infos)
     head, alternative = decision(verdict) if verdict else ("", "")
@@ -105,12 +110,13 @@ def home_page(
         decision=head,
         alternative=alternative,
         infos=infos,
+        live=live,
     )
 
 
-def runs_page(infos: Sequence[RunInfo]) -> str:
-    """All runs of a workspace in one sortable table."""
-    return render("runs.html", standalone=False, charts=False, here="runs", infos=infos)
+def runs_page(infos: Sequence[RunInfo], live: Sequence[LiveLoad] = ()) -> str:
+    """All runs of a workspace in one sortable table, after those under way."""
+    return render("runs.html", standalone=False, charts=False, here="runs", infos=infos, live=live)
 
 
 def message_page(title: str, sentence: str, fix: str = "") -> str:

@@ -26,6 +26,7 @@ STATIC = {
     "page.js": "text/javascript; charset=utf-8",
     "diagram.js": "text/javascript; charset=utf-8",
     "plan.js": "text/javascript; charset=utf-8",
+    "load.js": "text/javascript; charset=utf-8",
     "plotly.min.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
@@ -120,13 +121,12 @@ def _environment() -> Environment:
 @cache
 def _inlined(*, charts: bool) -> dict[str, Markup]:
     """Assets for a single file, and the policy that lets a browser load nothing else."""
-    style, module, diagram, plan, icon = (
-        asset(name) for name in ("style.css", "page.js", "diagram.js", "plan.js", "icon.svg")
-    )
+    names = ("style.css", "page.js", "diagram.js", "plan.js", "load.js", "icon.svg")
+    style, module, diagram, plan, load, icon = (asset(name) for name in names)
     plotly = asset("plotly.min.js") if charts else b""
-    if _ENDS_ELEMENT.search(style + module + diagram + plan + plotly):
+    if _ENDS_ELEMENT.search(style + module + diagram + plan + load + plotly):
         raise AssertionError("An asset would end the element that it is put into.")
-    scripts = (module, diagram, plan, *([plotly] if charts else []))
+    scripts = (module, diagram, plan, load, *([plotly] if charts else []))
     policy = "; ".join(
         [
             "default-src 'none'",
@@ -144,6 +144,7 @@ def _inlined(*, charts: bool) -> dict[str, Markup]:
         "module_source": Markup(module.decode()),  # noqa: S704
         "diagram_source": Markup(diagram.decode()),  # noqa: S704
         "plan_source": Markup(plan.decode()),  # noqa: S704
+        "load_source": Markup(load.decode()),  # noqa: S704
         "plotly_source": Markup(plotly.decode()),  # noqa: S704
     }
 

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
+from weighbridge.core.load import LoadRun
 from weighbridge.core.plan import PlanRun
-from weighbridge.core.runs import EvalRun, LoadRun
+from weighbridge.core.runs import EvalRun
 from weighbridge.core.study import ModelSheet, RouteRun, VerdictRun
 from weighbridge.report import charts
+from weighbridge.report.load_page import load_page
 from weighbridge.report.page import render
 from weighbridge.report.plan_page import plan_page
-from weighbridge.report.study import load_figures, wrong_answers
+from weighbridge.report.study import wrong_answers
 from weighbridge.report.words import unique
 
-Sheet = ModelSheet | LoadRun | EvalRun | VerdictRun | RouteRun
-Record = Sheet | PlanRun
+Sheet = ModelSheet | EvalRun | VerdictRun | RouteRun
+Record = Sheet | LoadRun | PlanRun
 
 
 def run_page(record: Record, *, standalone: bool) -> str:
     """The page of one run that is not a study: its tables, charts and identity."""
     if isinstance(record, PlanRun):
         return plan_page(record.plan, standalone=standalone, info=record.info)
+    if isinstance(record, LoadRun):
+        return load_page(record, standalone=standalone)
     return render(
         "run.html",
         standalone=standalone,
@@ -37,8 +41,6 @@ def _context(record: Sheet) -> dict[str, Any]:
     match record:
         case ModelSheet():
             return {"charts": True, "figure": charts.parameters([record])}
-        case LoadRun():
-            return {"charts": True, "figures": load_figures((record,), [record.info.model])}
         case EvalRun():
             wrong, total = wrong_answers(record, limit=len(record.items))
             return {"charts": False, "wrong": wrong, "total": total}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from weighbridge.core.load import LoadRun
 from weighbridge.core.provenance import Provenance
-from weighbridge.core.runs import EvalRun, ItemResult, LoadRun, RunInfo
+from weighbridge.core.runs import EvalRun, ItemResult, RunInfo
 from weighbridge.core.study import Study
 from weighbridge.core.verdict import Verdict
 from weighbridge.report import charts

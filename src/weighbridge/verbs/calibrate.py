@@ -10,7 +10,7 @@ from typing import Any, Final
 from weighbridge.core.calibration import MeasuredPoint
 from weighbridge.core.effects import Clock, Store
 from weighbridge.core.errors import InputError, WeighbridgeError
-from weighbridge.core.runs import LoadLevel, LoadRun
+from weighbridge.core.load import LoadLevel, LoadRun
 from weighbridge.facts.catalog.catalogue import Catalogue
 from weighbridge.predict.calibration import Calibration, Point, learn
 from weighbridge.predict.slowdown import FACTORS
@@ -37,7 +37,7 @@ class Setup:
         tensor: devices that share each layer.
         expert: groups that experts are spread over.
         attention_data: copies of attention.
-        prompt_tokens: of a typical request, or None where the run says.
+        prompt_tokens: of a typical request, or None where the server counted them.
     """
 
     system: str
@@ -84,13 +84,7 @@ def points_of(run: LoadRun, setup: Setup) -> list[MeasuredPoint]:
     Raises:
         InputError: none did, or how long prompts were is not known.
     """
-    prompt = setup.prompt_tokens
-    if prompt is None and run.info.subject != "synthetic":
-        raise InputError(
-            f"{run.info.id} does not record how long its prompts were.",
-            fix="Say how many tokens a typical one has, with --prompt-tokens.",
-        )
-    found = [_point(run, level, setup, prompt or SYNTHETIC_TOKENS) for level in run.levels]
+    found = [_point(run, level, setup) for level in run.levels]
     points = [point for point in found if point is not None]
     if not points:
         raise InputError(
@@ -100,9 +94,21 @@ def points_of(run: LoadRun, setup: Setup) -> list[MeasuredPoint]:
     return points
 
 
-def _point(
-    run: LoadRun, level: LoadLevel, setup: Setup, prompt_tokens: float
-) -> MeasuredPoint | None:
+def _prompt_tokens(run: LoadRun, level: LoadLevel, setup: Setup) -> float:
+    """Of a typical request: as said, as the server counted, or as usual."""
+    if setup.prompt_tokens is not None:
+        return setup.prompt_tokens
+    if level.prompt_tokens is not None:
+        return max(1.0, level.prompt_tokens / (level.requests - level.errors))
+    if run.info.subject == "synthetic":
+        return SYNTHETIC_TOKENS
+    raise InputError(
+        f"The server of {run.info.id} did not say how long its prompts were.",
+        fix="Say how many tokens a typical one has, with --prompt-tokens.",
+    )
+
+
+def _point(run: LoadRun, level: LoadLevel, setup: Setup) -> MeasuredPoint | None:
     answered = level.requests - level.errors
     if answered <= 0 or (level.ttft_ms is None and level.tpot_ms is None):
         return None
@@ -117,8 +123,8 @@ def _point(
         tensor=setup.tensor,
         expert=setup.expert,
         attention_data=setup.attention_data,
-        concurrency=level.concurrency,
-        prompt_tokens=prompt_tokens,
+        concurrency=max(1, round(level.users)),
+        prompt_tokens=_prompt_tokens(run, level, setup),
         output_tokens=max(1.0, level.output_tokens / answered),
         ttft_ms=level.ttft_ms.p50 if level.ttft_ms else None,
         tpot_ms=level.tpot_ms.p50 if level.tpot_ms else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from itertools import chain
 from pathlib import Path
@@ -14,14 +14,17 @@ from typing import Any
 from weighbridge.core.effects import Clock, EngineSpec, Launcher, Progress, RunningEngine, Store
 from weighbridge.core.errors import InputError
 from weighbridge.core.http import HttpClient
+from weighbridge.core.load import LoadRun
 from weighbridge.core.routing import ModelEntry
-from weighbridge.core.runs import EvalRun, LoadRun, content_hash
+from weighbridge.core.runs import EvalRun, content_hash
 from weighbridge.core.study import DemoRun, ModelSheet, RouteRun, Study, VerdictRun
+from weighbridge.core.traffic import LoadShape
 from weighbridge.core.units import MIB
 from weighbridge.core.verdict import Comparison
 from weighbridge.decide.statistics import compare_runs
 from weighbridge.engines.llamacpp_embedded import NAME as EMBEDDED
 from weighbridge.measure.evals.suite import Suite, load_suite
+from weighbridge.measure.load.traffic.spec import WorkloadSpec
 from weighbridge.serve.config import parse_config
 from weighbridge.verbs import bench as bench_verb
 from weighbridge.verbs import compare as compare_verb
@@ -29,6 +32,7 @@ from weighbridge.verbs import decide as decide_verb
 from weighbridge.verbs import eval as eval_verb
 from weighbridge.verbs import inspect as inspect_verb
 from weighbridge.verbs import route as route_verb
+from weighbridge.verbs.load_json import run_json
 from weighbridge.verbs.serve import gateway
 from weighbridge.verbs.study import load_study
 
@@ -46,7 +50,11 @@ _PAIRS = (
 )
 _BUDGET_BYTES = 512 * MIB
 _CONTEXT, _SLOTS = 256, 8
-_BENCH = bench_verb.BenchSettings(concurrency=(1, 4, 8), requests=60, max_tokens=48)
+_BENCH = bench_verb.BenchSettings(
+    shapes=tuple(LoadShape("closed", users) for users in (1, 4, 8)),
+    workload=WorkloadSpec(max_tokens=48),
+    requests=60,
+)
 _DEADLINE_S = 60.0
 
 
@@ -131,7 +139,7 @@ def to_json(study: Study) -> dict[str, Any]:
     """The figures of ``weigh demo --json``; keys are documented in docs/json.md."""
     return {
         "inspect": [inspect_verb.to_json(sheet.inspection) for sheet in study.sheets],
-        "bench": [bench_verb.to_json(load) for load in study.loads],
+        "bench": [run_json(load) for load in study.loads],
         "eval": [eval_verb.to_json(run) for run in study.evals],
         "compare": compare_verb.to_json(study.run.comparisons),
         "decide": decide_verb.to_json(study.verdict),
@@ -179,12 +187,7 @@ async def _engines(
 async def _bench(effects: Effects, engine: RunningEngine, suites: Any) -> LoadRun:  # noqa: ANN401
     # Both tasks in turn, as in the traffic that is to come.
     mixed = chain.from_iterable(zip(*(suite.items for suite in suites), strict=False))
-    settings = bench_verb.BenchSettings(
-        _BENCH.concurrency,
-        _BENCH.requests,
-        _BENCH.max_tokens,
-        prompts=tuple(item.prompt for item in mixed),
-    )
+    settings = replace(_BENCH, prompts=tuple(item.prompt for item in mixed))
     return await bench_verb.bench(
         effects.store,
         effects.client,

@@ -21,7 +21,7 @@ from weighbridge.core.verdict import Verdict
 from weighbridge.decide.statistics import compare, wilson
 from weighbridge.measure.evals.runner import EvalTarget, run_suite
 from weighbridge.measure.evals.suite import Item, Suite, make_suite
-from weighbridge.measure.load.summary import percentile
+from weighbridge.measure.load.figures.percentiles import percentile
 from weighbridge.serve.policy import AUTO
 from weighbridge.verbs.compare import pair
 

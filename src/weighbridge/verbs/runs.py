@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 
 from weighbridge.core.effects import Store
+from weighbridge.core.load import LoadRun
 from weighbridge.core.plan import PlanRun
-from weighbridge.core.runs import EvalRun, LoadRun, RunKind
+from weighbridge.core.runs import EvalRun, RunKind
 from weighbridge.core.study import DemoRun, ModelSheet, RouteRun, VerdictRun
 
 Record = ModelSheet | PlanRun | LoadRun | EvalRun | VerdictRun | RouteRun | DemoRun

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from weighbridge.core.effects import Store
-from weighbridge.core.runs import EvalRun, LoadRun
+from weighbridge.core.load import LoadRun
+from weighbridge.core.runs import EvalRun
 from weighbridge.core.study import DemoRun, ModelSheet, RouteRun, Study, VerdictRun
 
 

@@ -30,6 +30,7 @@ from weighbridge.verbs.effects import open_workspace
 from weighbridge.verbs.runs import load_any
 from weighbridge.verbs.study import load_study
 from weighbridge.web.inspect import InspectPages
+from weighbridge.web.load import LoadPages, under_way
 from weighbridge.web.place import PlacePages
 from weighbridge.web.plan import PlanPages
 from weighbridge.web.security import Binding, Guard, content_policy
@@ -49,6 +50,7 @@ def create_app(
     """
     pages = _Pages(lambda: open_workspace(workspace))
     inspect = InspectPages(lambda: open_workspace(workspace), lambda: load_catalogue(catalogue))
+    load = LoadPages(lambda: open_workspace(workspace))
     plan = PlanPages(lambda: open_workspace(workspace), lambda: load_catalogue(catalogue))
     place = PlacePages(lambda: open_workspace(workspace), lambda: load_catalogue(catalogue))
     guard = Middleware(
@@ -61,6 +63,8 @@ def create_app(
     return Starlette(
         routes=[
             Route("/", pages.home),
+            Route("/bench/compare", load.compare),
+            Route("/bench/live/{id}", load.live),
             Route("/inspect", inspect.index),
             Route("/inspect/compare", inspect.compare),
             Route("/plan", plan.page),
@@ -115,16 +119,17 @@ class _Pages:
 
     def home(self, _request: Request) -> Response:
         store = self._open()
-        infos = store.runs()
+        infos, live = store.runs(), under_way(store)
         latest = next((info for info in infos if info.kind in ("demo", "verdict")), None)
         if latest is None:
-            return HTMLResponse(home_page(infos))
+            return HTMLResponse(home_page(infos, live=live))
         members, verdict = _decided(store, latest)
         of_study = [info for info in infos if info.id in {latest.id, *members}]
-        return HTMLResponse(home_page(of_study, latest, verdict))
+        return HTMLResponse(home_page(of_study, latest, verdict, live))
 
     def runs(self, _request: Request) -> Response:
-        return HTMLResponse(runs_page(self._open().runs()))
+        store = self._open()
+        return HTMLResponse(runs_page(store.runs(), under_way(store)))
 
     def run(self, request: Request) -> Response:
         store = self._open()

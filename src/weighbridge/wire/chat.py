@@ -19,14 +19,21 @@ _MESSAGE_LIMIT = 200
 Content = str | list[dict[str, Any]] | None
 
 
-class Usage(msgspec.Struct):
+class PromptTokens(msgspec.Struct, gc=False):
+    """Of a prompt's tokens: how many a cache held, where the server tells."""
+
+    cached_tokens: int | None = None
+
+
+class Usage(msgspec.Struct, gc=False):
     """Tokens as the server counted them."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    prompt_tokens_details: PromptTokens | None = None
 
 
-class ErrorBody(msgspec.Struct):
+class ErrorBody(msgspec.Struct, gc=False):
     """What went wrong, in the server's words; ``code`` is a status or a word."""
 
     message: str | None = None
@@ -34,7 +41,7 @@ class ErrorBody(msgspec.Struct):
     code: int | str | None = None
 
 
-class ChatMessage(msgspec.Struct):
+class ChatMessage(msgspec.Struct, gc=False):
     """An answer, or the part of it that a chunk adds.
 
     Attributes:
@@ -84,14 +91,14 @@ class ChatCompletion(msgspec.Struct):
     error: ErrorBody | str | None = None
 
 
-class ChunkChoice(msgspec.Struct):
+class ChunkChoice(msgspec.Struct, gc=False):
     """What a chunk adds to one answer."""
 
     delta: ChatMessage | None = None
     finish_reason: str | None = None
 
 
-class ChatChunk(msgspec.Struct):
+class ChatChunk(msgspec.Struct, gc=False):
     """One event of a streamed answer."""
 
     choices: list[ChunkChoice] | None = None
@@ -198,6 +205,15 @@ def decode_completion(response: Response, endpoint: Endpoint) -> Completion:
     )
 
 
+def is_completion(body: bytes) -> bool:
+    """Whether a body is a whole answer with something in it."""
+    try:
+        answer = _decode_whole(body)
+    except _UNREADABLE:
+        return False
+    return any(choice.message is not None for choice in answer.choices or ())
+
+
 def answer_error(head: ResponseHead, body: bytes, endpoint: Endpoint) -> EndpointError:
     """Why an answer that is no completion is none, in the server's own words where it has any."""
     where = str(endpoint.chat)
@@ -210,7 +226,8 @@ def answer_error(head: ResponseHead, body: bytes, endpoint: Endpoint) -> Endpoin
     message = f"{where} answered with status {head.status}" + (f": {said}" if said else "")
     if not message.endswith((".", "!", "?")):
         message += "."
-    return StatusError(message, status=head.status, fix=_status_fix(head.status, endpoint))
+    fix = _status_fix(head.status, endpoint)
+    return StatusError(message, status=head.status, fix=fix, retry_after_s=_retry_after_s(head))
 
 
 def reported_error(error: ErrorBody | str, endpoint: Endpoint) -> EndpointError:
@@ -245,6 +262,12 @@ def one_line(text: str) -> str:
     line = " ".join(text[: 8 * _MESSAGE_LIMIT].split())
     line = "".join(character if character.isprintable() else "?" for character in line)
     return line if len(line) <= _MESSAGE_LIMIT else line[: _MESSAGE_LIMIT - 1] + "…"
+
+
+def _retry_after_s(head: ResponseHead) -> float | None:
+    """How long the server asks to wait; a date instead of seconds is not worth a clock."""
+    said = head.header(b"retry-after").strip()
+    return float(said) if said.isdigit() else None
 
 
 def _content_kind(head: ResponseHead) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FETCH_LIMIT_BYTES = 64 * 1024 * 1024
 _CLOSE_WAIT_S = 2.0
+_CONNECTS_AT_ONCE = 64
 
 
 class Client:
@@ -55,7 +56,7 @@ class Client:
         """
         origin = self._origin(request.url)
         exchange = HttpExchange(
-            render_request(request),
+            request.rendered or render_request(request),
             sink,
             timeouts,
             name=origin.name,
@@ -63,6 +64,14 @@ class Client:
         )
         await origin.begin(exchange, timeouts)
         return exchange
+
+    async def connect(self, url: Url, count: int, timeouts: Timeouts) -> None:
+        """Open connections ahead of the requests that will use them, up to ``count`` idle ones.
+
+        Raises:
+            ConnectError: nobody answers at the address, or not in time.
+        """
+        await self._origin(url).open(count, timeouts)
 
     async def fetch(self, request: Request, timeouts: Timeouts) -> Response:
         """Send a request and wait for the whole answer, whatever its status.
@@ -134,6 +143,7 @@ class _Origin:
         # Exchanges take slots, not connections: an idle connection is always taken before a new
         # one is opened, so limiting the exchanges limits the connections too.
         self._slots = asyncio.Semaphore(max_connections) if max_connections else None
+        self._most = max_connections or math.inf
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
         self._retries: set[asyncio.Task[None]] = set()
@@ -150,6 +160,21 @@ class _Origin:
             exchange.settle(error if isinstance(error, Exception) else None)
             raise
         connection.send(exchange)
+
+    async def open(self, count: int, timeouts: Timeouts) -> None:
+        """Have ``count`` idle connections; not all at once, which would overrun the backlog."""
+        missing = min(count - len(self._idle), self._most - len(self._open))
+        while missing > 0:
+            batch = [self._connect(timeouts) for _ in range(int(min(missing, _CONNECTS_AT_ONCE)))]
+            made = await asyncio.gather(*batch, return_exceptions=True)
+            for connection in made:
+                if isinstance(connection, Connection):
+                    connection.keep()
+                    self._idle.append(connection)
+            for failure in made:
+                if isinstance(failure, BaseException):
+                    raise failure
+            missing -= len(made)
 
     async def _take_slot(self, slots: asyncio.Semaphore, timeouts: Timeouts) -> None:
         if not slots.locked():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -37,6 +38,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_callback_error",
         "_complete",
+        "_descriptor",
         "_dry_bytes",
         "_exchange",
         "_has_head",
@@ -58,6 +60,7 @@ class Connection(asyncio.Protocol):
         self._exchange: HttpExchange | None = None
         self._transport: asyncio.Transport
         self._headers: list[tuple[bytes, bytes]] = []
+        self._descriptor = -1
         self._is_lost = False
         self._stray = False
         self._used = False
@@ -84,6 +87,10 @@ class Connection(asyncio.Protocol):
         """Whether a request may be sent on it."""
         return not (self._is_lost or self._stray or self._transport.is_closing())
 
+    def keep(self) -> None:
+        """It was opened ahead: as after a request, the server may close it while it waits."""
+        self._used = True
+
     def send(self, exchange: HttpExchange) -> None:
         """Send a request on this idle connection."""
         if self._is_lost or self._stray:
@@ -97,7 +104,22 @@ class Connection(asyncio.Protocol):
         if exchange.paused:
             self._transport.pause_reading()
         exchange.sent(self)
-        self._transport.write(exchange.payload)
+        self._write(exchange.payload)
+
+    def _write(self, payload: bytes) -> None:
+        """Write at once: an event loop would do it after all else that is ready, unseen by stamps.
+
+        Nothing is buffered before it, because a connection carries one request at a time.
+        """
+        written = 0
+        # What is closing may have lost its descriptor, and another file may have got its number.
+        if self._descriptor >= 0 and not self._transport.is_closing():
+            try:
+                written = os.write(self._descriptor, payload)
+            except OSError:
+                written = 0  # full or broken: the transport waits or reports it
+        if written < len(payload):
+            self._transport.write(payload[written:])
 
     def pause_reading(self) -> None:
         """Stop reading from the socket."""
@@ -126,6 +148,9 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Remember the transport."""
         self._transport = cast("asyncio.Transport", transport)
+        plain = transport.get_extra_info("ssl_object") is None
+        sock = transport.get_extra_info("socket") if plain else None
+        self._descriptor = sock.fileno() if sock is not None else -1
 
     def data_received(self, data: bytes) -> None:
         """Stamp, then parse."""
@@ -153,6 +178,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The answer ended with the connection, or was cut by it."""
         self._is_lost = True
+        self._descriptor = -1
         self._home.lost(self)
         exchange, self._exchange = self._exchange, None
         if exchange is None:

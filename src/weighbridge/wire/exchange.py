@@ -51,6 +51,7 @@ class HttpExchange:
         "name",
         "payload",
         "retryable",
+        "sendings",
         "sent_ns",
         "sink",
         "timeouts",
@@ -66,6 +67,7 @@ class HttpExchange:
         self.sent_ns = 0
         self.last_ns = 0
         self.retryable = False
+        self.sendings = 0
         self.connection: Carrier | None = None
         self.timeouts = timeouts
         self._started_ns = perf_counter_ns()
@@ -97,6 +99,7 @@ class HttpExchange:
         now = perf_counter_ns()
         # A retry keeps the first stamp: the caller waits since then.
         self.sent_ns = self.sent_ns or now
+        self.sendings += 1
         self.last_ns = 0
         if self._timer is None:
             self._watch()

@@ -17,15 +17,20 @@ class EventParser:
 
     Args:
         limit_bytes: the largest event that is kept while it is incomplete.
+
+    Attributes:
+        is_between: whether nothing but whole events has come, so that :func:`only_event` may be
+            asked of the next read without asking the parser.
     """
 
-    __slots__ = ("_after_cr", "_at_start", "_limit", "_rest")
+    __slots__ = ("_after_cr", "_at_start", "_limit", "_rest", "is_between")
 
     def __init__(self, limit_bytes: int = EVENT_LIMIT_BYTES) -> None:
         self._rest = bytearray()
         self._limit = limit_bytes
         self._after_cr = False
         self._at_start = True
+        self.is_between = False
 
     def feed(self, data: bytes) -> list[bytes]:
         """The data of every event that ``data`` completes; several data lines are joined by LF.
@@ -33,23 +38,21 @@ class EventParser:
         Raises:
             ProtocolError: an event grew beyond the limit.
         """
-        # The ordinary read of a streamed answer: exactly one event of one data line.
-        if (
-            not self._rest
-            and data.startswith(b"data: ")
-            and data.endswith(b"\n\n")
-            and data.count(b"\n") == 2
-            and b"\r" not in data
-        ):
-            self._at_start = self._after_cr = False
-            return [data[6:-2]]
-        return self._feed_any(data)
+        if not self._rest:
+            payload = only_event(data)
+            if payload is not None:
+                self._at_start = self._after_cr = False
+                self.is_between = True
+                return [payload]
+        events = self._feed_any(data)
+        self.is_between = not (self._rest or self._at_start or self._after_cr)
+        return events
 
     def close(self) -> bool:
         """Forget everything; tells whether an unfinished event was left."""
         unfinished = bool(self._rest.strip(b"\n"))
         self._rest.clear()
-        self._at_start, self._after_cr = True, False
+        self._at_start, self._after_cr, self.is_between = True, False, False
         return unfinished
 
     def _feed_any(self, data: bytes) -> list[bytes]:
@@ -85,6 +88,18 @@ class EventParser:
         if b"\r" in data:
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         return data
+
+
+def only_event(data: bytes) -> bytes | None:
+    """The data of the ordinary read of a streamed answer: one whole event of one data line."""
+    if (
+        data.startswith(b"data: ")
+        and data.endswith(b"\n\n")
+        and data.count(b"\n") == 2
+        and b"\r" not in data
+    ):
+        return data[6:-2]
+    return None
 
 
 def _data_of(block: bytes) -> bytes | None:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from weighbridge.core.errors import ProtocolError
-from weighbridge.wire.chat import answer_error, decode_chunk, reported_error
-from weighbridge.wire.sse import EventParser
+from weighbridge.wire.chat import answer_error, decode_chunk, is_completion, reported_error
+from weighbridge.wire.sse import EventParser, only_event
 
 if TYPE_CHECKING:
     from weighbridge.core.endpoint import Endpoint
     from weighbridge.core.http import ResponseHead
-    from weighbridge.wire.chat import ChatChunk, ChatMessage, Usage
+    from weighbridge.wire.chat import ChatMessage, Usage
 
 _REFUSAL_LIMIT_BYTES = 64 * 1024
 
@@ -33,6 +33,7 @@ class ChatStream:
         reasoning_pieces: likewise for reasoning.
         finish_reason: ``stop``, ``length``, …, or None before it is known.
         model: the model's name as the server says it.
+        answer_ns: when the first content that is no reasoning arrived, 0 before it has.
         done: whether ``[DONE]`` has been seen.
         status: the HTTP status, 0 before the head has arrived.
     """
@@ -44,6 +45,7 @@ class ChatStream:
         "_keep_text",
         "_refusal",
         "_usage",
+        "answer_ns",
         "arrivals",
         "done",
         "finish_reason",
@@ -58,6 +60,7 @@ class ChatStream:
         self.reasoning_pieces: list[str] = []
         self.finish_reason: str | None = None
         self.model: str | None = None
+        self.answer_ns = 0
         self.done = False
         self._endpoint = endpoint
         self._keep_text = keep_text
@@ -101,6 +104,12 @@ class ChatStream:
         """Tokens of the prompt as the server counted them."""
         return self._usage.prompt_tokens if self._usage else None
 
+    @property
+    def cached_tokens(self) -> int | None:
+        """Tokens of the prompt that the server found in its cache, by its own count."""
+        details = self._usage.prompt_tokens_details if self._usage else None
+        return details.cached_tokens if details else None
+
     def on_head(self, head: ResponseHead, stamp_ns: int) -> None:  # noqa: ARG002 -- a Sink's
         """Decide whether this is a stream or a refusal."""
         self._head = head
@@ -118,11 +127,13 @@ class ChatStream:
         if self._refusal is not None:
             self._refusal += data[: _REFUSAL_LIMIT_BYTES - len(self._refusal)]
             return
+        # Nearly every read is one whole event; a load client sees tens of thousands a second.
+        payload = only_event(data) if self._events.is_between else None
+        if payload is not None:
+            self._on_event(payload, stamp_ns)
+            return
         for payload in self._events.feed(data):
-            if payload == b"[DONE]":
-                self.done = True
-            elif payload:
-                self._on_chunk(self._decode(payload), stamp_ns)
+            self._on_event(payload, stamp_ns)
 
     def end(self) -> None:
         """Check that the answer is complete; call it once the exchange has finished.
@@ -133,6 +144,11 @@ class ChatStream:
                 ended without a finish reason and without ``[DONE]``.
         """
         if self._refusal is not None and self._head is not None:
+            if self._head.status == 200 and is_completion(bytes(self._refusal)):
+                raise ProtocolError(
+                    f"{self._endpoint.chat} answered all at once, though a stream was asked for.",
+                    fix="Switch streaming on in the server or in the proxy before it.",
+                )
             raise answer_error(self._head, bytes(self._refusal), self._endpoint)
         if self._events.close() or not (self.done or self.finish_reason):
             if self.done or self.finish_reason:
@@ -143,14 +159,17 @@ class ChatStream:
                 fix="Look into the server's log.",
             )
 
-    def _decode(self, payload: bytes) -> ChatChunk:
+    def _on_event(self, payload: bytes, stamp_ns: int) -> None:
+        if payload == b"[DONE]":
+            self.done = True
+            return
+        if not payload:
+            return
         try:
-            return decode_chunk(payload)
+            chunk = decode_chunk(payload)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             message = f"{self._endpoint.chat} sent an event that is not an OpenAI-style chunk"
             raise ProtocolError(f"{message}: {error}.") from None
-
-    def _on_chunk(self, chunk: ChatChunk, stamp_ns: int) -> None:
         if chunk.error is not None:
             raise reported_error(chunk.error, self._endpoint)
         if chunk.usage is not None:
@@ -163,8 +182,10 @@ class ChatStream:
         if choice.finish_reason is not None:
             self.finish_reason = choice.finish_reason
         delta = choice.delta
-        if delta is not None and delta.says_something:
+        if delta is not None and (delta.content or delta.says_something):
             self.arrivals.append(stamp_ns)
+            if not self.answer_ns and (delta.content or delta.tool_calls):
+                self.answer_ns = stamp_ns
             if self._keep_text:
                 self._keep(delta)
 

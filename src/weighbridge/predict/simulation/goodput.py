@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from weighbridge.core.runs import Distribution
+from weighbridge.core.load import Distribution
 from weighbridge.core.workload import Bound, Slo
 from weighbridge.predict.simulation.outcome import Served, Simulated
 
@@ -163,8 +163,8 @@ def _holds(bound: Bound, figures: Distribution | None) -> bool:
 def _distribution(seconds: Sequence[float]) -> Distribution:
     """In milliseconds; percentiles interpolate between closest ranks."""
     ordered = sorted(value * 1e3 for value in seconds)
-    ranks = (_rank(ordered, share) for share in _SHARES)
-    return Distribution(len(ordered), sum(ordered) / len(ordered), *ranks)
+    p50, p90, p95, p99 = (_rank(ordered, share) for share in _SHARES)
+    return Distribution(len(ordered), sum(ordered) / len(ordered), p50, p90, p95, p99)
 
 
 def _rank(ordered: Sequence[float], share: float) -> float:
@@ -187,4 +187,5 @@ def _pooled(gaps: Iterable[tuple[float, int]]) -> Distribution | None:
             ranks.append(seconds * 1e3)
             wanted.pop(0)
     mean = sum(seconds * times for seconds, times in ordered) * 1e3 / count
-    return Distribution(count, mean, *ranks)
+    p50, p90, p95, p99 = ranks
+    return Distribution(count, mean, p50, p90, p95, p99)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weighbridge.core.errors import InputError
-from weighbridge.measure.load.prompts import read_prompts, synthetic_prompts
+from weighbridge.measure.load.traffic.prompts import read_prompts, synthetic_prompts
 
 
 @given(st.integers(0, 300), st.integers(0, 10**6))

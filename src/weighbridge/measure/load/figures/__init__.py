@@ -1,0 +1,1 @@
+"""From raw requests to figures: percentiles with intervals, the steady part, goodput, limits."""

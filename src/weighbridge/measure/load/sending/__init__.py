@@ -1,0 +1,1 @@
+"""Requests sent as a shape says, from one process or several, and the client watched meanwhile."""

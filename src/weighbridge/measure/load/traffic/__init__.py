@@ -1,0 +1,1 @@
+"""What is sent, and when: lengths, texts, arrivals, recorded conversations and traces."""
