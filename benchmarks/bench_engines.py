@@ -18,7 +18,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-# Instead of this folder, whose inspect.py would hide the standard library's.
 HERE = Path(__file__).parent
 sys.path[0] = str(HERE / "peers")
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-# Instead of this folder, whose inspect.py would hide the standard library's.
 sys.path[0] = str(Path(__file__).parent / "peers")
 
 import argparse  # noqa: E402 -- see above

@@ -275,6 +275,22 @@ def test_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:
     assert_refused(outcome, folder, 3, "no TLS connection", "certificate")
 
 
+def test_a_redirect_names_where_it_leads(tmp_path: Path) -> None:
+    def answer(connection: socket.socket, _: int) -> bool:
+        connection.sendall(
+            b"HTTP/1.1 307 Temporary Redirect\r\nLocation: https://elsewhere.example/v1\r\n"
+            b"Content-Length: 0\r\n\r\n"
+        )
+        return True
+
+    with serving(answer) as url:
+        outcome = bench(url, tmp_path)
+    assert_refused(
+        outcome, tmp_path, 3,
+        "status 307", "give the address it redirects to, https://elsewhere.example/v1.",
+    )  # fmt: skip
+
+
 def test_a_metrics_page_that_is_none_does_no_harm(tmp_path: Path) -> None:
     with fake_llm_thread() as url:
         outcome = weigh("bench", url, "--model", "fake", *QUICK[:4], "--json", cwd=tmp_path)

@@ -10,8 +10,8 @@ import pytest
 from tests.cli.runner import weigh
 from tests.cli.terminal import python_shows, weigh_shows
 from tests.fakes.llm_server import fake_llm_thread
-from weighbridge.cli.bench_table import _row
-from weighbridge.cli.tables import print_table
+from weighbridge.cli.bench_table import _row, _spread
+from weighbridge.cli.tables import bracketed, figure, print_table
 from weighbridge.core.load import LoadRun
 from weighbridge.verbs.effects import open_workspace
 
@@ -85,6 +85,55 @@ def test_columns_hold_for_what_is_no_terminal_as_well(
         assert ("short" in capsys.readouterr().out) is (width == 40)
 
 
+def test_no_sentence_is_cut_where_there_is_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    title, caption = "title " * 60 + "end.", "caption " * 60 + "end."
+    for width in (None, 60):
+        if width is None:
+            monkeypatch.delenv("COLUMNS", raising=False)
+        else:
+            monkeypatch.setenv("COLUMNS", str(width))
+        print_table(title, ["<name", "figure"], [["x", "1"]], caption=caption)
+        lines = capsys.readouterr().out.splitlines()
+        said = " ".join(" ".join(lines).split())
+        assert title in said
+        assert caption in said
+        assert width is None or max(map(len, lines)) <= width
+
+
+def test_a_roomy_table_gives_way_to_the_plain_one(tmp_path: Path) -> None:
+    code = (
+        "from weighbridge.cli.tables import print_table; print_table('T', ['<a', 'b'], "
+        "[['x', '200']], roomy=(['<a', 'b'], [['x', '200 [199, 203]']]))"
+    )
+    assert "200 [199, 203]" in python_shows(code, columns=40, cwd=tmp_path)
+    narrow = python_shows(code, columns=16, cwd=tmp_path)
+    assert "200" in narrow
+    assert "[" not in narrow
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0.0, "0.00"),
+        (9.994, "9.99"),
+        (9.996, "10.0"),
+        (10, "10.0"),
+        (99.96, "100"),
+        (1234.5, "1234"),
+    ],
+)
+def test_figures_have_the_same_form_on_both_sides_of_ten(value: float, words: str) -> None:
+    assert figure(value) == words
+
+
+def test_an_end_that_nothing_bounds_is_open() -> None:
+    assert bracketed("200", 199.4, 203.2) == "200 [199, 203]"
+    assert bracketed("200", 199.4, None) == "200 [199, …]"
+    assert bracketed("200", None, None) == "200"
+
+
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("measured")
@@ -101,8 +150,11 @@ def test_bench_shows_every_figure(columns: int, measured: Path) -> None:
     assert run.info.id in text.replace("\n", "")
     if columns == 200:
         lines = [line.split() for line in text.splitlines()]
-        assert all(" ".join(row).split() in lines for row in cells)
+        spread = [_spread(level, _row(level)) for level in run.levels]
+        assert all(" ".join(row).split() in lines for row in spread)
+        assert any("[" in cell for row in spread for cell in row)
         return
+    assert not any("[" in line for line in text.splitlines() if line.strip().startswith("TTFT"))
     labels = [
         "load", "requests", "errors", "TTFT p50", "TTFT p95", "TTFT p99", "ITL p50", "ITL p99",
         "TPOT p50", "TPOT p95", "E2E p50", "E2E p95", "req/s", "tokens/s",
@@ -119,8 +171,9 @@ def test_runs_shows_every_run(columns: int, measured: Path) -> None:
         assert weigh("bench", url, *words, cwd=measured).code == 0
     text = weigh_shows("runs", columns=columns, cwd=measured)
     for row in open_workspace(measured / ".weighbridge").runs():
-        for cell in (row.id, row.model, row.subject, row.created, row.machine):
+        for cell in (row.id, row.model, row.subject, row.created):
             assert cell in text
+        assert " ".join(row.machine.split()) in " ".join(text.split())
 
 
 @pytest.mark.parametrize("name", ["[/x]", "[red]m", "x[awq]"])

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -47,6 +47,7 @@ class Behaviour:
         reasoning: tokens of reasoning_content before the answer.
         role_first: send a chunk with only the role at once.
         usage: whether usage is given.
+        prompt_tokens: by that usage.
         done: whether the stream ends with ``[DONE]``.
         finish_reason: of the answer; empty for none.
         comments: send a comment line before each event.
@@ -68,6 +69,7 @@ class Behaviour:
     reasoning: int = 0
     role_first: bool = False
     usage: bool = True
+    prompt_tokens: int = 5
     done: bool = True
     finish_reason: str = "stop"
     comments: bool = False
@@ -130,13 +132,16 @@ class FakeUrl(str):
 
 
 @asynccontextmanager
-async def fake_llm(behaviour: Choose = OK, *, model: str = "fake") -> AsyncIterator[FakeUrl]:
+async def fake_llm(
+    behaviour: Choose = OK, *, model: str | Sequence[str] = "fake"
+) -> AsyncIterator[FakeUrl]:
     """Run the fake on a free port of the loopback interface."""
     url: FakeUrl
+    names = [model] if isinstance(model, str) else model
 
     async def handle(request: ServerRequest, responder: Responder) -> None:
         if request.path == "/v1/models":
-            models = [{"id": model, "object": "model", "owned_by": "tests"}]
+            models = [{"id": name, "object": "model", "owned_by": "tests"} for name in names]
             responder.json(200, {"object": "list", "data": models})
         elif request.path == "/health":
             responder.json(200, {"status": "ok"})
@@ -156,7 +161,9 @@ async def fake_llm(behaviour: Choose = OK, *, model: str = "fake") -> AsyncItera
 
 
 @contextmanager
-def fake_llm_thread(behaviour: Choose = OK, *, model: str = "fake") -> Iterator[FakeUrl]:
+def fake_llm_thread(
+    behaviour: Choose = OK, *, model: str | Sequence[str] = "fake"
+) -> Iterator[FakeUrl]:
     """The same in a thread with its own event loop, for tests that are not coroutines."""
     ready: list[FakeUrl] = []
     stop: list[Callable[[], object]] = []
@@ -313,7 +320,10 @@ class _Answer:
 
     def _usage(self) -> dict[str, int]:
         count = len(self._how.pieces) + self._how.reasoning
-        return {"prompt_tokens": 5, "completion_tokens": count, "total_tokens": 5 + count}
+        asked = self._how.prompt_tokens
+        return {
+            "prompt_tokens": asked, "completion_tokens": count, "total_tokens": asked + count
+        }  # fmt: skip
 
     def _chunk(self, delta: dict[str, str], finish_reason: str | None = None) -> None:
         choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}

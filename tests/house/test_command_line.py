@@ -16,7 +16,8 @@ CLI = ROOT / "src/weighbridge/cli"
 SHARED = {
     "__init__", "__main__", "main", "diagnostics", "options", "plan_print", "plan_rows",
     "progress", "tables",
-    "bench_compare", "bench_line", "bench_options", "bench_self_test", "bench_table",
+    "bench_compare", "bench_line", "bench_options", "bench_output", "bench_ramp", "bench_self_test",
+    "bench_show", "bench_table",
 }  # fmt: skip
 
 

@@ -10,7 +10,8 @@ import pytest
 from tests.report import sample_load as sample
 from tests.report.html_check import Page
 from tests.report.sample_study import HOSTILE
-from weighbridge.core.load import LoadRun
+from weighbridge.core.load import LoadRun, RampBin
+from weighbridge.core.traffic import LoadShape
 from weighbridge.report.load_page import load_page
 from weighbridge.report.numbers import number
 from weighbridge.report.run_page import run_page
@@ -43,6 +44,14 @@ def test_every_run_has_a_page_with_unique_ids(
     assert run.info.id in page.text
     assert run.info.machine in page.text
     assert run.command in page.text
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_sentences_under_the_headline_begin_like_sentences(make: Callable[[], LoadRun]) -> None:
+    run = replace(make(), workload="short synthetic prompts; seed 0")
+    assert "Short synthetic prompts; seed 0, at" in text_of(run)
+    html = load_page(run, standalone=True)
+    assert not re.search(r"Note:</span> [a-z]", html)
 
 
 @pytest.mark.parametrize("make", MAKERS)
@@ -101,6 +110,21 @@ def test_a_client_limited_run_carries_no_verdict() -> None:
     # The level that the client did not limit keeps its own: in both tables, per condition.
     assert text.count("no verdict ") == 1 + 3
     assert len(re.findall(r"\bheld\b", text)) == 3
+
+
+def test_a_ramp_has_a_table_of_latency_by_rate() -> None:
+    run = sample.open_run()
+    bins = tuple(
+        RampBin(rate, 30, 0, 50.0, 77.5 + rate, 12.0, 300.0, 400.0, rate < 60)
+        for rate in (20.0, 40.0, 80.0)
+    )
+    shape = LoadShape("ramp", rate=100.0)
+    level = replace(run.levels[0], shape=shape, ramp=bins, ramp_breaks_at=60.0)
+    text = text_of(replace(run, levels=(level,), limit=None))
+    assert "Ramp up to 100 requests/s, in parts of as many requests each" in text
+    assert "97.5" in text
+    assert "118" in text
+    assert "at about 60 requests/s" in text
 
 
 def test_more_than_one_percent_of_errors_is_in_the_headline() -> None:

@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from tests.report import sample_load as sample
-from weighbridge.core.load import BoundResult, Bounds, LoadRun
+from weighbridge.core.load import BoundResult, Bounds, LoadLevel, LoadRun, RampBin, Steady
+from weighbridge.core.traffic import LoadShape
 from weighbridge.core.workload import parse_slo
 from weighbridge.report.load_knee import knee
 from weighbridge.report.load_verdicts import bound_verdict, level_verdict
-from weighbridge.report.load_words import headline, interval, slo_words
+from weighbridge.report.load_words import doubts, headline, interval, slo_words
 
 
 def plain(text: str) -> str:
@@ -43,6 +44,94 @@ def test_levels_that_hold_an_slo_are_listed() -> None:
     assert plain(headline(sample.closed_run())).startswith(
         "Holds TTFT p95 < 500 ms and TPOT p95 < 40 ms at 1, 4 and 16 users, not at 64 users."
     )
+
+
+def judged(load: int, result: BoundResult) -> LoadLevel:
+    level = sample.closed_run().levels[1]
+    assert level.goodput is not None
+    goodput = replace(level.goodput, met=result.holds, bounds=(result,))
+    return replace(level, shape=LoadShape("closed", load), goodput=goodput)
+
+
+def test_what_too_few_requests_show_is_not_called_held() -> None:
+    levels = (
+        judged(8, bound(400, 380, None)),
+        judged(16, bound(450, 400, 520)),
+        judged(24, bound(700, 650, 750)),
+    )
+    said = plain(headline(replace(sample.closed_run(), levels=levels)))
+    # The interval of 16 users must shrink from 70 to 50: twice the requests, of 240.
+    assert said.startswith(
+        "Does not hold TTFT p95 < 500 ms and TPOT p95 < 40 ms at 24 users. Not shown to hold at 8 "
+        "and 16 users: too few requests; ask for about 480."
+    )
+    assert "Holds" not in said
+
+
+def test_what_is_at_the_limit_takes_for_ever() -> None:
+    run = replace(sample.closed_run(), levels=(judged(8, bound(499, 400, 600)),))
+    assert "Not shown to hold TTFT" in plain(headline(run))
+    assert "at 8 users: too close to the limit to tell." in headline(run)
+
+
+def overloaded(run: LoadRun) -> LoadRun:
+    steady = Steady(0, 9, 0, "All of it.", is_stationary=False, overloaded="Too much came.")
+    last = replace(run.levels[-1], steady=steady)
+    return replace(run, levels=(*run.levels[:-1], last))
+
+
+def test_an_overload_comes_first_and_holds_nothing() -> None:
+    run = overloaded(replace(sample.open_run(), limit=None))
+    assert headline(run).startswith("Too much came. Holds ")
+    assert level_verdict(run.levels[-1]) == "not held"
+    assert not any("halves" in note for note in doubts(run))
+    # A search goes beyond the limit on purpose.
+    searched = overloaded(sample.open_run())
+    assert "Too much" not in headline(searched)
+    # Latencies of an overload are no headline.
+    bare = tuple(replace(level, goodput=None) for level in run.levels)
+    assert headline(replace(run, levels=bare[-1:])) == "Too much came."
+
+
+def ramp(breaks_at: float | None, *holds: bool) -> LoadRun:
+    level = sample.open_run().levels[0]
+    bins = tuple(
+        RampBin(10.0 + 40 * place, 30, 0, 50.0 + 100 * place, 200, 12, 300, 400, held)
+        for place, held in enumerate(holds)
+    )
+    shape = LoadShape("ramp", rate=100.0)
+    made = replace(level, shape=shape, ramp=bins, ramp_breaks_at=breaks_at)
+    return replace(sample.open_run(), limit=None, levels=(made,))
+
+
+def test_a_ramp_says_how_latency_grew_and_where_the_slo_broke() -> None:
+    assert plain(headline(ramp(70.0, True, True, False))) == (
+        "Ramp up to 100 requests/s: first token after 50.0 ms at about 10, 250 ms at about 90 "
+        "requests/s. Stops holding TTFT p95 < 500 ms and TPOT p95 < 40 ms at about 70 requests/s."
+    )
+    assert "Still holds" in headline(ramp(None, True, True))
+    assert "Does not hold" in headline(ramp(None, False, False))
+
+
+def test_an_answer_without_content_is_noted() -> None:
+    run = sample.plain_run()
+    one = replace(run, levels=(replace(run.levels[0], empty=1),))
+    assert "4 users: 1 answer had no content, and so no time to first token." in doubts(one)
+
+
+def test_a_limit_out_of_reach_is_said_with_why() -> None:
+    run = sample.open_run()
+    assert run.limit is not None
+    none = replace(run.limit, rate=None, low=0.0, high=0.0, levels=0, reason="One user waits.")
+    assert headline(replace(run, limit=none)).startswith("No rate holds TTFT")
+    assert headline(replace(run, limit=none)).endswith("One user waits.")
+
+
+def test_a_search_may_know_its_limit_though_the_client_was_limited_once() -> None:
+    run = sample.limited_run()
+    found = replace(run, limit=sample.open_run().limit)
+    assert not found.is_client_limited
+    assert headline(found).startswith("Holds ")
 
 
 def test_a_client_limited_run_says_nothing_of_the_server() -> None:
@@ -104,7 +193,7 @@ def test_an_interval_across_the_limit_leaves_doubt(result: BoundResult, verdict:
     judged = replace(level, goodput=goodput)
     assert level_verdict(judged) == verdict
     run = replace(sample.closed_run(), levels=(judged,))
-    assert ("in doubt" in headline(run)) is ("in doubt" in verdict)
+    assert ("Not shown to" in headline(run)) is ("in doubt" in verdict)
 
 
 def test_one_condition_that_surely_breaks_is_enough() -> None:

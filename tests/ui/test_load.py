@@ -131,6 +131,18 @@ class TestCharts:
 
 
 class TestPages:
+    def test_the_levels_fit_a_usual_page_and_begin_with_latency(self, page: Page, url: str) -> None:
+        page.set_viewport_size({"width": 1400, "height": 900})
+        page.goto(f"{url}/runs/{RUNS['closed'].info.id}")
+        box = page.locator(".scroll[aria-label='Levels']")
+        assert "Goodput" in box.inner_text()
+        assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
+        page.set_viewport_size({"width": 400, "height": 800})
+        cells = box.locator("tbody tr").first.locator("td")
+        second = cells.nth(1).bounding_box()
+        assert second is not None
+        assert second["x"] + second["width"] <= 400  # TTFT p50 and p95, without scrolling
+
     @pytest.mark.parametrize("width", [400, 1400])
     @pytest.mark.parametrize("name", RUNS)
     def test_none_scrolls_sideways(self, page: Page, url: str, width: int, name: str) -> None:

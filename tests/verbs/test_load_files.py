@@ -14,7 +14,7 @@ from weighbridge.workspace.folder import Workspace
 
 def test_requests_as_lines_are_the_records(workspace: Workspace, tmp_path: Path) -> None:
     run, _ = measured(workspace, Behaviour(tokens=3), settings(requests=3))
-    path = tmp_path / "new" / "requests.jsonl"
+    path = tmp_path / "requests.jsonl"
     write_requests(run, path)
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     assert [row["sent_ms"] for row in rows] == [record.sent_ms for record in run.requests]

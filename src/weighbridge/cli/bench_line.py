@@ -37,7 +37,7 @@ class LoadLine:
         self._end_line()
         self._title, self._total, self._done, self._point = title, total, 0, None
         if not self._is_terminal:
-            count = f" ({total} requests)" if total else ""
+            count = f" ({total} request{'' if total == 1 else 's'})" if total else ""
             print(printable(f"{title}{count}"), file=sys.stderr, flush=True)
 
     def advance(self, steps: int = 1, note: str = "") -> None:  # noqa: ARG002 -- a Progress's

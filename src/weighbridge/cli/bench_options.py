@@ -163,7 +163,10 @@ def _shapes(options: BenchOptions) -> tuple[LoadShape, ...]:
         return (LoadShape("ramp", most, options.ramp, arrivals, burstiness),)
     if options.trace is not None:
         return (LoadShape("replay", most, speed=options.speed),)
-    return tuple(LoadShape("closed", users) for users in options.concurrency or _USUAL_LEVELS)
+    # Nobody asked for the usual levels: those are left out that the requests do not occupy.
+    most_users = options.requests or max(_USUAL_LEVELS)
+    usual = tuple(users for users in _USUAL_LEVELS if users <= most_users)
+    return tuple(LoadShape("closed", users) for users in options.concurrency or usual)
 
 
 def _requests(options: BenchOptions, shapes: Sequence[LoadShape]) -> int | None:
@@ -248,7 +251,8 @@ _LOAD_OPTIONS = [
     click.option(
         "--concurrency",
         type=Integers(),
-        help="Users that send at once, a level for each number.  [default: 1,4,8]",
+        help="Users that send at once, a level for each number.  [default: 1,4,8, as far as "
+        "--requests goes]",
     ),
     click.option("--rate", type=Rates(), help="Requests per second instead, a level for each."),
     click.option(

@@ -23,6 +23,9 @@ OK, NO, USAGE, EXTERNAL, UNDECIDED, DEFECT, INTERRUPTED = 0, 1, 2, 3, 4, 70, 130
 # What a write to a descriptor fails with, as opposed to opening a file or talking to a server.
 _WRITE_FAILURES = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 
+# Two signals nearer to each other than this are one press of ctrl-C.
+_SAME_PRESS_S = 0.25
+
 ResultT = TypeVar("ResultT")
 
 
@@ -34,6 +37,8 @@ def run_async(
     work: Coroutine[Any, Any, ResultT], *, interrupted: str | Callable[[], str] = "Interrupted."
 ) -> ResultT:
     """Run a verb on uvloop. SIGINT, SIGTERM and SIGHUP cancel it, so that its clean-up runs.
+
+    Who presses ctrl-C again does not want to wait for that: the process ends at once.
 
     Raises:
         Interrupted: by a signal; its text is ``interrupted``, or what that says by then.
@@ -55,7 +60,18 @@ async def _cancellable(work: Coroutine[Any, Any, ResultT]) -> ResultT:
 
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    first: list[float] = []
+
+    def interrupt() -> None:
+        # Programs that start us may pass ctrl-C on though the terminal has sent it already.
+        if first and loop.time() - first[0] > _SAME_PRESS_S:
+            say("Ended at once.")
+            os._exit(INTERRUPTED)
+        first.append(loop.time())
+        task.cancel()
+
+    loop.add_signal_handler(signal.SIGINT, interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, task.cancel)
     try:
         return await task

@@ -21,7 +21,8 @@ from weighbridge.cli.options import json_option, open_workspace, print_json, wor
 def command(kind: str | None, as_json: bool, workspace: Path) -> None:
     """List what the workspace holds, newest first.
 
-    Wherever a verb wants a RUN, an id, its unique beginning, or MODEL@SUITE will do.
+    Wherever a verb wants a RUN, an id, its unique beginning, or MODEL@SUITE will do. Print a load
+    run with `weigh bench show RUN`.
 
     \b
     Example:
@@ -34,12 +35,19 @@ def command(kind: str | None, as_json: bool, workspace: Path) -> None:
     if as_json:
         print_json(runs.to_json(store, kind))  # type: ignore[arg-type]  # click checked it
         return
-    rows = store.runs(kind)  # type: ignore[arg-type]
+    rows = runs.listed(store, kind)  # type: ignore[arg-type]
     if not rows:
         say(f"The workspace {workspace} is empty. Start with `weigh demo`.")
         return
+    columns, cells = ["<run", "<model", "<subject", "<load", "<created", "<"], []
+    for row in rows:
+        info, state = row.info, "interrupted" if row.is_partial else ""
+        cells.append([info.id, info.model, info.subject, row.load, info.created, state])
+    # Columns in which nobody has anything would only take room.
+    shown = [n for n, name in enumerate(columns) if n < 3 or any(cell[n] for cell in cells)]
     print_table(
         f"Runs in {workspace}",
-        ["<run", "<model", "<subject", "<created", "<machine"],
-        [[row.id, row.model, row.subject, row.created, row.machine] for row in rows],
+        [columns[n] for n in shown],
+        [[cell[n] for n in shown] for cell in cells],
+        caption="Measured on " + "; ".join(dict.fromkeys(row.info.machine for row in rows)) + ".",
     )

@@ -29,20 +29,23 @@ def print_table(
     rows: Rows,
     *,
     caption: str = "",
+    roomy: tuple[Sequence[str], Rows] | None = None,
     shorter: Sequence[tuple[Sequence[str], Rows]] = (),
 ) -> None:
     """A table on standard output; columns whose name starts with ``<`` are left-aligned.
 
-    No cell is ever cut or broken. What is too wide for the terminal gets narrower headers, then
-    the first of the shorter tables that fits, whose cells may be several lines; then it stands
-    with one column per row, and at last as a block of lines per row.
+    No cell is ever cut or broken. Where there is room, the roomy table comes in its place. What is
+    too wide for the terminal gets narrower headers, then the first of the shorter tables that fits,
+    whose cells may be several lines; then it stands with one column per row, and at last as a block
+    of lines per row.
     """
     from rich.text import Text  # noqa: PLC0415 -- heavy, only for people
 
-    rows = [[printable(cell) for cell in row] for row in rows]
+    rows = _printable(rows)
     out = stdout_console()
     _print_line(out, Text(printable(title), style="bold"))
     layouts: list[Callable[[], Table]] = [
+        *([partial(_upright, roomy[0], _printable(roomy[1]))] if roomy else []),
         lambda: _upright(columns, rows),
         lambda: _upright(_with_narrow_headers(columns, rows), rows),
         *(partial(_shortened, names, cells) for names, cells in shorter),
@@ -77,6 +80,10 @@ def print_facts(title: str, facts: Sequence[tuple[str, str]], *, caption: str = 
     out.print(grid)
     if caption:
         _print_line(out, Text(printable(caption), style="dim"))
+
+
+def _printable(rows: Rows) -> list[list[str]]:
+    return [[printable(cell) for cell in row] for row in rows]
 
 
 def stdout_console() -> Console:
@@ -176,7 +183,19 @@ def percent(rate: Interval) -> str:
 
 def ms(figures: Distribution | None, name: str) -> str:
     """One percentile in milliseconds, or a dash."""
-    if figures is None:
-        return "–"
-    value = float(getattr(figures, name))
-    return f"{value:.2f}" if value < 10 else f"{value:.0f}"
+    return "–" if figures is None else figure(float(getattr(figures, name)))
+
+
+def figure(value: float) -> str:
+    """Three digits, or as many as stand before the point; the same at 10 as just below it."""
+    # 9.996 becomes 10.0, not 10.00.
+    decimals = 2 if value < 9.995 else 1 if value < 99.95 else 0
+    return f"{value:.{decimals}f}"
+
+
+def bracketed(value: str, low: float | None, high: float | None) -> str:
+    """A figure with its interval: ``200 [199, 203]``; an end that nothing bounds is open."""
+    if low is None and high is None:
+        return value
+    ends = ["…" if end is None else figure(end) for end in (low, high)]
+    return f"{value} [{ends[0]}, {ends[1]}]"

@@ -109,7 +109,9 @@ class Steady:
         to_s: its end.
         left_out: requests outside of it, which enter no latency and no rate.
         reason: how it was found, or why the whole level counts.
-        is_stationary: whether its two halves agree; False means that the level was too short.
+        is_stationary: whether its two halves agree; False means that the level was too short, or
+            that it was overloaded. Of a ramp nobody asks it.
+        overloaded: that more came than the server serves, in one sentence; empty where not.
     """
 
     from_s: float
@@ -117,6 +119,7 @@ class Steady:
     left_out: int
     reason: str
     is_stationary: bool = True
+    overloaded: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +187,29 @@ class Stalls:
 
 
 @dataclass(frozen=True, slots=True)
+class RampBin:
+    """A part of a ramp: as many requests as each of its others, at about one rate.
+
+    Attributes:
+        rate: requests per second that were due in its middle.
+        requests: in it, failed ones included.
+        errors: failed ones.
+        ttft_ms_p50: from when requests were due, as all its latencies; None without any.
+        holds: whether it met the SLO; None without one.
+    """
+
+    rate: float
+    requests: int
+    errors: int
+    ttft_ms_p50: float | None
+    ttft_ms_p95: float | None
+    tpot_ms_p50: float | None
+    e2e_ms_p50: float | None
+    e2e_ms_p95: float | None
+    holds: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LoadLevel:
     """One level of a load run, summarised over its successful requests.
 
@@ -210,6 +236,10 @@ class LoadLevel:
         repeats: requests per second of each repeat, when there was more than one.
         offered_per_s: requests that were due per second of the steady part of an open loop; random
             arrivals keep the rate asked for only on average.
+        empty: successful answers without any content, which have no TTFT.
+        ramp: latency by rate, of a ramp.
+        ramp_breaks_at: the rate from which a ramp no longer held the SLO; None where it held to the
+            end, or never, or nobody asked.
     """
 
     shape: LoadShape
@@ -241,6 +271,14 @@ class LoadLevel:
     server: ServerSide | None = None
     repeats: tuple[RepeatFigures, ...] = ()
     offered_per_s: float | None = None
+    empty: int = 0
+    ramp: tuple[RampBin, ...] = ()
+    ramp_breaks_at: float | None = None
+
+    @property
+    def overloaded(self) -> str:
+        """That more came than the server serves, in one sentence; empty where not."""
+        return self.steady.overloaded if self.steady else ""
 
     @property
     def concurrency(self) -> int | None:
@@ -294,7 +332,7 @@ class Limit:
         slo: the conditions.
         rate: requests per second; None when not even the lowest rate tried held them.
         low: lower end of its 95 % interval: held with certainty.
-        high: upper end; None when even the highest rate tried held them.
+        high: upper end; None when even the highest rate tried held them, 0 when no rate can.
         levels: how many rates were tried.
         reason: what broke beyond it, or why the search ended.
     """
@@ -332,5 +370,10 @@ class LoadRun:
 
     @property
     def is_client_limited(self) -> bool:
-        """Whether the client was the bottleneck of any level."""
+        """Whether the client was the bottleneck of any level, so that there is no verdict.
+
+        A search leaves such levels out, and may have found its limit without them.
+        """
+        if self.limit is not None and self.limit.rate is not None:
+            return False
         return any(level.client is not None and level.client.limited for level in self.levels)

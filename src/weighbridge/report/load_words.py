@@ -7,7 +7,7 @@ from typing import Final
 
 from weighbridge.core.load import Bounds, Distribution, Limit, LoadLevel, LoadRun
 from weighbridge.core.workload import Slo
-from weighbridge.report.load_verdicts import in_doubt
+from weighbridge.report.load_verdicts import requests_to_tell, with_verdict
 from weighbridge.report.numbers import number, percent
 
 _EN_DASH: Final = "\N{EN DASH}"
@@ -25,12 +25,21 @@ def headline(run: LoadRun) -> str:
         head, failed = _nothing(run.levels), ""
     elif run.limit is not None:
         head = limit_sentence(run.limit)
-    elif any(level.goodput for level in run.levels):
-        head = _slo_sentence(run.levels)
     else:
-        head = _figures_sentence(run.levels)
+        head = _levels_sentences(run)
     cut = "The run was interrupted." if run.is_partial else ""
     return " ".join(part for part in (head, failed, cut) if part)
+
+
+def _levels_sentences(run: LoadRun) -> str:
+    """What the levels of a run say, each kind in its own words; an overload before all."""
+    parts = overloads(run) + [ramp_sentence(level) for level in run.levels if level.ramp]
+    others = [level for level in run.levels if not level.ramp]
+    if any(level.goodput for level in others):
+        parts.append(_slo_sentence(others))
+    elif calm := [level for level in others if not level.overloaded]:
+        parts.append(_figures_sentence(calm))
+    return " ".join(parts)
 
 
 def failures(levels: Sequence[LoadLevel]) -> str:
@@ -53,11 +62,7 @@ def doubts(run: LoadRun) -> list[str]:
     for level in run.levels:
         if level.client:
             found += [f"{shape_words(level)}: {reason}" for reason in level.client.limited]
-        if level.steady and not level.steady.is_stationary:
-            found.append(
-                f"{shape_words(level)}: the two halves of the level disagree, so that it was too "
-                "short, or the server had not settled."
-            )
+        found += [f"{shape_words(level)}: {sentence}" for sentence in level_notes(level)]
         if _MANY_ERRORS * level.requests < level.errors < level.requests:
             found.append(
                 f"{shape_words(level)}: {level.errors:,} of {level.requests:,} requests failed; "
@@ -66,9 +71,29 @@ def doubts(run: LoadRun) -> list[str]:
     return found
 
 
+def overloads(run: LoadRun) -> list[str]:
+    """Which levels were more than the server serves; a search goes beyond that on purpose."""
+    if run.limit is not None or run.is_client_limited:
+        return []
+    return [level.overloaded for level in run.levels if level.overloaded]
+
+
+def level_notes(level: LoadLevel) -> list[str]:
+    """What else a level's figures do not say, without errors and the client's own limits."""
+    found = []
+    if level.steady and not level.steady.is_stationary and not level.overloaded:
+        found.append("its two halves differ; measure longer before you trust it.")
+    if level.empty:
+        verb = "answer had" if level.empty == 1 else "answers had"
+        found.append(f"{level.empty:,} {verb} no content, and so no time to first token.")
+    return found
+
+
 def limit_sentence(limit: Limit) -> str:
     """How much load the server takes within an SLO."""
     slo = slo_words(limit.slo)
+    if limit.rate is None and limit.high == 0:
+        return f"No rate holds {slo}. {limit.reason}"
     if limit.rate is None and limit.high is None:
         return f"The search for the highest rate that holds {slo} has no verdict."
     if limit.rate is None:
@@ -147,18 +172,59 @@ def _figure(value: float | None) -> str:
 
 
 def _slo_sentence(levels: Sequence[LoadLevel]) -> str:
-    """Which levels hold the SLO; a level whose requests all failed does not."""
-    judged = [(level, level.goodput) for level in levels if level.goodput]
-    slo = slo_words(judged[0][1].slo)
-    held = [level for level, goodput in judged if goodput.met]
-    broken = [level for level, goodput in judged if not goodput.met]
-    doubtful = in_doubt(levels)
-    doubt = f" At {_listed(doubtful)} the intervals leave it in doubt." if doubtful else ""
-    if not broken:
-        return f"Holds {slo} at {_listed(held)}.{doubt}"
-    if not held:
-        return f"Does not hold {slo} at {_listed(broken)}.{doubt}"
-    return f"Holds {slo} at {_listed(held)}, not at {_listed(broken)}.{doubt}"
+    """Which levels hold the SLO, which do not, and which were too short to tell."""
+    slo = slo_words(next(level.goodput.slo for level in levels if level.goodput))
+    held, broken = with_verdict(levels, "held"), with_verdict(levels, "not held")
+    parts = []
+    if held and broken:
+        parts.append(f"Holds {slo} at {_listed(held)}, not at {_listed(broken)}.")
+    elif held or broken:
+        verb, which = ("Holds", held) if held else ("Does not hold", broken)
+        parts.append(f"{verb} {slo} at {_listed(which)}.")
+    what = "" if parts else f" {slo}"
+    if unsure := with_verdict(levels, "held, in doubt"):
+        parts.append(f"Not shown to hold{what} at {_listed(unsure)}: {_more(unsure)}.")
+        what = ""
+    if unsure := with_verdict(levels, "not held, in doubt"):
+        parts.append(f"Not shown to break{what} at {_listed(unsure)}: {_more(unsure)}.")
+    return " ".join(parts)
+
+
+def _more(unsure: Sequence[LoadLevel]) -> str:
+    """What it takes to be sure."""
+    need = requests_to_tell(unsure)
+    if need is None:
+        return "too close to the limit to tell"
+    return f"too few requests; ask for about {need:,}"
+
+
+def ramp_sentence(level: LoadLevel) -> str:
+    """From what to what the first token's wait grew, and from when an SLO no longer held."""
+    first, last = level.ramp[0], level.ramp[-1]
+    ends = [
+        f"{milliseconds(one.ttft_ms_p50)} at about {_about(one.rate)}"
+        for one in (first, last)
+        if one.ttft_ms_p50 is not None
+    ]
+    head = f"{shape_words(level)}: first token after {', '.join(ends)} requests/s.".capitalize()
+    return " ".join(part for part in (head, ramp_verdict(level)) if part)
+
+
+def ramp_verdict(level: LoadLevel) -> str:
+    """How far up a ramp held the SLO; nothing without one."""
+    if not level.ramp or level.goodput is None or not level.ramp[0].requests:
+        return ""
+    slo, last = slo_words(level.goodput.slo), level.ramp[-1]
+    if level.ramp_breaks_at is not None:
+        return f"Stops holding {slo} at about {_about(level.ramp_breaks_at)} requests/s."
+    if last.holds:
+        return f"Still holds {slo} at about {_about(last.rate)} requests/s."
+    return f"Does not hold {slo} even at about {_about(level.ramp[0].rate)} requests/s."
+
+
+def _about(rate: float) -> str:
+    """A rate of a ramp, which is known roughly."""
+    return f"{rate:.2g}" if rate < 100 else f"{rate:.0f}"
 
 
 def _listed(levels: Sequence[LoadLevel]) -> str:

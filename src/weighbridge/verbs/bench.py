@@ -170,6 +170,7 @@ class Bench:
             seed=spec.seed,
             salt=spec.salt,
             needs_lengths=self._counter is None and bool(spec.prompt or spec.trace),
+            prompt_tokens=spec.prompt.mean + spec.shared_prefix if spec.prompt else None,
         )
 
     async def measure(self, shape: LoadShape, requests: int | None = None) -> LoadLevel:
@@ -200,7 +201,7 @@ class Bench:
             max((r.output_tokens for r in records), default=0),
             tuple(levels),
             tuple(records),
-            workload=self._settings.sends,
+            workload="; ".join(filter(None, (self._settings.sends, self._probed.note))),
             is_partial=is_partial,
             command=self._settings.command,
         )

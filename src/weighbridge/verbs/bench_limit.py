@@ -16,12 +16,19 @@ from weighbridge.core.live_load import LiveLoad
 from weighbridge.core.load import Limit, LoadRun
 from weighbridge.core.traffic import LoadShape
 from weighbridge.core.workload import Slo
-from weighbridge.measure.load.figures.limit_search import Trial, next_step, trial_of
+from weighbridge.measure.load.figures.limit_search import (
+    Trial,
+    next_step,
+    trial_of,
+    unreachable,
+)
 from weighbridge.verbs.bench import Bench, BenchSettings, keep_partial, new_info
 
-# Closed loops that bracket what a server can do at all, each a little longer than one round.
-_BRACKET_USERS: Final = (4, 16, 64, 256)
+# Closed loops that bracket what a server can do at all, each a little longer than one round. The
+# first tells whether the SLO can be met at all: 3 of 8 requests beyond a p95 are no chance.
+_BRACKET_USERS: Final = (1, 4, 16, 64, 256)
 _BRACKET_ROUNDS: Final = 3
+_BRACKET_LEAST: Final = 8
 _STILL_GROWS: Final = 1.2
 _START: Final = 0.8
 
@@ -53,31 +60,38 @@ async def find_limit(
     work = Bench(client, clock, endpoint, unlisted, info=info, progress=progress, on_live=on_live)
     await work.begin()
     try:
-        limit = await _search(work, settings, settings.slo, await _bracket(work), most_rate)
+        found = await _bracket(work, settings.slo)
+        if not isinstance(found, Limit):
+            found = await _search(work, settings, settings.slo, found, most_rate)
     except (asyncio.CancelledError, WeighbridgeError):
         keep_partial(store, work)
         raise
-    run = replace(work.run(), limit=limit)
+    run = replace(work.run(), limit=found)
     store.save(info, run)
     return run
 
 
-async def _bracket(work: Bench) -> float:
+async def _bracket(work: Bench, slo: Slo) -> float | Limit:
     """Requests per second that the server does at most, roughly: more users add little to it.
+
+    A limit where one user already breaks the SLO.
 
     Raises:
         EndpointError: it answers no request of the first few users.
     """
     best = 0.0
     for users in _BRACKET_USERS:
-        level = await work.measure(LoadShape("closed", users), _BRACKET_ROUNDS * users)
+        shape, requests = LoadShape("closed", users), _BRACKET_ROUNDS * users
+        level = await work.measure(shape, max(_BRACKET_LEAST, requests))
         if level.errors == level.requests:
             if best:
                 break
             raise EndpointError(
-                f"All {level.requests} requests of {users} users failed, so no rate can hold. "
+                f"All {level.requests} requests of {shape} failed, so no rate can hold. "
                 f"First: {level.first_error}"
             )
+        if users == 1 and (why := unreachable(level)):
+            return Limit(slo, None, 0.0, 0.0, 0, why)
         if level.requests_per_s < _STILL_GROWS * best:
             break
         best = max(best, level.requests_per_s)
@@ -93,5 +107,7 @@ async def _search(
         step = next_step(slo, trials, start=max(1e-3, _START * capacity), most_rate=most_rate)
         if isinstance(step, Limit):
             return step
-        shape = replace(how, kind="open", concurrency=None, rate=round(step.rate, 4))
+        # No more digits than tables show.
+        rate = min(float(f"{step.rate:.4g}"), most_rate) if step.rate < most_rate else most_rate
+        shape = replace(how, kind="open", concurrency=None, rate=rate)
         trials.append(trial_of(await work.measure(shape, step.requests)))

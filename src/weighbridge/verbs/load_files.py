@@ -30,12 +30,27 @@ def write_page(run: LoadRun, path: Path) -> None:
         draft.write_text(run_page(run, standalone=True), encoding="utf-8")
 
 
+def check_folder(path: Path) -> None:
+    """Find out before measuring whether there is a folder for such a file: none is made up.
+
+    Raises:
+        InputError: there is none.
+    """
+    if not path.parent.is_dir():
+        raise InputError(
+            f"{path} cannot be written: there is no folder {path.parent}.",
+            fix="Make it, or name another.",
+        )
+
+
 def check_requests_file(path: Path) -> None:
     """Find out before measuring whether requests can be written to such a file.
 
     Raises:
-        InputError: its name ends in neither .jsonl nor .parquet, or pyarrow is missing.
+        InputError: its name ends in neither .jsonl nor .parquet, its folder is not there, or
+            pyarrow is missing.
     """
+    check_folder(path)
     if path.suffix not in (*_LINES, _TABLE):
         raise InputError(f"{path.name} is neither .jsonl nor .parquet.", fix="Name the file so.")
     if path.suffix == _TABLE and find_spec("pyarrow") is None:

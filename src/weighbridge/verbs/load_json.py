@@ -19,12 +19,19 @@ def run_json(run: LoadRun) -> dict[str, Any]:
         "command": run.command,
         "partial": run.is_partial,
         "client_limited": run.is_client_limited,
-        "levels": [level_json(level) for level in run.levels],
+        "levels": [
+            level_json(level) | _sent_again(run, number) for number, level in enumerate(run.levels)
+        ],
         "provenance": {"kind": "measured", "source": run.info.id, "date": run.info.created},
     }
     if run.limit is not None:
         document["limit"] = limit_json(run.limit)
     return document
+
+
+def _sent_again(run: LoadRun, level: int) -> dict[str, Any]:
+    again = sum(one.attempts > 1 for one in run.requests if one.level == level)
+    return {"sent_again": again} if again else {}
 
 
 def level_json(level: LoadLevel) -> dict[str, Any]:
@@ -35,8 +42,9 @@ def level_json(level: LoadLevel) -> dict[str, Any]:
     figures["error_kinds"] = dict(level.error_kinds)
     if level.goodput is not None:
         figures["goodput"]["slo"] = str(level.goodput.slo)
-    if not level.repeats:
-        figures.pop("repeats")
+    for name in ("repeats", "ramp", "empty"):
+        if not figures[name]:
+            figures.pop(name)
     return {key: value for key, value in (load | figures).items() if value is not None}
 
 

@@ -226,7 +226,8 @@ def answer_error(head: ResponseHead, body: bytes, endpoint: Endpoint) -> Endpoin
     message = f"{where} answered with status {head.status}" + (f": {said}" if said else "")
     if not message.endswith((".", "!", "?")):
         message += "."
-    fix = _status_fix(head.status, endpoint)
+    location = one_line(head.header(b"location").decode("latin-1"))
+    fix = _status_fix(head.status, endpoint, location)
     return StatusError(message, status=head.status, fix=fix, retry_after_s=_retry_after_s(head))
 
 
@@ -287,7 +288,7 @@ def _as_status(code: str | None) -> int | None:
     return int(code) if code is not None and code.isascii() and code.isdecimal() else None
 
 
-def _status_fix(status: int, endpoint: Endpoint) -> str:
+def _status_fix(status: int, endpoint: Endpoint, location: str = "") -> str:
     if status in (401, 403):
         if endpoint.key is None:
             return "Give the API key that the server asks for."
@@ -297,5 +298,6 @@ def _status_fix(status: int, endpoint: Endpoint) -> str:
     if status == 429:
         return "Send fewer requests at once, or wait."
     if 300 <= status < 400:
-        return "Redirects are not followed: give the address it redirects to."
+        where = f", {location}" if location else ""
+        return f"Redirects are not followed: give the address it redirects to{where}."
     return "Look into the server's log." if status >= 500 else ""

@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -114,8 +114,8 @@ class Workspace:
             shutil.rmtree(draft, ignore_errors=True)  # gone already when all went well
         self._index.add(info)
 
-    def document(self, run_id: str) -> dict[str, Any]:
-        """A run as stored, tables included.
+    def document(self, run_id: str, tables: Collection[str] = TABLES) -> dict[str, Any]:
+        """A run as stored, with these of its tables.
 
         Raises:
             UnknownRunError: there is none by that id.
@@ -126,7 +126,7 @@ class Workspace:
             raise self._unknown(run_id)
         try:
             document: dict[str, Any] = msgspec.json.decode((folder / "run.json").read_bytes())
-            for table in TABLES:
+            for table in tables:
                 path = folder / f"{table}.jsonl"
                 if path.exists():
                     lines = path.read_bytes().splitlines()
@@ -136,13 +136,16 @@ class Workspace:
         return document
 
     def load(self, run_id: str, record_type: type[RecordT]) -> RecordT:
-        """A run as the record it was saved from.
+        """A run as the record it was saved from, or as one that has some of its fields.
+
+        Tables that the record does not have are not read.
 
         Raises:
             UnknownRunError: there is none by that id.
             WorkspaceError: its files are damaged, or of another kind.
         """
-        document = self.document(run_id)
+        fields = getattr(record_type, "__annotations__", TABLES)
+        document = self.document(run_id, [table for table in TABLES if table in fields])
         try:
             return msgspec.convert(document, record_type)
         except msgspec.ValidationError as error:

@@ -4,11 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from tests.measure.figures.loads import HEALTHY, queue
-from weighbridge.core.load import Limit, LoadLevel
+from tests.measure.figures.loads import HEALTHY, queue, users
+from weighbridge.core.load import Limit, LoadLevel, RequestRecord
 from weighbridge.core.traffic import LoadShape
 from weighbridge.core.workload import parse_slo
-from weighbridge.measure.load.figures.limit_search import Step, Trial, next_step, trial_of
+from weighbridge.measure.load.figures.limit_search import (
+    Step,
+    Trial,
+    next_step,
+    trial_of,
+    unreachable,
+)
 from weighbridge.measure.load.figures.summary import summarise
 
 SLO = parse_slo("ttft_p95<100ms,tpot_p95<40ms")
@@ -94,12 +100,71 @@ def test_what_never_holds_has_no_rate() -> None:
     assert found.reason == "At 0.05/s ttft_p95<100ms was 900 ms."
 
 
-def test_a_limited_client_gives_no_verdict() -> None:
-    limited = replace(broke(20), limited=("The loop was late.",))
-    found = next_step(SLO, [held(10), limited], start=10)
+def limited(rate: float) -> Trial:
+    return replace(broke(rate), limited=("The loop was late.",))
+
+
+def test_a_rate_that_was_too_much_for_the_client_is_tried_again() -> None:
+    so_far = [held(10), broke(20), limited(15)]
+    assert next_step(SLO, so_far, start=10) == Step(15, 300)
+    assert next_step(SLO, [*so_far, limited(15)], start=10) == Step(15, 300)
+    # What another try brought counts, and the search goes on as if nothing had been.
+    assert next_step(SLO, [*so_far, held(15)], start=10) == next_step(
+        SLO, [held(10), broke(20), held(15)], start=10
+    )
+
+
+def test_where_the_client_cannot_go_on_the_other_trials_speak() -> None:
+    found = next_step(SLO, [held(10), broke(20), *[limited(15)] * 3], start=10)
     assert isinstance(found, Limit)
-    assert (found.rate, found.low, found.high) == (None, 10, None)
-    assert "client was the bottleneck at 20/s: The loop was late." in found.reason
+    assert found.rate is not None
+    assert found.high is not None
+    assert found.low <= 10 < found.rate < 20 <= found.high
+    assert found.levels == 3
+    assert found.reason == (
+        "The search was cut short because the client was the bottleneck at 15/s: The loop was late."
+    )
+
+
+@pytest.mark.parametrize("sure", [[], [held(10)]])
+def test_without_a_bracket_a_limited_client_gives_no_verdict(sure: list[Trial]) -> None:
+    found = next_step(SLO, [*sure, *[limited(20)] * 3], start=10)
+    assert isinstance(found, Limit)
+    assert (found.rate, found.low, found.high) == (None, 10 if sure else 0.0, None)
+    assert found.reason == "The client was the bottleneck at 20/s: The loop was late."
+
+
+def test_rates_are_those_asked_for_as_in_tables() -> None:
+    trial = replace(broke(59.44), asked=59.2)
+    found = next_step(SLO, [held(50), trial], start=50, most_trials=2)
+    assert isinstance(found, Limit)
+    assert found.reason.startswith("At 59.2/s ttft")
+
+
+QUICK = RequestRecord(0, 0, 0.0, 10.0, 40.0, (10.0, 20.0), 3)
+
+
+def test_an_slo_that_a_single_user_breaks_is_out_of_reach() -> None:
+    records, duration_s = users(1, 8, lambda *_: 800.0, tokens=8)
+    slo = parse_slo("ttft_p95<50ms,tpot_p95<1s")
+    level = summarise(LoadShape("closed", 1), records, duration_s, slo=slo, client=HEALTHY)
+    assert level.ttft_ms is not None
+    said = unreachable(level)
+    assert said == f"Even a single user waits {level.ttft_ms.p95:.0f} ms for the first token (p95)."
+    sick = replace(HEALTHY, limited=("The loop was late.",))
+    assert unreachable(replace(level, client=sick)) == ""
+    met = summarise(LoadShape("closed", 1), records, duration_s, slo=parse_slo("tpot_p95<1s"))
+    assert unreachable(met) == ""
+
+
+def test_a_cold_request_does_not_put_an_slo_out_of_reach() -> None:
+    slow = replace(QUICK, ttft_ms=900.0, e2e_ms=920.0)
+    shape, slo = LoadShape("closed", 1), parse_slo("ttft_p95<50ms")
+    two = [slow, slow, *[QUICK] * 6]
+    assert unreachable(summarise(shape, two, 3.0, slo=slo)) == ""
+    assert "Even a single user waits" in unreachable(
+        summarise(shape, [slow, slow, *[slow, QUICK] * 3], 5.0, slo=slo)
+    )
 
 
 def test_it_ends_after_the_trials_allowed() -> None:

@@ -139,6 +139,17 @@ def test_a_share_comes_with_what_it_is_worth() -> None:
     assert share_above([], 1.0) == (0.0, 0.0)
 
 
+def test_a_median_is_bounded_however_its_sample_drifts() -> None:
+    found = distribution([math.sqrt(index) for index in range(133)])
+    assert found is not None
+    low, high = found.intervals["p50"]
+    assert low is not None
+    assert high is not None
+    # As good as nothing is known, and the interval says that by its width.
+    assert low < 0.6 * found.p50
+    assert high > 1.3 * found.p50
+
+
 def _lognormal(chance: random.Random, count: int) -> list[list[float]]:
     return [[math.exp(chance.gauss(0, 0.6))] for _ in range(count)]
 

@@ -162,3 +162,10 @@ def test_a_repeat_keeps_the_headline_figures() -> None:
     again = summarise(LoadShape("closed", 4), records, duration_s, repeats=[figures, figures])
     assert again.repeats == (figures, figures)
     assert repeat_figures(summarise(LoadShape("closed", 4), [FAILED], 1.0)).e2e_ms_p50 is None
+
+
+def test_answers_without_content_are_counted() -> None:
+    # Only the token that ends an answer came, which has no content.
+    nothing = replace(OK, ttft_ms=None, gaps_ms=(), output_tokens=1)
+    level = summarise(LoadShape("closed", 1), [OK, nothing, FAILED, nothing], 1.0)
+    assert (level.requests, level.errors, level.empty) == (4, 1, 2)

@@ -12,7 +12,7 @@ from weighbridge.measure.load.traffic.text import (
     Calibration,
     TextSource,
     calibrate,
-    probe_texts,
+    probe_text,
 )
 from weighbridge.measure.load.traffic.tokens import TokenCounter
 
@@ -102,8 +102,10 @@ def test_joined_texts_add_up() -> None:
 
 @pytest.mark.parametrize(("per_word", "overhead"), [(1.0, 0), (1.25, 9), (2.5, 130), (0.75, 40)])
 def test_two_probes_tell_ratio_and_overhead(per_word: float, overhead: int) -> None:
-    (few, short), (many, long) = probe_texts(3, "run")
+    few, many = 48, 480
+    short, long = probe_text(3, few, "run"), probe_text(3, many, "run")
     assert (few, many) == (len(short.split()), len(long.split()))
+    assert short.split()[:4] != long.split()[:4]  # nothing of one is in a cache for the other
     found = calibrate(
         (few, round(few * per_word) + overhead), (many, round(many * per_word) + overhead)
     )
@@ -111,6 +113,15 @@ def test_two_probes_tell_ratio_and_overhead(per_word: float, overhead: int) -> N
     assert found.tokens_per_word == pytest.approx(per_word, rel=0.01)
     assert found.overhead == pytest.approx(overhead, abs=1)
     assert calibrate((many, 900), (few, 100)) == calibrate((few, 100), (many, 900))
+
+
+def test_longer_words_by_chance_in_the_longer_text_are_no_overhead_below_zero() -> None:
+    assert calibrate((16, 80), (36, 205)) == Calibration(205 / 36, 0)
+
+
+@pytest.mark.parametrize("words", [4, 7, 16, 31, 32, 33, 200])
+def test_a_probe_has_the_words_it_is_asked_for(words: int) -> None:
+    assert len(probe_text(1, words).split()) == words
 
 
 @pytest.mark.parametrize(

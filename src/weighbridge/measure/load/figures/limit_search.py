@@ -11,6 +11,8 @@ the rate at which requests came, or the luck of the draw would pass for the serv
 
 The next rate is the likeliest limit, a little to the side of which less is known; the search ends
 when the interval is tight, when the trials allowed are used up, or when nothing bounds the limit.
+A trial in which the client was the bottleneck says nothing: it is tried again, and if that does not
+help the search ends with what the others say.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from itertools import accumulate
 from typing import Final
 
 from weighbridge.core.load import BoundResult, Limit, LoadLevel
-from weighbridge.core.workload import Bound, Percentile, Slo
+from weighbridge.core.workload import Bound, Metric, Percentile, Slo
 
 PRECISION: Final = 0.05  # half width of the interval at which the search ends, relative
 MOST_TRIALS: Final = 14
@@ -58,6 +60,14 @@ _ENDS: Final = 0.01
 _CELLS: Final = 240
 _WIDEST: Final = 3.0  # factor by which the next rate may exceed all rates tried
 _Z: Final = 1.959963984540054
+AGAIN: Final = 2  # how often a rate is tried again that was too much for the client
+_CHANCE: Final = 0.01  # that a single user breaks an SLO by bad luck
+_WAITS: Final[dict[Metric, str]] = {
+    "ttft": "waits {} for the first token",
+    "tpot": "waits {} for each further token",
+    "itl": "waits {} between two tokens",
+    "e2e": "waits {} for the whole answer",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +84,8 @@ class Trial:
         above: the share that did.
         effective: how many independent values would tell it as surely.
         worst: the condition in words, with what was measured.
-        limited: why the client was the bottleneck.
+        limited: why the client was the bottleneck: then the trial says nothing of the server.
+        asked: the rate asked for, 0 where it is the same.
     """
 
     rate: float
@@ -86,6 +97,12 @@ class Trial:
     above: float = 0.0
     effective: float = 0.0
     limited: tuple[str, ...] = ()
+    asked: float = 0.0
+
+    @property
+    def words(self) -> str:
+        """The rate as tables have it: the one asked for."""
+        return f"{self.asked or self.rate:.4g}/s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +141,14 @@ def trial_of(level: LoadLevel) -> Trial:
     elif _is_overloaded(level, rate, breaks=trial.excess > 0):
         words = f"{trial.worst}, and only {level.requests_per_s:.4g}/s were served"
         trial = replace(trial, excess=2 * _FAR, worst=words)
-    return replace(trial, limited=level.client.limited if level.client else ())
+    limited = level.client.limited if level.client else ()
+    return replace(trial, limited=limited, asked=level.rate)
 
 
 def _is_overloaded(level: LoadLevel, rate: float, *, breaks: bool) -> bool:
     """Whether the queue grew all the while, so that a longer level would have had any latency."""
+    if level.overloaded:
+        return True
     if level.requests_per_s < _OVERLOADED * rate:
         return breaks
     grows = level.steady is not None and not level.steady.is_stationary
@@ -157,9 +177,9 @@ def next_step(
     if not trials:
         rate = min(start, most_rate)
         return Step(rate, _requests(slo, _FIRST_BEYOND, rate))
-    limited = [trial for trial in trials if trial.limited]
-    if limited:
-        return _no_verdict(slo, trials, limited[0])
+    if trials[-1].limited:
+        return _again(slo, trials)
+    trials = [trial for trial in trials if not trial.limited]
     held = [trial.rate for trial in trials if trial.excess <= 0]
     broke = [trial.rate for trial in trials if trial.excess > 0]
     if not broke and max(held) >= most_rate:
@@ -169,15 +189,32 @@ def next_step(
         worst = min(trials, key=lambda trial: trial.rate)
         return Limit(slo, None, 0.0, min(broke), len(trials), _broken(worst))
     belief = _belief(trials)
-    low, middle, high = (math.exp(belief.quantile(share)) for share in (_ENDS, 0.5, 1 - _ENDS))
-    # Where the limit is a step, no line tells where between the nearest rates on both sides it is.
-    low = min(low, max((rate for rate in held if rate < middle), default=low))
-    high = max(high, min((rate for rate in broke if rate > middle), default=high))
+    low, middle, high = _interval(belief, held, broke)
     near = sum(abs(math.log(trial.rate / middle)) < 2 * precision for trial in trials)
     is_found = bool(held and broke) and near >= 2 and high - low <= 2 * precision * middle
     if is_found or (len(trials) >= most_trials and held):
         return _found(slo, trials, (low, middle, high if broke else None), is_found=is_found)
     return _try(slo, trials, belief, most_rate)
+
+
+def _again(slo: Slo, trials: Sequence[Trial]) -> Step | Limit:
+    """The last rate once more, as the client was its bottleneck; not for ever."""
+    last = trials[-1]
+    times = sum(bool(trial.limited) and trial.words == last.words for trial in trials)
+    if times > AGAIN:
+        return _cut_short(slo, trials)
+    return Step(last.asked or last.rate, last.requests)
+
+
+def _interval(
+    belief: _Belief, held: Sequence[float], broke: Sequence[float]
+) -> tuple[float, float, float]:
+    """Lower end, estimate, upper end."""
+    low, middle, high = (math.exp(belief.quantile(share)) for share in (_ENDS, 0.5, 1 - _ENDS))
+    # Where the limit is a step, no line tells where between the nearest rates on both sides it is.
+    low = min(low, max((rate for rate in held if rate < middle), default=low))
+    high = max(high, min((rate for rate in broke if rate > middle), default=high))
+    return low, middle, high
 
 
 def _try(slo: Slo, trials: Sequence[Trial], belief: _Belief, most_rate: float) -> Step:
@@ -309,10 +346,50 @@ def _found(
 
 
 def _broken(trial: Trial) -> str:
-    return f"At {trial.rate:.4g}/s {trial.worst}."
+    return f"At {trial.words} {trial.worst}."
 
 
-def _no_verdict(slo: Slo, trials: Sequence[Trial], limited: Trial) -> Limit:
-    held = [trial.rate for trial in trials if trial.excess <= 0 and not trial.limited]
-    reason = f"The client was the bottleneck at {limited.rate:.4g}/s: {limited.limited[0]}"
-    return Limit(slo, None, max(held, default=0.0), None, len(trials), reason)
+def _cut_short(slo: Slo, trials: Sequence[Trial]) -> Limit:
+    """What is known of the limit where the client cannot go on; without a bracket, no rate."""
+    limited = trials[-1]
+    why = f"the client was the bottleneck at {limited.words}: {limited.limited[0]}"
+    sure = [trial for trial in trials if not trial.limited]
+    held = [trial.rate for trial in sure if trial.excess <= 0]
+    broke = [trial.rate for trial in sure if trial.excess > 0]
+    if not held or not broke:
+        least = max(held, default=0.0)
+        return Limit(slo, None, least, None, len(sure) + 1, f"{why[0].upper()}{why[1:]}")
+    low, middle, high = _interval(_belief(sure), held, broke)
+    reason = f"The search was cut short because {why}"
+    return Limit(slo, middle, low, high, len(sure) + 1, reason)
+
+
+def unreachable(level: LoadLevel) -> str:
+    """Why no rate can hold the SLO, as a single user already breaks it; empty where one may.
+
+    Args:
+        level: of a closed loop of one user: a few requests, of which a cold one may be slow.
+    """
+    if level.goodput is None or (level.client is not None and level.client.limited):
+        return ""
+    results = level.goodput.bounds
+    for bound, result in zip(level.goodput.slo.bounds, results, strict=False):
+        if result.value_ms is not None and _surely_breaks(bound, result, level.requests):
+            waits = f"{result.value_ms:,.{0 if result.value_ms >= 10 else 1}f} ms"
+            return f"Even a single user {_WAITS[bound.metric].format(waits)} ({bound.percentile})."
+    return ""
+
+
+def _surely_breaks(bound: Bound, result: BoundResult, requests: int) -> bool:
+    """Whether so many values are beyond the limit that chance does not explain it."""
+    if bound.percentile == "mean":
+        return result.low_ms is not None and result.low_ms >= bound.limit_ms
+    if result.holds or result.share_above is None:
+        return False
+    # Gaps of an answer go together, so that requests count, not gaps.
+    allowed, above = _TAIL[bound.percentile], round(result.share_above * requests)
+    chance = sum(
+        math.comb(requests, count) * allowed**count * (1 - allowed) ** (requests - count)
+        for count in range(above, requests + 1)
+    )
+    return chance < _CHANCE

@@ -34,6 +34,7 @@ _Z: Final = 1.959963984540054
 _T_SMALL: Final = (math.inf, 12.706204736, 4.302652730, 3.182446305, 2.776445105)
 _ALIKE: Final = 0.25  # correlation of neighbouring blocks that chance hardly makes
 _MOST_ALIKE: Final = 0.9
+_DRIFTING: Final = 6.0  # the fewest independent values that bound a median on both sides
 _MANY: Final = 200.0  # expected values above, from which the normal curve does for the binomial
 
 
@@ -128,12 +129,21 @@ def _bounds(
         return None, None
     count = len(ordered)
     effect, dof = _design_effect(parts, value)
-    size = count / effect * (_Z / student_t(dof)) ** 2
+    size = max(count / effect * (_Z / student_t(dof)) ** 2, _least_size(parts))
     most, least = _ranks_above(size, 1 - share)
     scale = count / size
     low = None if most is None else _at(ordered, count - 0.5 - most * scale)
     high = None if least is None else _at(ordered, count - 0.5 - least * scale)
     return (None if low is None else min(low, value), None if high is None else max(high, value))
+
+
+def _least_size(parts: Sequence[Sequence[float]]) -> float:
+    """Of how many independent values a sample is worth at least.
+
+    A sample whose blocks drift looks as if it were worth two or three, which bound no percentile.
+    The interval of six reaches over most of what was seen, and that much is known.
+    """
+    return _DRIFTING if len(parts) >= BLOCKS else 0.0
 
 
 def _design_effect(parts: Sequence[Sequence[float]], value: float) -> tuple[float, int]:

@@ -11,6 +11,7 @@ from weighbridge.core.load import LoadLevel, RequestRecord
 from weighbridge.core.telemetry import ClientHealth
 from weighbridge.core.traffic import LoadShape
 from weighbridge.core.workload import Slo
+from weighbridge.measure.load.figures.ramp import with_ramp
 from weighbridge.measure.load.figures.summary import repeat_figures, summarise
 from weighbridge.measure.load.server.server_side import added_up
 
@@ -55,13 +56,15 @@ def pooled(shape: LoadShape, repeats: Sequence[Repeat], slo: Slo | None = None) 
         output_tokens=sum(part.output_tokens for part in parts),
         prompt_tokens=_total([part.prompt_tokens for part in parts]),
         cached_tokens=_total([part.cached_tokens for part in parts]),
+        empty=sum(part.empty for part in parts),
         requests_per_s=rate,
         output_tokens_per_s=_mean(parts, lambda part: part.output_tokens_per_s),
         client=_worst([part.client for part in parts if part.client is not None]),
     )
     if level.goodput is not None:
         good_per_s = _mean(parts, lambda part: part.goodput.requests_per_s if part.goodput else 0.0)
-        level = replace(level, goodput=replace(level.goodput, requests_per_s=good_per_s))
+        met = level.goodput.met and not any(part.overloaded for part in parts)
+        level = replace(level, goodput=replace(level.goodput, requests_per_s=good_per_s, met=met))
     first = parts[0].steady
     if first is not None:
         steady = replace(
@@ -69,9 +72,10 @@ def pooled(shape: LoadShape, repeats: Sequence[Repeat], slo: Slo | None = None) 
             left_out=sum(part.steady.left_out for part in parts if part.steady),
             reason=f"In each of {len(parts)} repeats; the first: {first.reason}",
             is_stationary=all(part.steady.is_stationary for part in parts if part.steady),
+            overloaded=next((part.overloaded for part in parts if part.overloaded), ""),
         )
         level = replace(level, steady=steady)
-    return level
+    return with_ramp(level, [repeat.records for repeat in repeats], slo)
 
 
 def _end_to_end(repeats: Sequence[Repeat]) -> list[RequestRecord]:

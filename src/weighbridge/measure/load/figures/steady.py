@@ -13,11 +13,12 @@ import math
 import statistics
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from weighbridge.core.load import RequestRecord, Steady
 from weighbridge.core.traffic import LoadShape
+from weighbridge.measure.load.figures import overload
 from weighbridge.measure.load.figures.percentiles import BLOCKS, cut, variance_of_sum
 
 _BATCH: Final = 5  # of MSER-5
@@ -47,14 +48,16 @@ def steady_part(
     ordered = sorted(records, key=lambda record: record.sent_ms)
     reason = _why_whole(shape, ordered)
     if reason:
-        return _whole(ordered, duration_s, reason), ordered
+        return _whole(shape, ordered, duration_s, reason), ordered
+    if overload.grows(shape, ordered):
+        return _overloaded(shape, ordered, duration_s), ordered
     begin_ms, how = _full(shape, ordered)
     end_ms = ordered[-1].sent_ms - _usual_ms(ordered) / 2
     sent = [record.sent_ms for record in ordered]
     first, last = bisect_left(sent, begin_ms), bisect_right(sent, end_ms)
     if last - first < max(_FEW, len(ordered) / 3):
         reason = "The whole level counts: it is too short to leave out its beginning and end."
-        return _whole(ordered, duration_s, reason), ordered
+        return _whole(shape, ordered, duration_s, reason), ordered
     warm = _warm_up(ordered[first:last])
     if warm:
         first += warm
@@ -114,9 +117,21 @@ def _why_whole(shape: LoadShape, ordered: Sequence[RequestRecord]) -> str:
     return ""
 
 
-def _whole(ordered: Sequence[RequestRecord], duration_s: float, reason: str) -> Steady:
+def _whole(
+    shape: LoadShape, ordered: Sequence[RequestRecord], duration_s: float, reason: str
+) -> Steady:
     begin = ordered[0].sent_ms / 1e3 if ordered else 0.0
-    return Steady(begin, begin + duration_s, 0, reason, _agree(ordered))
+    # The halves of a ramp are meant to differ.
+    alike = shape.kind == "ramp" or _agree(ordered)
+    return Steady(begin, begin + duration_s, 0, reason, alike)
+
+
+def _overloaded(shape: LoadShape, ordered: Sequence[RequestRecord], duration_s: float) -> Steady:
+    """All of a level whose queue grew: to leave out its beginning would hide that it did."""
+    reason = "The whole level counts: the queue grew all the time, so it has no steady part."
+    steady = replace(_whole(shape, ordered, duration_s, reason), is_stationary=False)
+    served = rates(ordered, ordered, steady).requests_per_s
+    return replace(steady, overloaded=overload.sentence(shape, served))
 
 
 def _full(shape: LoadShape, ordered: Sequence[RequestRecord]) -> tuple[float, str]:

@@ -21,6 +21,7 @@ from weighbridge.core.workload import Metric, Slo
 from weighbridge.measure.load.figures.client_limits import limits_of, little_ratio
 from weighbridge.measure.load.figures.goodput import goodput
 from weighbridge.measure.load.figures.percentiles import distribution, pooled
+from weighbridge.measure.load.figures.ramp import with_ramp
 from weighbridge.measure.load.figures.stalls import stalls
 from weighbridge.measure.load.figures.steady import offered, rates, steady_part
 
@@ -67,6 +68,7 @@ def summarise(
         server=server,
         repeats=tuple(repeats),
         offered_per_s=offered(counted) if shape.kind == "open" else None,
+        empty=sum(record.ttft_ms is None for record in good),
     )
     steady_good = [record for record in counted if record.error is None]
     level = _with_latencies(level, steady_good, is_open=shape.kind != "closed")
@@ -74,7 +76,10 @@ def summarise(
         measured: dict[Metric, Distribution | None] = {
             "ttft": level.ttft_ms, "tpot": level.tpot_ms, "itl": level.itl_ms, "e2e": level.e2e_ms,
         }  # fmt: skip
-        level = replace(level, goodput=goodput(slo, counted, measured, level.requests_per_s))
+        found = goodput(slo, counted, measured, level.requests_per_s)
+        # What a growing queue has not broken yet it will.
+        level = replace(level, goodput=replace(found, met=found.met and not steady.overloaded))
+    level = with_ramp(level, [records], slo)
     if client is not None:
         level = replace(level, client=_judged(client, level, records, served.in_flight))
     return level

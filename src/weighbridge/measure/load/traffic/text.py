@@ -43,6 +43,8 @@ CLOSE: Final = " Write a long story in which these words occur."
 TYPICAL_TOKENS_PER_WORD: Final = 13 / 12
 _FEWEST_PER_WORD: Final = 0.2
 _MOST_PER_WORD: Final = 10.0
+# By how much words of one short text may take more tokens than those of another.
+_CHANCE: Final = 1.5
 _OPENING: Final = 4
 _SENTENCE: Final = 12
 # Texts of fewer tokens have no request to write.
@@ -51,7 +53,6 @@ _LEAST_WITH_CLOSE: Final = 32
 _SPARE: Final = 4096
 _FEWEST_OPENERS: Final = 64
 _ATTEMPTS: Final = 6
-_PROBE_WORDS: Final = (48, 480)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +86,20 @@ def calibrate(first: tuple[int, int], second: tuple[int, int]) -> Calibration | 
         return None
     per_word = (high - low) / (many - few)
     overhead = round(low - per_word * few)
-    # A little below zero is the chance of which words came; more is a count of something else.
-    if not _FEWEST_PER_WORD <= per_word <= _MOST_PER_WORD or overhead < -few / 4:
+    if overhead < 0:
+        # A little below zero is the chance of which words came; more is a count of something else.
+        if high * few > _CHANCE * low * many:
+            return None
+        per_word, overhead = high / many, 0
+    if not _FEWEST_PER_WORD <= per_word <= _MOST_PER_WORD:
         return None
-    return Calibration(per_word, max(0, overhead))
+    return Calibration(per_word, overhead)
 
 
-def probe_texts(seed: int, salt: str = "") -> tuple[tuple[int, str], tuple[int, str]]:
-    """Two texts to calibrate by, each with its number of words."""
-    short, long = _PROBE_WORDS
-    source = TextSource(seed, longest=long, tokens_per_word=1.0, salt=f"probe {salt}")
-    return (short, source.fresh(short).text), (long, source.fresh(long).text)
+def probe_text(seed: int, words: int, salt: str = "") -> str:
+    """A text of so many words to calibrate by; those of two lengths begin differently."""
+    source = TextSource(seed, longest=words, tokens_per_word=1.0, salt=f"probe {words} {salt}")
+    return source.fresh(words).text
 
 
 class TextSource:
