@@ -29,7 +29,7 @@ def assert_one_sentence(outcome: Outcome, code: int, *words: str) -> None:
     [
         (["wiegh"], 2, "There is no verb 'wiegh'"),
         (["benhc", "x"], 2, "Did you mean 'bench'?"),
-        (["bench", NOBODY], 2, "Missing option '--model'"),
+        (["bench"], 2, "Missing argument 'URL'"),
         (["bench", NOBODY, "--model", "m", "--concurency", "1"], 2, "'--concurrency'?"),
         (["bench", NOBODY, "--model", "m", "--concurrency", "1,x"], 2, "positive whole numbers"),
         (["bench", NOBODY, "--model", "m", "--requests", "0"], 2, "--requests"),
