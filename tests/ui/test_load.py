@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.report import sample_load as sample
-from tests.ui.browsing import LISTENER, MARKS, serving
+from tests.ui.browsing import MARKS, serving
 from tests.web.test_load import LIVE
 from weighbridge.report.load_page import load_page
 from weighbridge.verbs.effects import open_workspace
 from weighbridge.workspace.live_load import LiveLoads
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, Page
 
 RUNS = {
     "closed": sample.closed_run(),
@@ -45,26 +45,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def url(root: Path) -> Iterator[str]:
     with serving(root) as address:
         yield address
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    made = browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme="light")
-    made.add_init_script(LISTENER)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
-    """A page; whatever it complains of fails the test."""
-    errors: list[str] = []
-    opened = context.new_page()
-    opened.on("console", lambda message: errors.append(message.text))
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("dialog", lambda dialog: errors.append(dialog.message))
-    yield opened
-    assert errors == []
 
 
 class TestCharts:

@@ -8,12 +8,12 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.ui.browsing import LISTENER, MARKS, serving
+from tests.ui.browsing import MARKS, serving
 from tests.ui.test_plan import accessibility
 from tests.web.test_place import EXAMPLE, address
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, Page
 
 ASKED = address(device="RTX 4090, 2x H100 SXM")
 PAGES = {
@@ -36,25 +36,6 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(params=[True, False], ids=["scripts", "no scripts"])
 def scripts(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    made = browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme="light")
-    made.add_init_script(LISTENER)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
-    """A page; whatever it complains of fails the test."""
-    errors: list[str] = []
-    opened = context.new_page()
-    opened.on("console", lambda message: errors.append(message.text))
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    yield opened
-    assert errors == []
 
 
 def test_asking_by_hand(browser: Browser, url: str, scripts: bool) -> None:
