@@ -30,6 +30,7 @@ def assert_one_sentence(outcome: Outcome, code: int, *words: str) -> None:
         (["wiegh"], 2, "There is no verb 'wiegh'"),
         (["benhc", "x"], 2, "Did you mean 'bench'?"),
         (["bench"], 2, "Missing argument 'URL'"),
+        (["bench", NOBODY, "--find-limit"], 2, "--find-limit needs conditions"),
         (["bench", NOBODY, "--model", "m", "--concurency", "1"], 2, "'--concurrency'?"),
         (["bench", NOBODY, "--model", "m", "--concurrency", "1,x"], 2, "positive whole numbers"),
         (["bench", NOBODY, "--model", "m", "--requests", "0"], 2, "--requests"),

@@ -144,7 +144,8 @@ def test_what_contradicts_itself_or_has_no_effect_is_refused(words: list[str], s
 
 
 def test_a_search_for_the_limit_takes_arrivals_and_no_rate() -> None:
-    found = settings_of(options("--arrivals", "constant"), find_limit=True)
+    slo = ["--slo", "ttft_p95<500ms"]
+    found = settings_of(options("--arrivals", "constant", *slo), find_limit=True)
     assert found.shapes == (LoadShape("open", arrivals="constant"),)
     for words in (["--rate", "2"], ["--requests", "9"], ["--duration", "3"]):
         with pytest.raises(InputError, match="chooses rates and requests itself"):

@@ -130,6 +130,10 @@ def _refuse_idle(options: BenchOptions, *, find_limit: bool) -> None:
                 f"--find-limit chooses rates and requests itself, so {idle[0]} would do nothing.",
                 fix="Leave it out.",
             )
+        if not options.slo:
+            raise InputError(
+                "--find-limit needs conditions to hold.", fix="Give --slo 'ttft_p95<500ms'."
+            )
     has_rate = options.rate is not None or options.ramp is not None or find_limit
     needs = (
         ("--max-in-flight", options.max_in_flight is not None, has_rate or options.trace, _A_RATE),
