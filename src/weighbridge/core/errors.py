@@ -15,6 +15,7 @@
         │   ├── StatusError     it answered with an error status
         │   └── ProtocolError   it answered something that is not HTTP, JSON or an event stream
         ├── EngineError         an engine could not be started or died
+        │   └── BusyError       too much waits for it, or the turn did not come in time
         └── WorkspaceError      the workspace cannot be read or written
 
 A message is one sentence that says what happened and where; ``fix`` is one sentence that says what
@@ -108,6 +109,18 @@ class ProtocolError(EndpointError):
 
 class EngineError(ExternalError):
     """An engine could not be started or died."""
+
+
+class BusyError(EngineError):
+    """More waits for an engine than may, or the turn did not come in time.
+
+    Attributes:
+        retry_after_s: when asking again may help.
+    """
+
+    def __init__(self, message: str, *, fix: str = "", retry_after_s: float = 1.0) -> None:
+        super().__init__(message, fix=fix)
+        self.retry_after_s = retry_after_s
 
 
 class WorkspaceError(ExternalError):

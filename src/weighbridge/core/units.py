@@ -36,6 +36,7 @@ _COUNT = re.compile(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*([kKmMbBtT]?)\s*")
 _TOKENS = re.compile(r"\s*([1-9]\d{0,8})\s*([kKmM]?)\s*")
 _TOKEN_UNITS = {"": 1, "k": KIB, "m": MIB}
 _SIZE = re.compile(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*([a-zA-Z]*)\s*")
+_SECONDS = {"": 1.0, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def format_bytes(count: float) -> str:
@@ -151,6 +152,33 @@ def parse_bytes(text: str) -> int:
     if match is None or unit is None:
         raise InputError(f"{text!r} is not a size.", fix="Write for example 96MiB, 24GiB or 2GB.")
     return int(float(match[1]) * unit)
+
+
+def parse_seconds(value: float | str) -> float:
+    """A duration in seconds, from a number of them or from text.
+
+    >>> parse_seconds(90), parse_seconds("1.5m"), parse_seconds("250ms")
+    (90.0, 90.0, 0.25)
+
+    Raises:
+        InputError: it is negative, not finite, or no duration.
+    """
+    match = _SIZE.fullmatch(str(value))
+    unit = _SECONDS.get(match[2]) if match else None
+    if match is None or unit is None:
+        raise InputError(
+            f"{value!r} is not a duration.", fix="Write for example 90, 90s, 5m or 2h."
+        )
+    return float(match[1]) * unit
+
+
+def parse_size(value: int | str) -> int:
+    """A size in bytes, from a number of them or from text as :func:`parse_bytes` takes it.
+
+    Raises:
+        InputError: it is negative or no size.
+    """
+    return parse_bytes(str(value))
 
 
 def parse_integers(text: str, *, what: str) -> tuple[int, ...]:

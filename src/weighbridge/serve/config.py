@@ -11,10 +11,9 @@ import yaml
 
 from weighbridge.core.errors import ConfigError, InputError
 from weighbridge.core.http import parse_url
-from weighbridge.core.routing import Condition, ModelEntry, RouterConfig
+from weighbridge.core.routing import AUTO, Condition, ModelEntry, RouterConfig
 from weighbridge.facts.documents import parse_yaml, read_yaml
 from weighbridge.serve.guard import is_loopback, leads_here
-from weighbridge.serve.policy import AUTO
 
 ENGINES = ("llamacpp-embedded",)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -48,6 +47,11 @@ def warnings(config: RouterConfig) -> tuple[str, ...]:
         "end `routes` with `- {use: [MODEL]}`."
     )
     return (sentence,)
+
+
+def first_listen(config: RouterConfig) -> str:
+    """The first address to listen on."""
+    return config.listen if isinstance(config.listen, str) else config.listen[0]
 
 
 def listen_address(listen: str) -> tuple[str, int]:
@@ -115,7 +119,7 @@ def _faults(config: RouterConfig, folder: Path, port: int | None) -> list[str]:
 
 
 def _listen(config: RouterConfig, port: int | None) -> list[str]:
-    listen = config.listen
+    listen = first_listen(config)
     try:
         host, configured = listen_address(listen)
     except ConfigError as error:
@@ -131,7 +135,7 @@ def _loops(config: RouterConfig, port: int) -> list[str]:
     faults = []
     for name, entry in config.models.items():
         try:
-            url = parse_url(entry.url or "")
+            url = parse_url(next(iter(entry.urls), ""))
         except InputError:
             continue
         if url.port == port and leads_here(url.host):
@@ -155,7 +159,7 @@ def _entry(name: str, entry: ModelEntry, folder: Path) -> list[str]:
 def _server(entry: ModelEntry) -> list[str]:
     faults = []
     try:
-        parse_url(entry.url or "")
+        parse_url(next(iter(entry.urls), ""))
     except InputError as error:
         faults.append(error.message.rstrip("."))
     # Whoever put the key itself here must not see it printed.

@@ -15,11 +15,12 @@ import msgspec
 
 from weighbridge.core.effects import RunningEngine
 from weighbridge.core.errors import ConnectError, DeadlineError, EndpointError
+from weighbridge.core.gateway import Choice
 from weighbridge.core.http import HttpClient, Request, Timeouts
-from weighbridge.core.routing import RouterConfig
+from weighbridge.core.routing import AUTO, RouterConfig
 from weighbridge.engines.openai import AttachedServer
 from weighbridge.serve import hops
-from weighbridge.serve.policy import AUTO, Choice, choose
+from weighbridge.serve.policy import choose
 from weighbridge.serve.relay import Relay
 from weighbridge.serve.supervisor import Tell
 from weighbridge.wire.server import Responder, ServerRequest

@@ -2,26 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from weighbridge.core.routing import RouterConfig, Signals, words
-
-AUTO = "auto"
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A routing decision.
-
-    Attributes:
-        use: models to try in order; empty when the requested name is unknown.
-        task: the task recognised in the message, if any.
-        why: the decision in words, for logs and the response header.
-    """
-
-    use: tuple[str, ...]
-    task: str | None
-    why: str
+from weighbridge.core.gateway import Choice
+from weighbridge.core.routing import AUTO, RouterConfig, Signals, words
 
 
 def classify(message: str, signals: Signals) -> str | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from weighbridge.core.gateway import Choice
 from weighbridge.core.http import Exchange, Headers, ResponseHead
-from weighbridge.serve.policy import Choice
 from weighbridge.wire.server import Responder
 
 # About one connection only, or about its framing, which our server does anew.

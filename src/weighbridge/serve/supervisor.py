@@ -45,7 +45,7 @@ async def running_models(
     # Those that somebody else runs first: a missing key is told before anything starts.
     engines: dict[str, RunningEngine] = {
         name: AttachedServer(
-            endpoint_at(entry.url, entry.model or name, _key(name, entry, environment))
+            endpoint_at(entry.urls[0], entry.model or name, _key(name, entry, environment))
         )
         for name, entry in config.models.items()
         if entry.url is not None

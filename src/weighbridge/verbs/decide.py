@@ -12,7 +12,7 @@ import msgspec
 from weighbridge.core.effects import Store
 from weighbridge.core.errors import InputError
 from weighbridge.core.provenance import Provenance
-from weighbridge.core.routing import ModelEntry, RouterConfig
+from weighbridge.core.routing import AUTO, ModelEntry, RouterConfig
 from weighbridge.core.runs import EvalRun, content_hash
 from weighbridge.core.study import VerdictRun
 from weighbridge.core.verdict import Assignment, ModelMemory, TaskVerdict, Verdict
@@ -21,7 +21,6 @@ from weighbridge.decide.signals import learn_signals, unrecognisable
 from weighbridge.decide.verdict import decide as decide_purely
 from weighbridge.facts.documents import parse_yaml
 from weighbridge.serve.config import write_config
-from weighbridge.serve.policy import AUTO
 from weighbridge.verbs.compare import pair
 from weighbridge.verbs.effects import writing
 

@@ -15,6 +15,7 @@ from weighbridge.core.effects import Clock, Progress, Store
 from weighbridge.core.endpoint import Endpoint, endpoint_at
 from weighbridge.core.errors import ConfigError, InputError
 from weighbridge.core.http import HttpClient, Timeouts
+from weighbridge.core.routing import AUTO
 from weighbridge.core.runs import ItemResult, content_hash
 from weighbridge.core.study import RouteRun, TrafficShare
 from weighbridge.core.verdict import Verdict
@@ -22,7 +23,6 @@ from weighbridge.decide.statistics import compare, wilson
 from weighbridge.measure.evals.runner import EvalTarget, run_suite
 from weighbridge.measure.evals.suite import Item, Suite, make_suite
 from weighbridge.measure.load.figures.percentiles import percentile
-from weighbridge.serve.policy import AUTO
 from weighbridge.verbs.compare import pair
 
 ALL = "all"

@@ -11,7 +11,7 @@ from pathlib import Path
 from weighbridge.core.effects import Launcher
 from weighbridge.core.http import HttpClient
 from weighbridge.core.routing import RouterConfig
-from weighbridge.serve.config import listen_address, read_config
+from weighbridge.serve.config import first_listen, listen_address, read_config
 from weighbridge.serve.gateway import Gateway, starting
 from weighbridge.serve.guard import guarded
 from weighbridge.serve.supervisor import running_models
@@ -51,7 +51,7 @@ async def gateway(
         EngineError: an engine did not start.
         ExternalError: the port is taken.
     """
-    host, configured = listen_address(config.listen)
+    host, configured = listen_address(first_listen(config))
     server = await listen(starting, host, configured if port is None else port)
     real_port = server.address[1]
     server.handler = guarded(starting, real_port)
