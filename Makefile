@@ -15,10 +15,10 @@ help: ## Show this list
 demo: $(VENV)/.demo ## Weigh three tiny real models end to end and write a report
 	@$(BIN)/weigh demo
 
-test: $(VENV)/.dev $(VENV)/.chromium ## Run the tests
+test: $(VENV)/.dev $(VENV)/.chromium $(VENV)/.postgres ## Run the tests
 	@$(BIN)/pytest
 
-test-slow: $(VENV)/.dev $(VENV)/.chromium ## Run the long tests too
+test-slow: $(VENV)/.dev $(VENV)/.chromium $(VENV)/.postgres ## Run the long tests too
 	@$(BIN)/pytest -m ""
 
 check: $(VENV)/.dev ## Format, lint, types, layers, budgets
@@ -60,9 +60,13 @@ $(VENV)/.demo: $(VENV)/.base pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.demo pyproject.toml
 	@echo "Installing the development tools into $(VENV) (once) ..."
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[demo,ui-test]' --group dev
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[demo,postgres,ui-test]' --group dev
 	@touch $@
 
 $(VENV)/.chromium: $(VENV)/.base
 	@tools/setup.sh chromium
+	@touch $@
+
+$(VENV)/.postgres: $(VENV)/.base
+	@tools/setup.sh postgres
 	@touch $@

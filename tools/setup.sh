@@ -38,4 +38,10 @@ chromium() {
     have chromium || install chromium || echo "Without chromium the browser tests are skipped." >&2
 }
 
+postgres() {
+    # Debian keeps the server's programs off the path, a folder per version.
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || have initdb || install postgresql ||
+        echo "Without PostgreSQL the tests of a shared ledger are skipped." >&2
+}
+
 "$@"

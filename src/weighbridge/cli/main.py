@@ -6,6 +6,7 @@ import sys
 
 try:  # most of a start is importing: ctrl-C then is no reason for a traceback
     import importlib
+    import keyword
 
     import click
 
@@ -28,8 +29,15 @@ VERBS = {
     "calibrate": "Predict: better for your machine, from its own load runs.",
     "eval": "Measure: a model's accuracy on a suite of your tasks.",
     "compare": "Decide: which differences between evaluations are real.",
+    "gate": "Decide: whether a candidate is no worse than a baseline, for CI.",
+    "correlate": "Decide: whether a public leaderboard predicts what was measured here.",
     "decide": "Decide: the best model per task, alone and together.",
+    "import": "Act: turn a configuration of llama-swap or LiteLLM into ours.",
+    "route": "Decide: which model for which prompt, learned from evaluations.",
     "serve": "Act: route live traffic as router.config.yaml says.",
+    "keys": "Act: make, list and check the keys of a gateway.",
+    "gateway": "Act: a running gateway's models, figures and budgets; start and stop engines.",
+    "traffic": "Act: look at captured traffic, and make evaluation sets of it.",
     "runs": "List what the workspace holds.",
     "ui": "Show the workspace in the browser.",
     "completion": "Print a script that completes weigh's words in your shell.",
@@ -47,7 +55,9 @@ class Verbs(click.Group):
         """The verb's command, imported now."""
         if cmd_name not in VERBS:
             return None
-        module = importlib.import_module(f"weighbridge.cli.{cmd_name}")
+        # A module cannot be called like a word of Python: `import` is in import_.py.
+        word = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        module = importlib.import_module(f"weighbridge.cli.{word}")
         command: click.Command = module.command
         return command
 

@@ -40,6 +40,23 @@ def workspace_option(command: CommandT) -> CommandT:
     )(command)
 
 
+def table_options(command: CommandT) -> CommandT:
+    """``--table FILE`` of per-item results, and which of its columns tell tasks and groups."""
+    for option in (
+        click.option(
+            "--group", metavar="COLUMN", help="With --table: which items belong together."
+        ),
+        click.option("--task", metavar="COLUMN", help="With --table: tasks, each by itself."),
+        click.option(
+            "--table",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="CSV file with a row per item and a column per model.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def open_workspace(root: Path) -> Workspace:
     """The workspace in ``root``."""
     from weighbridge.verbs import effects  # noqa: PLC0415 -- not needed for --help

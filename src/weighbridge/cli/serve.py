@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from weighbridge.cli.diagnostics import run_async, say
+from weighbridge.cli.options import json_option, workspace_option
 
 if TYPE_CHECKING:
     from weighbridge.core.routing import RouterConfig
@@ -19,44 +20,86 @@ if TYPE_CHECKING:
     "--port", type=click.IntRange(0, 65535), help="Instead of the configuration's; 0 for any."
 )
 @click.option("--check", is_flag=True, help="Only check the configuration.")
-def command(*, config: Path, port: int | None, check: bool) -> None:
+@click.option(
+    "--explain",
+    metavar="REQUEST.json",
+    help="Only tell which route the request body in this file takes and why; - for stdin.",
+)
+@click.option(
+    "--header",
+    "headers",
+    multiple=True,
+    metavar="NAME:VALUE",
+    help="With --explain: a header of the request. Repeatable.",
+)
+@click.option(
+    "--path",
+    default="/v1/chat/completions",
+    show_default=True,
+    help="With --explain: the endpoint asked.",
+)
+@click.option("--key-name", help="With --explain: the key whose request it is, by its name.")
+@json_option
+@workspace_option
+def command(
+    *,
+    config: Path,
+    port: int | None,
+    check: bool,
+    explain: str | None,
+    headers: tuple[str, ...],
+    path: str,
+    key_name: str | None,
+    as_json: bool,
+    workspace: Path,
+) -> None:
     """Route live traffic as CONFIG says: an OpenAI-compatible gateway.
 
-    Starts the engines it names. The model name "auto" is routed by task; any other name goes
-    straight to that model. The answer's header x-weighbridge-model tells who answered.
+    Starts the engines it names when they are asked for, within the machine's memory. The model
+    name "auto" is routed; a model's own name goes straight to it. The answer's headers
+    x-weighbridge-model and x-weighbridge-route tell who answered, and why. CONFIG is read again
+    when it changes; one with faults is told and not used. docs/gateway.md describes all of it.
 
     \b
     Example:
       weigh serve router.config.yaml
+      weigh serve --check router.config.yaml
+      weigh serve --explain request.json --header x-team:blue router.config.yaml
       curl http://127.0.0.1:8080/v1/chat/completions -d '{"model": "auto", "messages":
         [{"role": "user", "content": "What is 12 plus 35?"}]}'
     """  # noqa: D301 -- \b is click's mark, not an escape
-    from weighbridge.engines.llamacpp_embedded import EmbeddedLlamaCpp  # noqa: PLC0415
-    from weighbridge.serve.config import read_config, warnings  # noqa: PLC0415 -- not for --help
+    from weighbridge.cli import serve_look  # noqa: PLC0415 -- not needed for --help
+
+    if check:
+        serve_look.show_check(config, port=port, as_json=as_json)
+        return
+    if explain is not None:
+        serve_look.show_explanation(
+            config, explain, path=path, headers=headers, key_name=key_name, as_json=as_json
+        )
+        return
+    if as_json or headers or key_name:
+        raise click.UsageError("--json, --header and --key-name need --check or --explain.")
+
+    from weighbridge.serve.config import warnings  # noqa: PLC0415 -- not for --help
     from weighbridge.verbs import serve  # noqa: PLC0415
     from weighbridge.wire.client import Client  # noqa: PLC0415
 
-    if check:
-        checked = read_config(config, port=port)
-        _warn(warnings(checked))
-        click.echo(f"{config} is right. Models: {', '.join(checked.models)}.")
-        return
-
-    def announce(url: str, served: RouterConfig) -> None:
-        _warn(warnings(served))
-        say(f"Serving {', '.join(served.models)} and auto at {url}/v1. Stop with ctrl-C.")
+    def announce(running: serve.Running, served: RouterConfig) -> None:
+        serve_look.warn(warnings(served))
+        names = [*served.models, "auto"] if served.routes else list(served.models)
+        where = running.url if running.url.startswith("unix:") else f"{running.url}/v1"
+        say(f"Serving {', '.join(names)} at {where}. Stop with ctrl-C.")
+        if running.admin_url is not None:
+            say(f"Administrators: {running.admin_url}; `weigh gateway` and `weigh ui` show it.")
 
     async def work() -> None:
         async with Client() as client:
-            launcher = EmbeddedLlamaCpp(client)
-            await serve.serve(config, launcher, client, port=port, on_ready=announce, tell=say)
+            await serve.serve(
+                config, client, port=port, workspace=workspace, on_ready=announce, tell=say
+            )
 
     try:
         run_async(work())
     except KeyboardInterrupt:
         say("Stopped; its engines too.")
-
-
-def _warn(sentences: tuple[str, ...]) -> None:
-    for sentence in sentences:
-        say(f"Warning: {sentence}")

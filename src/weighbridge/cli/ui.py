@@ -15,6 +15,7 @@ import click
 from weighbridge.cli.diagnostics import say
 from weighbridge.cli.options import open_workspace, workspace_option
 from weighbridge.core.errors import ExternalError, InputError
+from weighbridge.core.http import parse_url
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -33,20 +34,34 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
     envvar="WEIGHBRIDGE_UI_TOKEN",
     help="Who shows it may look; made up when --host is not loopback.",
 )
+@click.option(
+    "--gateway",
+    metavar="URL",
+    help="Admin port of the gateway to show; else the one that the workspace knows of.",
+)
 @click.option("--open/--no-open", "open_browser", default=False, help="Open the browser.")
 @workspace_option
 def command(
-    *, host: str, port: int, token: str | None, open_browser: bool, workspace: Path
+    *,
+    host: str,
+    port: int,
+    token: str | None,
+    gateway: str | None,
+    open_browser: bool,
+    workspace: Path,
 ) -> None:
     """Show the workspace in the browser. Works offline; on loopback only, unless asked.
 
     \b
     Example:
       weigh ui --port 8500
+      weigh ui --gateway http://127.0.0.1:8081
     """  # noqa: D301 -- \b is click's mark, not an escape
     import uvicorn  # noqa: PLC0415 -- not needed for --help
 
     open_workspace(workspace)  # an unusable folder is an error now, not a page later
+    if gateway is not None:
+        parse_url(gateway)  # and so is an address that is none
     if host not in _LOOPBACK and not token:
         token = secrets.token_urlsafe(24)
     listener = _bind(host, port)
@@ -57,6 +72,7 @@ def command(
         WEIGHBRIDGE_UI_HOST=host,
         WEIGHBRIDGE_UI_PORT=str(port),
         WEIGHBRIDGE_UI_TOKEN=token or "",
+        WEIGHBRIDGE_UI_GATEWAY=gateway or "",
     )
     server = uvicorn.Server(
         uvicorn.Config(

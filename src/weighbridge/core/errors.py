@@ -16,7 +16,9 @@
         │   └── ProtocolError   it answered something that is not HTTP, JSON or an event stream
         ├── EngineError         an engine could not be started or died
         │   └── BusyError       too much waits for it, or the turn did not come in time
-        └── WorkspaceError      the workspace cannot be read or written
+        ├── SandboxError        foreign code cannot be run safely here, so it is not run
+        ├── WorkspaceError      the workspace cannot be read or written
+        └── LedgerError         the ledger of budgets cannot be read or written
 
 A message is one sentence that says what happened and where; ``fix`` is one sentence that says what
 to do about it. ``str()`` joins both.
@@ -123,5 +125,13 @@ class BusyError(EngineError):
         self.retry_after_s = retry_after_s
 
 
+class SandboxError(ExternalError):
+    """Foreign code cannot be run safely here, so it is not run."""
+
+
 class WorkspaceError(ExternalError):
     """The workspace cannot be read or written."""
+
+
+class LedgerError(ExternalError):
+    """The ledger of budgets cannot be read or written."""

@@ -34,7 +34,13 @@ class _Written(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_def
 
 
 class Price(_Written, frozen=True):
-    """Money for tokens, in US dollars per million of them."""
+    """Money for tokens, in US dollars per million of them.
+
+    Attributes:
+        prompt: for tokens of the prompt.
+        output: for tokens of the answer.
+        cached: for tokens of the prompt that the engine had kept; as ``prompt`` where absent.
+    """
 
     prompt: float = 0.0
     output: float = 0.0
@@ -106,7 +112,11 @@ class ModelEntry(_Written, frozen=True):
 
 
 class TaskSignal(_Written, frozen=True):
-    """How one task is recognised: words in the last user message that speak for it."""
+    """How one task is recognised: words in the last user message that speak for it.
+
+    Attributes:
+        keywords: words in small letters, and operators such as ``+``, which count after a number.
+    """
 
     keywords: tuple[str, ...]
 
@@ -178,14 +188,25 @@ class Route(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class Rate(_Written, frozen=True):
-    """How much a key may ask for in a minute."""
+    """How much a key may ask for in a minute.
+
+    Attributes:
+        requests_per_minute: requests; no limit where absent.
+        tokens_per_minute: tokens of prompts and answers; no limit where absent.
+    """
 
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
 
 
 class Budget(_Written, frozen=True):
-    """What may be spent in a calendar period (UTC)."""
+    """What may be spent in a calendar period (UTC).
+
+    Attributes:
+        usd: US dollars, by the models' ``price``.
+        tokens: tokens of prompts and answers.
+        per: the period: ``hour``, ``day``, ``week``, ``month``, or ``ever`` for no end.
+    """
 
     usd: float | None = None
     tokens: int | None = None
@@ -231,7 +252,12 @@ class MachineEntry(_Written, frozen=True):
 
 
 class Redaction(_Written, frozen=True):
-    """A regular expression whose matches are replaced in what is captured."""
+    """A regular expression whose matches are replaced in what is captured.
+
+    Attributes:
+        pattern: the expression, as Python's ``re`` reads it.
+        replacement: what stands in place of a match, as it is written.
+    """
 
     pattern: str
     replacement: str = "[redacted]"
@@ -286,7 +312,12 @@ class Limits(_Written, frozen=True):
 
 
 class Tls(_Written, frozen=True):
-    """Certificate chain and private key (PEM), relative to the configuration."""
+    """What https needs, relative to the configuration.
+
+    Attributes:
+        certificate: file of the certificate chain (PEM).
+        key: file of its private key (PEM).
+    """
 
     certificate: str
     key: str
@@ -313,6 +344,8 @@ class RouterConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
             ``postgresql://`` address.
         capture: what is kept for evaluation.
         limits: sizes and times.
+        log: where each request is noted: a file, or ``stderr``; nowhere where nothing is said.
+        traces: where OpenTelemetry traces go (OTLP over HTTP); see ``docs/gateway_metrics.md``.
     """
 
     models: dict[str, ModelEntry]
@@ -330,3 +363,5 @@ class RouterConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     ledger: str | None = None
     capture: Capture = Capture()
     limits: Limits = Limits()
+    log: str | None = None
+    traces: str | None = None

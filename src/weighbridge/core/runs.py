@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
@@ -60,6 +60,14 @@ class ItemResult:
         output_tokens: by the server's usage, 0 when unknown.
         error: kind of failure; a failed item counts as wrong.
         answered_by: the model that the answer says it is from, which routing may have chosen.
+        repeat: which of several answers to this item it is, from 0.
+        group: what the item belongs to; items of one group are not independent.
+        prompt_tokens: by the server's usage, 0 when unknown.
+        request: hash of all that was sent: model, parameters, prompt.
+        judged_by: hash of the scorer, its settings and the gold; nothing for one not yet judged.
+        finish_reason: why the model stopped, in the server's word.
+        calls: functions that it called, each with ``name`` and ``arguments``.
+        notes: figures of the scorer's own, such as which fields were right.
     """
 
     id: str
@@ -73,6 +81,14 @@ class ItemResult:
     output_tokens: int
     error: str | None = None
     answered_by: str = ""
+    repeat: int = 0
+    group: str = ""
+    prompt_tokens: int = 0
+    request: str = ""
+    judged_by: str = ""
+    finish_reason: str = ""
+    calls: tuple[dict[str, Any], ...] = ()
+    notes: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +105,9 @@ class EvalRun:
         entry: how a gateway can start this model, or None where only ``url`` is known.
         is_task: whether the suite stands for a task of the traffic; a suite that only tells
             precisions of one model apart does not.
+        repeats: answers asked for per item; ``items`` then has each item so many times.
+        wall_s: how long asking and judging took; 0 when unknown, as for an imported run.
+        origin: the tool and file that an imported run is from; nothing for one of ours.
     """
 
     info: RunInfo
@@ -99,6 +118,9 @@ class EvalRun:
     memory_bytes: int | None = None
     entry: ModelEntry | None = None
     is_task: bool = True
+    repeats: int = 1
+    wall_s: float = 0.0
+    origin: str = ""
 
     @property
     def correct(self) -> int:

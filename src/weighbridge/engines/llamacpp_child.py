@@ -1,7 +1,8 @@
 """The program inside the embedded engine's child process: llama.cpp's own HTTP server.
 
 Started as ``python -m weighbridge.engines.llamacpp_child PARENT_PID SPEC_JSON``; prints one line,
-``{"url": …}`` when it serves or ``{"error": …}``, and lives until its parent closes its input.
+``{"url": …}`` when it serves or ``{"error": …}``, and lives until its parent closes its input. With
+0 for the parent, a guardian looks after it and its input means nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def _parameters(spec: dict[str, Any]) -> Any:  # noqa: ANN401 -- xllamacpp ships
     parameters.model.path = spec["source"]
     parameters.model_alias = {spec["model"]}
     parameters.hostnames = ["127.0.0.1"]
-    parameters.port = 0
+    parameters.port = spec.get("port", 0)
     # llama.cpp divides n_ctx among its slots.
     parameters.n_ctx = spec["context"] * spec["slots"]
     parameters.n_parallel = spec["slots"]
@@ -34,7 +35,8 @@ def _parameters(spec: dict[str, Any]) -> Any:  # noqa: ANN401 -- xllamacpp ships
 
 def main() -> None:
     """Serve until the parent lets go."""
-    die_with_parent(int(sys.argv[1]))
+    if parent := int(sys.argv[1]):
+        die_with_parent(parent)
     spec = json.loads(sys.argv[2])
     try:
         import xllamacpp  # noqa: PLC0415 -- as above

@@ -16,6 +16,7 @@ from weighbridge.core.effects import EngineSpec
 from weighbridge.core.endpoint import Endpoint, endpoint_at
 from weighbridge.core.errors import EndpointError, EngineError
 from weighbridge.core.http import HttpClient, Request, Timeouts
+from weighbridge.engines.adapter import Command, Plain, Wanted
 from weighbridge.engines.child import Child
 from weighbridge.facts.gguf import read_gguf
 
@@ -61,6 +62,24 @@ class EmbeddedLlamaCpp:
             await child.stop()
             raise
         return engine
+
+
+class Embedded(Plain):
+    """The same server for the supervisor, under a guardian."""
+
+    name = NAME
+
+    def command(self, wanted: Wanted, port: int) -> Command:
+        """Our own program; errors in the file are told before anything starts.
+
+        Raises:
+            InputError: there is no such file, or it is no whole GGUF file.
+        """
+        read_gguf(Path(wanted.source))
+        spec = EngineSpec(wanted.served, wanted.source, wanted.context, wanted.slots)
+        told = json.dumps(dataclasses.asdict(spec) | {"port": port})
+        program = (sys.executable, "-m", "weighbridge.engines.llamacpp_child", "0", told)
+        return Command(program, wanted.env)
 
 
 class RunningLlamaCpp:

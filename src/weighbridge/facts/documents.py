@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,6 +39,37 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A YAML document as plain values, and where they stand."""
+
+    document: Any
+    node: yaml.Node
+
+    def line(self, path: tuple[str | int, ...]) -> int:
+        """The line, from 1, of the innermost part that ``path`` leads to, as far as it leads."""
+        node, line = self.node, self.node.start_mark.line
+        for step in path:
+            inner = _child(node, step)
+            if inner is None:
+                break
+            line, node = inner
+        return int(line) + 1
+
+
+def _child(node: yaml.Node, step: str | int) -> tuple[int, yaml.Node] | None:
+    """The line and the node of a key or item."""
+    if isinstance(node, yaml.MappingNode):
+        # Of merged keys the last counts.
+        for key, value in reversed(node.value):
+            if isinstance(key, yaml.ScalarNode) and key.value == str(step):
+                return key.start_mark.line, value
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        item = node.value[step]
+        return item.start_mark.line, item
+    return None
+
+
 def read_yaml(path: Path, struct: type[StructT]) -> StructT:
     """The document in ``path`` as ``struct``.
 
@@ -45,27 +77,26 @@ def read_yaml(path: Path, struct: type[StructT]) -> StructT:
         InputError: the file cannot be read.
         ConfigError: it is no YAML, or does not fit ``struct``; names file, place and nearest key.
     """
+    return parse_yaml(read_text(path), struct, origin=str(path))
+
+
+def read_text(path: Path) -> str:
+    """The text of a file that a person writes.
+
+    Raises:
+        InputError: the file cannot be read, or is no text.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not a UTF-8 text file.") from None
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror}.", fix="Check the path.") from None
-    return parse_yaml(text, struct, origin=str(path))
 
 
 def parse_yaml(text: str, struct: type[StructT], *, origin: str) -> StructT:
     """Like :func:`read_yaml`, for text that came from ``origin``."""
-    try:
-        document = yaml.load(text, _Loader)  # noqa: S506 -- a SafeLoader
-    except (yaml.YAMLError, RecursionError, *_LEAKS) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{origin}, line {mark.line + 1}" if mark else origin
-        problem = getattr(error, "problem", None) or getattr(error, "reason", None)
-        problem = problem or "it is not readable"
-        raise ConfigError(f"{where}: this is not YAML: {problem}.") from None
-    if document is None:
-        raise ConfigError(f"{origin}: the file is empty.", fix="Check the path, or fill it in.")
+    document = load_yaml(text, origin=origin).document
     try:
         return msgspec.convert(document, struct)
     except msgspec.ValidationError as error:
@@ -78,12 +109,43 @@ def parse_yaml(text: str, struct: type[StructT], *, origin: str) -> StructT:
         raise ConfigError(f"{origin}: {error}.", fix=_nearest(str(error), struct)) from None
 
 
+def load_yaml(text: str, *, origin: str) -> Loaded:
+    """The one document in ``text``, not yet decoded, with the line of each of its parts.
+
+    Raises:
+        ConfigError: it is no YAML, or empty.
+    """
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        document = None if node is None else loader.construct_document(node)
+    except (yaml.YAMLError, RecursionError, *_LEAKS) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{origin}, line {mark.line + 1}" if mark else origin
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None)
+        problem = problem or "it is not readable"
+        raise ConfigError(f"{where}: this is not YAML: {problem}.") from None
+    if node is None or document is None:
+        raise ConfigError(f"{origin}: the file is empty.", fix="Check the path, or fill it in.")
+    return Loaded(document, node)
+
+
 def _nearest(message: str, struct: type[msgspec.Struct]) -> str:
     """What to write instead of an unknown key, or where a key of that name belongs."""
     unknown = _UNKNOWN.search(message)
     if unknown is None:
         return ""
-    key, at = unknown[1], _INDEX.sub("[...]", unknown[2] or "").removeprefix(".")
+    return key_hint(unknown[1], _INDEX.sub("[...]", unknown[2] or "").removeprefix("."), struct)
+
+
+def key_hint(key: str, at: str, struct: type[msgspec.Struct]) -> str:
+    """What to write instead of an unknown key, or where a key of that name belongs.
+
+    Args:
+        key: the unknown key.
+        at: what holds it, with ``[...]`` for the names and numbers of items: ``models[...]``.
+        struct: what the whole document is to be.
+    """
     places = _places(msgspec.inspect.type_info(struct), "")
     here = sorted({name for name, place in places if place == at})
     elsewhere = sorted({place for name, place in places if name == key})

@@ -88,6 +88,8 @@ def home_page(
     study: RunInfo | None = None,
     verdict: Verdict | None = None,
     live: Sequence[LiveLoad] = (),
+    *,
+    gateway: bool = False,
 ) -> str:
     """The overview of a workspace.
 
@@ -96,6 +98,7 @@ def home_page(
         study: the latest study, or the verdict that is newer.
         verdict: what it decided, if that is still in the workspace.
         live: load runs under way.
+        gateway: whether a gateway runs.
     """
     steps = steps_of(infos)
     head, alternative = decision(verdict) if verdict else ("", "")
@@ -111,6 +114,7 @@ def home_page(
         alternative=alternative,
         infos=infos,
         live=live,
+        gateway=gateway,
     )
 
 

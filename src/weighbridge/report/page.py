@@ -27,6 +27,7 @@ STATIC = {
     "diagram.js": "text/javascript; charset=utf-8",
     "plan.js": "text/javascript; charset=utf-8",
     "load.js": "text/javascript; charset=utf-8",
+    "gateway.js": "text/javascript; charset=utf-8",
     "plotly.min.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }

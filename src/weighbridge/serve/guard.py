@@ -7,13 +7,16 @@ defeats DNS rebinding, Origin the requests that browsers send across sites.
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 from weighbridge.core.http import Headers
-from weighbridge.wire.server import Handler, Responder, ServerRequest
+from weighbridge.wire.server import Answerer, Responder, ServerRequest
 
 _AUTHORITY = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::(\d{1,5}))?", re.IGNORECASE)
+
+_MOST_KNOWN = 256
 
 
 def is_loopback(host: str) -> bool:
@@ -48,15 +51,22 @@ def refusal(headers: Headers, port: int) -> tuple[int, str] | None:
     return None
 
 
-def guarded(handler: Handler, port: int) -> Handler:
+def guarded(handler: Answerer, port: int) -> Answerer:
     """``handler``, asked only what :func:`refusal` lets in."""
+    let_in: set[Headers] = set()
 
-    async def guard(request: ServerRequest, responder: Responder) -> None:
-        refused = refusal(request.headers, port)
-        if refused is None:
-            await handler(request, responder)
-        else:
-            responder.error(*refused, "forbidden")
+    def guard(request: ServerRequest, responder: Responder) -> Awaitable[None] | None:
+        headers = request.headers
+        # Clients send the same head again and again: it is looked at once.
+        if headers not in let_in:
+            refused = refusal(headers, port)
+            if refused is not None:
+                responder.error(*refused, "forbidden")
+                return None
+            if len(let_in) >= _MOST_KNOWN:
+                let_in.clear()
+            let_in.add(headers)
+        return handler(request, responder)
 
     return guard
 

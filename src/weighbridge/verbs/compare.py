@@ -1,33 +1,120 @@
-"""``weigh compare``: which differences between evaluation runs are real."""
+"""``weigh compare``: which differences between models are real."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from weighbridge.core.effects import Store
 from weighbridge.core.errors import InputError
-from weighbridge.core.runs import EvalRun
+from weighbridge.core.model_comparison import ModelComparison, PairDifference, SubjectComparison
 from weighbridge.core.verdict import Comparison
-from weighbridge.decide.statistics import compare_runs
+from weighbridge.verbs.run_outcomes import load_runs, outcomes_of_runs
+
+if TYPE_CHECKING:
+    from weighbridge.verbs.outcome_table import TableChoice
 
 
-def compare(store: Store, names: Sequence[str]) -> list[Comparison]:
-    """Every pair among the named runs, the later one against the earlier.
+def compare(
+    store: Store, names: Sequence[str], *, average: bool = False, anytime: bool = False
+) -> ModelComparison:
+    """Every pair among the named runs, suite by suite, the later one against the earlier.
+
+    Args:
+        store: the workspace.
+        names: evaluation runs.
+        average: take several runs of one model as repeats.
+        anytime: give bounds that hold however often one has looked.
 
     Raises:
         UnknownRunError: a name is no evaluation run.
-        InputError: fewer than two, or they are of different suites.
+        InputError: fewer than two, or one shares its items with no other.
     """
-    if len(names) < 2:
-        raise InputError("It takes two runs to compare.", fix="`weigh runs` lists them.")
-    runs = [store.load(store.find(name, "eval").id, EvalRun) for name in names]
-    return [compare_runs(a, b) for a, b in combinations(runs, 2)]
+    from weighbridge.decide.model_comparison import compare_models  # noqa: PLC0415 -- numpy
+
+    subjects = outcomes_of_runs(load_runs(store, names), average=average)
+    return compare_models(subjects, anytime=anytime)
+
+
+def compare_table(path: Path, choice: TableChoice, *, anytime: bool = False) -> ModelComparison:
+    """Every pair of models in a table of per-item results, the later column against the earlier.
+
+    Raises:
+        InputError: it is no such table, or has fewer than two models.
+    """
+    from weighbridge.decide.model_comparison import compare_models  # noqa: PLC0415 -- numpy
+    from weighbridge.verbs.outcome_table import read_outcomes  # noqa: PLC0415
+
+    subjects, notes = read_outcomes(path, choice)
+    if len(subjects[0].models) < 2:
+        raise InputError(
+            f"{path} has one model only: {', '.join(subjects[0].models)}.",
+            fix="Give two columns of scores or more.",
+        )
+    found = compare_models(subjects, anytime=anytime)
+    return replace(found, notes=(*found.notes, *notes))
+
+
+def document(comparison: ModelComparison) -> dict[str, Any]:
+    """The figures of ``weigh compare --json``; keys are documented in docs/json.md."""
+    return {
+        "pairs": [_difference(pair) for pair in comparison.pairs],
+        "subjects": [_subject(subject) for subject in comparison.subjects],
+        "correction": "holm",
+        "notes": list(comparison.notes),
+    }
+
+
+def _difference(pair: PairDifference) -> dict[str, Any]:
+    return {
+        "a": pair.a,
+        "b": pair.b,
+        "subject": pair.subject,
+        "n": pair.n,
+        "difference": pair.difference.value,
+        "low": pair.difference.low,
+        "high": pair.difference.high,
+        "p_mcnemar": pair.p_mcnemar,
+        "flips_up": pair.flips_up,
+        "flips_down": pair.flips_down,
+        "method": pair.method,
+        "p": pair.p,
+        "p_adjusted": pair.p_adjusted,
+        "real": pair.real,
+        "detectable": pair.detectable,
+        "more_items": pair.more_items,
+        **(
+            {"anytime_low": pair.anytime.low, "anytime_high": pair.anytime.high}
+            if pair.anytime
+            else {}
+        ),
+        "sentence": pair.sentence,
+    }
+
+
+def _subject(subject: SubjectComparison) -> dict[str, Any]:
+    return {
+        "subject": subject.subject,
+        "n": subject.n,
+        "groups": subject.groups,
+        "standings": [
+            {
+                "model": one.model,
+                "accuracy": one.accuracy.value,
+                "low": one.accuracy.low,
+                "high": one.accuracy.high,
+                "p_best": one.p_best,
+                "missing": list(one.missing),
+            }
+            for one in subject.standings
+        ],
+    }
 
 
 def to_json(comparisons: Sequence[Comparison]) -> dict[str, Any]:
-    """The figures of ``weigh compare --json``; keys are documented in docs/json.md."""
+    """Single pairs, as the demo compares them."""
     return {"pairs": [pair(comparison) for comparison in comparisons]}
 
 

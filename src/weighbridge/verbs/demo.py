@@ -235,13 +235,12 @@ async def _route(
 ) -> RouteRun:
     # The gateway runs the configuration exactly as written, with engines of its own.
     config = parse_config(verdict.router_config, Path(), origin="the verdict's configuration")
-    serving = gateway(config, Path(), effects.launcher, effects.client, port=0)
-    async with serving as url:
+    async with gateway(config, Path(), effects.client, port=0) as running:
         return await route_verb.measure_routing(
             effects.store,
             effects.client,
             effects.clock,
-            gateway=url,
+            gateway=running.url,
             models=[engines[name].endpoint for name in _CANDIDATES],
             traffic=traffic,
             verdict=verdict.verdict,

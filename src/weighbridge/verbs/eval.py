@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -14,12 +13,17 @@ from weighbridge.core.endpoint import Endpoint
 from weighbridge.core.http import HttpClient, Timeouts
 from weighbridge.core.routing import ModelEntry
 from weighbridge.core.runs import EvalRun, ItemResult, content_hash
-from weighbridge.decide.statistics import wilson
 from weighbridge.engines.gateway import is_gateway
 from weighbridge.engines.openai import check_model
 from weighbridge.facts.listener import listener_memory_bytes
-from weighbridge.measure.evals.runner import EvalTarget, run_suite
+from weighbridge.measure.evals.runner import EvalTarget, Plan, run_plan
+from weighbridge.measure.evals.scoring import Means
 from weighbridge.measure.evals.suite import Suite
+from weighbridge.verbs.eval_figures import live_note, to_json
+
+__all__ = ["EvalSettings", "evaluate", "to_json"]
+
+_NOTE_EVERY_NS = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +32,16 @@ class EvalSettings:
 
     Attributes:
         concurrency: items asked at once.
-        timeout_s: longest silence of the server.
+        timeout_s: longest silence of the server; an answer that is not streamed is silent until
+            it is complete. A suite's own ``timeout_s`` counts where it is longer.
         identity: what tells this model from others of its name; by default its address.
         fresh: forget what an interrupted evaluation left instead of resuming it.
         entry: how a gateway can start this model, where we started it ourselves.
         is_task: whether the suite stands for a task of the traffic.
+        repeats: answers per item.
+        order_seed: ask in an order drawn by this seed.
+        attempts: how often an item is asked that fails in passing.
+        means: what the scorer may use; the client is added.
     """
 
     concurrency: int = 8
@@ -41,6 +50,10 @@ class EvalSettings:
     fresh: bool = False
     entry: ModelEntry | None = None
     is_task: bool = True
+    repeats: int = 1
+    order_seed: int | None = None
+    attempts: int = 3
+    means: Means = Means()
 
 
 async def evaluate(
@@ -61,19 +74,14 @@ async def evaluate(
     """
     await check_model(client, endpoint)
     identity = settings.identity or str(endpoint.base)
-    key = content_hash("eval", endpoint.model, identity, suite.hash)
-    timeouts = Timeouts(first_byte=settings.timeout_s, between_bytes=settings.timeout_s)
-    target = EvalTarget(endpoint, settings.concurrency, timeouts)
-    with _journal(store, key) as journal:
+    # Answers are told apart by what was asked, so that more items, or another scorer, still find
+    # those that an interruption left.
+    unfinished = content_hash("eval", endpoint.model, identity, suite.name)
+    began = clock.monotonic_ns()
+    with _journal(store, unfinished) as journal:
         done = {} if settings.fresh else _answered(journal)
-        tally = _Tally(progress, f"eval {endpoint.model} on {suite.name}", suite, done.values())
-
-        def keep(result: ItemResult) -> None:
-            if result.error is None:  # a failed item is asked again on resumption
-                journal.append([msgspec.json.encode(result)])
-            tally.count(result)
-
-        items = await run_suite(client, clock, target, suite, done=done, on_result=keep)
+        items = await _asked(client, clock, endpoint, suite, settings, progress, journal, done)
+        key = content_hash("eval", endpoint.model, identity, suite.hash, settings.repeats)
         info = store.new_info("eval", model=endpoint.model, subject=suite.name, key=key)
         run = EvalRun(
             info=info,
@@ -84,29 +92,39 @@ async def evaluate(
             memory_bytes=await _memory(client, endpoint),
             entry=settings.entry,
             is_task=settings.is_task,
+            repeats=settings.repeats,
+            wall_s=(clock.monotonic_ns() - began) / 1e9,
         )
         store.save(info, run)
         journal.discard()
     return run
 
 
-def to_json(run: EvalRun) -> dict[str, Any]:
-    """The figures of ``weigh eval --json``; keys are documented in docs/json.md."""
-    accuracy = wilson(run.correct, len(run.items))
-    return {
-        "run": run.info.id,
-        "model": run.info.model,
-        "suite": run.suite,
-        "n": len(run.items),
-        "correct": run.correct,
-        "accuracy": accuracy.value,
-        "low": accuracy.low,
-        "high": accuracy.high,
-        "mean_score": run.mean_score,
-        "errors": run.errors,
-        "memory_bytes": run.memory_bytes,
-        "provenance": {"kind": "measured", "source": run.info.id, "date": run.info.created},
-    }
+async def _asked(
+    client: HttpClient,
+    clock: Clock,
+    endpoint: Endpoint,
+    suite: Suite,
+    settings: EvalSettings,
+    progress: Progress,
+    journal: Journal,
+    done: dict[tuple[str, int], ItemResult],
+) -> tuple[ItemResult, ...]:
+    silence_s = max(settings.timeout_s, suite.settings.timeout_s or 0.0)
+    timeouts = Timeouts(first_byte=silence_s, between_bytes=silence_s, total=max(600.0, silence_s))
+    target = EvalTarget(endpoint, settings.concurrency, timeouts, settings.attempts)
+    total = len(suite.items) * settings.repeats
+    tally = _Tally(progress, clock, f"eval {endpoint.model} on {suite.name}", total)
+    encode = msgspec.json.Encoder().encode
+
+    def keep(result: ItemResult) -> None:
+        if result.error is None:  # a failed item is asked again on resumption
+            journal.append([encode(result)])
+
+    plan = Plan(
+        suite, settings.repeats, settings.order_seed, replace(settings.means, client=client)
+    )
+    return await run_plan(client, clock, target, plan, done=done, keep=keep, on_result=tally.count)
 
 
 async def _memory(client: HttpClient, endpoint: Endpoint) -> int | None:
@@ -117,21 +135,24 @@ async def _memory(client: HttpClient, endpoint: Endpoint) -> int | None:
 
 
 class _Tally:
-    """Progress with the accuracy so far."""
+    """Progress with the accuracy so far, shown ten times a second at most."""
 
-    def __init__(
-        self, progress: Progress, title: str, suite: Suite, done: Iterable[ItemResult]
-    ) -> None:
+    def __init__(self, progress: Progress, clock: Clock, title: str, total: int) -> None:
         self._progress = progress
-        self._right = self._asked = 0
-        progress.stage(title, len(suite.items))
-        for result in done:
-            self.count(result)
+        self._clock = clock
+        self._total = total
+        self._right = self._seen = self._shown = 0
+        self._next_ns = 0
+        progress.stage(title, total)
 
     def count(self, result: ItemResult) -> None:
-        self._asked += 1
+        self._seen += 1
         self._right += result.correct
-        self._progress.advance(note=f"{100 * self._right / self._asked:.1f} % right")
+        now = self._clock.monotonic_ns()
+        if now >= self._next_ns or self._seen == self._total:
+            self._next_ns = now + _NOTE_EVERY_NS
+            steps, self._shown = self._seen - self._shown, self._seen
+            self._progress.advance(steps, note=live_note(self._right, self._seen))
 
 
 @contextmanager
@@ -143,11 +164,12 @@ def _journal(store: Store, key: str) -> Iterator[Journal]:
         journal.close()
 
 
-def _answered(journal: Journal) -> dict[str, ItemResult]:
-    """Results by item id; lines of another version's shape are asked anew."""
-    results: dict[str, ItemResult] = {}
+def _answered(journal: Journal) -> dict[tuple[str, int], ItemResult]:
+    """The last result kept of each sample; lines of another version's shape are asked anew."""
+    results: dict[tuple[str, int], ItemResult] = {}
+    decode = msgspec.json.Decoder(ItemResult).decode
     for line in journal.lines():
-        with suppress(msgspec.DecodeError):
-            result = msgspec.json.decode(line, type=ItemResult)
-            results[result.id] = result
+        with suppress(msgspec.DecodeError, UnicodeDecodeError):
+            result = decode(line)
+            results[result.id, result.repeat] = result
     return results

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
-from collections.abc import AsyncIterator, Callable
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from weighbridge.core.effects import Launcher
+from weighbridge.core.errors import WeighbridgeError
 from weighbridge.core.http import HttpClient
 from weighbridge.core.routing import RouterConfig
-from weighbridge.serve.config import first_listen, listen_address, read_config
-from weighbridge.serve.gateway import Gateway, starting
-from weighbridge.serve.guard import guarded
-from weighbridge.serve.supervisor import running_models
-from weighbridge.wire.server import serve as listen
+from weighbridge.serve.admin import PREFIX, with_admin_key
+from weighbridge.serve.center import Center
+from weighbridge.serve.config import Listen, limit_figures, listens, parse_listen, read_config
+from weighbridge.serve.front import Front
+from weighbridge.serve.reload import watch
+from weighbridge.serve.supervisor.owner import Launcher
+from weighbridge.verbs.serve_workers import working
+from weighbridge.wire.server import Handler, Responder, ServerRequest
 
-_GRACE_S = 5.0
+Tell = Callable[[str], None]
 
 
 def _unheard(line: str) -> None:
@@ -28,69 +34,167 @@ def _unheard(line: str) -> None:
 async def gateway(
     config: RouterConfig,
     folder: Path,
-    launcher: Launcher,
     client: HttpClient,
     *,
-    port: int | None,
-    tell: Callable[[str], None] = _unheard,
-) -> AsyncIterator[str]:
-    """The gateway's address, while the context lasts.
-
-    It listens before its engines start, and answers 503 until they are ready.
+    port: int | None = None,
+    path: Path | None = None,
+    workspace: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    launcher: Launcher | None = None,
+    tell: Tell = _unheard,
+) -> AsyncIterator[Running]:
+    """The gateway, while the context lasts. Its engines start when they are asked for.
 
     Args:
         config: what to serve.
         folder: where the configuration lies.
-        launcher: starts the engines.
-        client: reaches the models.
-        port: overrides the configuration's.
-        tell: gets a line for each request that failed and each engine that ended.
+        client: reaches engines.
+        port: overrides the first configured port.
+        path: the file that the configuration came from, where it may be reloaded.
+        workspace: where captures go and the gateway announces itself; ``folder/.weighbridge``
+            where nothing is said.
+        environment: holds keys; the process's own where nothing is said.
+        launcher: starts engines.
+        tell: gets a line for whatever whoever runs the gateway should know.
 
     Raises:
-        ConfigError: a key that the configuration names is not in the environment.
-        EngineError: an engine did not start.
-        ExternalError: the port is taken.
+        ConfigError: the configuration cannot be executed.
+        ExternalError: an address is taken.
     """
-    host, configured = listen_address(first_listen(config))
-    server = await listen(starting, host, configured if port is None else port)
-    real_port = server.address[1]
-    server.handler = guarded(starting, real_port)
-    async with (
-        server,
-        running_models(config, folder, launcher, os.environ, tell) as models,
-    ):
-        server.handler = guarded(Gateway(config, models, client, tell).handle, real_port)
-        try:
-            yield server.url
-        finally:
-            await server.close(_GRACE_S)
+    center = Center(
+        config,
+        path,
+        folder,
+        client=client,
+        workspace=workspace or folder / ".weighbridge",
+        environment=os.environ if environment is None else environment,
+        tell=tell,
+        launcher=launcher,
+    )
+    wanted = _addresses(config, port)
+    grace_s = limit_figures(config.limits).drain_s
+    where = workspace or folder / ".weighbridge"
+    async with center:
+        serving = working if config.workers > 1 else _alone
+        async with serving(
+            center,
+            wanted,
+            folder,
+            grace_s=grace_s,
+            workspace=where,
+            environment=os.environ if environment is None else environment,
+        ) as urls:
+            center.listen = urls
+            admin = await center.open_admin_port()
+            yield Running(urls[0], admin, center)
+
+
+class Running:
+    """A gateway that answers.
+
+    Attributes:
+        url: where, for the first configured address.
+        admin_url: where administrators are answered, if anywhere.
+        center: its engines and figures.
+    """
+
+    def __init__(self, url: str, admin_url: str | None, center: Center) -> None:
+        self.url = url
+        self.admin_url = admin_url
+        self.center = center
 
 
 async def serve(
     path: Path,
-    launcher: Launcher,
     client: HttpClient,
     *,
     port: int | None,
-    on_ready: Callable[[str, RouterConfig], None],
-    tell: Callable[[str], None] = _unheard,
+    workspace: Path,
+    on_ready: Callable[[Running, RouterConfig], None],
+    tell: Tell = _unheard,
 ) -> None:
-    """Serve ``path`` until cancelled; calls ``on_ready`` with the address once it answers.
+    """Serve ``path`` until cancelled, and whatever it says later on.
 
     Args:
-        path: the configuration.
-        launcher: starts the engines.
-        client: reaches the models.
-        port: overrides the configuration's.
-        on_ready: called once, when every engine is ready.
-        tell: gets a line for each request that failed and each engine that ended.
+        path: the configuration; read again when it changes, and on SIGHUP.
+        client: reaches engines.
+        port: overrides the first configured port.
+        workspace: where captures go and the gateway announces itself.
+        on_ready: called once it answers.
+        tell: gets a line for whatever whoever runs the gateway should know.
 
     Raises:
         InputError: the configuration cannot be read or is wrong.
-        EngineError: an engine did not start.
-        ExternalError: the port is taken.
+        ExternalError: an address is taken.
     """
-    config = read_config(path, port=port)
-    async with gateway(config, path.parent, launcher, client, port=port, tell=tell) as url:
-        on_ready(url, config)
-        await asyncio.get_running_loop().create_future()
+    config = await asyncio.to_thread(read_config, path, port=port)
+    async with gateway(
+        config, path.parent, client, port=port, path=path, workspace=workspace, tell=tell
+    ) as running:
+        on_ready(running, config)
+
+        async def reload() -> None:
+            with contextlib.suppress(WeighbridgeError):  # told already
+                await running.center.reload()
+
+        loop = asyncio.get_running_loop()
+        reloads: set[asyncio.Task[None]] = set()
+
+        def on_hangup() -> None:
+            running.center.reopen_logs()
+            task = loop.create_task(reload())
+            reloads.add(task)
+            task.add_done_callback(reloads.discard)
+
+        loop.add_signal_handler(signal.SIGHUP, on_hangup)
+        await watch(path, reload)
+
+
+@asynccontextmanager
+async def _alone(
+    center: Center,
+    wanted: tuple[Listen, ...],
+    folder: Path,
+    *,
+    grace_s: float,
+    workspace: Path,
+    environment: Mapping[str, str],
+) -> AsyncIterator[tuple[str, ...]]:
+    """Everything in this process."""
+
+    async def metrics() -> bytes:
+        return center.metrics()
+
+    admin: list[Handler] = []
+
+    async def administrate(request: ServerRequest, responder: Responder) -> None:
+        await admin[0](request, responder)
+
+    front = Front(
+        center.config,
+        folder,
+        center.fleet,
+        workspace=workspace,
+        environment=environment,
+        tell=center.tell,
+        metrics=metrics,
+        more={PREFIX: administrate},
+    )
+    admin.append(center.admin_handler(with_admin_key(front.access.admit, time.monotonic)))
+    center.figures = lambda: [front.metrics.record()]
+    center.events = lambda: front.events
+    center.spendings = front.access.spendings
+    center.apply = front.reconfigure
+    center.reopen_logs = front.reopen_log
+    try:
+        await front.listen(wanted)
+        yield front.urls
+    finally:
+        await front.close(grace_s)
+
+
+def _addresses(config: RouterConfig, port: int | None) -> tuple[Listen, ...]:
+    found = tuple(parse_listen(text) for text in listens(config))
+    if port is None or found[0].path:
+        return found
+    return (Listen(found[0].host, port), *found[1:])

@@ -27,8 +27,10 @@ from weighbridge.report.page import STATIC, asset, asset_tag, style_hashes
 from weighbridge.report.run_page import run_page
 from weighbridge.report.study import study_page
 from weighbridge.verbs.effects import open_workspace
+from weighbridge.verbs.gateway_state import KEY_VARIABLE
 from weighbridge.verbs.runs import load_any
 from weighbridge.verbs.study import load_study
+from weighbridge.web.gateway import GatewayPages
 from weighbridge.web.inspect import InspectPages
 from weighbridge.web.load import LoadPages, under_way
 from weighbridge.web.place import PlacePages
@@ -38,7 +40,13 @@ from weighbridge.workspace.folder import Workspace
 
 
 def create_app(
-    workspace: Path, *, token: str | None, binding: Binding, catalogue: Path | None = None
+    workspace: Path,
+    *,
+    token: str | None,
+    binding: Binding,
+    catalogue: Path | None = None,
+    gateway: str | None = None,
+    admin_key: str | None = None,
 ) -> Starlette:
     """The pages of one workspace, read anew for every request.
 
@@ -47,8 +55,12 @@ def create_app(
         catalogue: the user's own catalogue of models, or None for ours alone.
         token: what visitors must show, or None.
         binding: the address that the server listens on.
+        gateway: the admin port of the gateway to show, or None for the workspace's own.
+        admin_key: what ``gateway`` asks for, if it does.
     """
-    pages = _Pages(lambda: open_workspace(workspace))
+    # Whoever has the token may look from afar; engines are started and stopped on this machine.
+    live = GatewayPages(workspace, url=gateway, key=admin_key, may_act=binding.is_loopback)
+    pages = _Pages(lambda: open_workspace(workspace), live.is_running)
     inspect = InspectPages(lambda: open_workspace(workspace), lambda: load_catalogue(catalogue))
     load = LoadPages(lambda: open_workspace(workspace))
     plan = PlanPages(lambda: open_workspace(workspace), lambda: load_catalogue(catalogue))
@@ -69,6 +81,9 @@ def create_app(
             Route("/inspect/compare", inspect.compare),
             Route("/plan", plan.page),
             Route("/place", place.page),
+            Route("/gateway", live.page),
+            Route("/gateway/state.json", live.state),
+            Route("/gateway/models/{name:path}/{action}", live.act, methods=["POST"]),
             Route("/runs", pages.runs),
             Route("/runs/{id}.json", pages.record),
             Route("/runs/{id}", pages.run),
@@ -108,24 +123,34 @@ def app_from_environment() -> Starlette:
             f"The pages would be open to everybody who can reach {binding.host}.",
             fix="Set WEIGHBRIDGE_UI_TOKEN, or listen on 127.0.0.1.",
         )
-    return create_app(workspace, token=token, binding=binding, catalogue=own_path(os.environ))
+    return create_app(
+        workspace,
+        token=token,
+        binding=binding,
+        catalogue=own_path(os.environ),
+        gateway=os.environ.get("WEIGHBRIDGE_UI_GATEWAY") or None,
+        admin_key=os.environ.get(KEY_VARIABLE) or None,
+    )
 
 
 class _Pages:
     """The routes that read the workspace."""
 
-    def __init__(self, open_store: Callable[[], Workspace]) -> None:
+    def __init__(
+        self, open_store: Callable[[], Workspace], has_gateway: Callable[[], bool]
+    ) -> None:
         self._open = open_store
+        self._has_gateway = has_gateway
 
     def home(self, _request: Request) -> Response:
         store = self._open()
-        infos, live = store.runs(), under_way(store)
+        infos, live, gateway = store.runs(), under_way(store), self._has_gateway()
         latest = next((info for info in infos if info.kind in ("demo", "verdict")), None)
         if latest is None:
-            return HTMLResponse(home_page(infos, live=live))
+            return HTMLResponse(home_page(infos, live=live, gateway=gateway))
         members, verdict = _decided(store, latest)
         of_study = [info for info in infos if info.id in {latest.id, *members}]
-        return HTMLResponse(home_page(of_study, latest, verdict, live))
+        return HTMLResponse(home_page(of_study, latest, verdict, live, gateway=gateway))
 
     def runs(self, _request: Request) -> Response:
         store = self._open()

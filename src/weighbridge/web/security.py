@@ -26,6 +26,10 @@ Refuse = Callable[[int, str, str], str]
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104 -- recognised here, not bound
 _METHODS = ("GET", "HEAD")
+# The one thing that is more than reading: what the buttons of the gateway's page ask.
+_ACTIONS = "/gateway/models/"
+# Scripts of other sites may not send it, unless we said so beforehand, and forms cannot at all.
+_ACTING = "x-weighbridge-ui"
 _AUTHORITY = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::(\d{1,5}))?", re.IGNORECASE)
 
 
@@ -114,7 +118,11 @@ class Guard:
             )
         if any(origin != f"http://{hosts[0]}" for origin in headers.getlist("origin")):
             return self._page(403, "Requests from other sites are refused.")
-        if scope["method"] not in _METHODS:
+        if scope["method"] == "POST" and scope["path"].startswith(_ACTIONS):
+            # A browser always says of a script's POST where it comes from.
+            if len(headers.getlist("origin")) != 1 or _ACTING not in headers:
+                return self._page(403, "Only the buttons of these pages may do that.")
+        elif scope["method"] not in _METHODS:
             refusal = self._page(405, "These pages can only be read.")
             refusal.headers["allow"] = ", ".join(_METHODS)
             return refusal
@@ -178,7 +186,7 @@ class Guard:
 def content_policy(style_hashes: tuple[str, ...]) -> str:
     """The Content-Security-Policy of the live pages: our own files, and nothing inline.
 
-    Forms and scripts may ask this server, which only ever reads.
+    Forms and scripts may ask this server, which only ever reads, but for the gateway's buttons.
 
     Args:
         style_hashes: the style elements that the chart library makes.

@@ -119,6 +119,7 @@ class Completion:
         completion_tokens: likewise.
         model: the model's name as the server says it.
         has_tool_calls: whether it called tools.
+        tool_calls: the calls, undecoded.
     """
 
     content: str
@@ -128,6 +129,7 @@ class Completion:
     completion_tokens: int | None
     model: str
     has_tool_calls: bool = False
+    tool_calls: tuple[msgspec.Raw, ...] = ()
 
 
 class _ErrorAnswer(msgspec.Struct):
@@ -202,6 +204,7 @@ def decode_completion(response: Response, endpoint: Endpoint) -> Completion:
         completion_tokens=usage.completion_tokens,
         model=answer.model or "",
         has_tool_calls=bool(choice.message.tool_calls),
+        tool_calls=tuple(choice.message.tool_calls or ()),
     )
 
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from weighbridge.core.errors import InputError
 from weighbridge.core.http import Headers, Request
 
 HEAD_LIMIT_BYTES = 64 * 1024
 
+_STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}".encode() for s in HTTPStatus}
 _BODY_METHODS = ("POST", "PUT", "PATCH")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def status_line(status: int) -> bytes:
+    """The first line of an answer, without its end."""
+    return _STATUS_LINES.get(status) or b"HTTP/1.1 %d Status" % status
 
 
 def render_head(first_line: bytes, headers: Headers) -> bytes:

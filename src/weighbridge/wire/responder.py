@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from weighbridge.wire.heads import render_head
+from weighbridge.wire.heads import render_head, status_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from weighbridge.core.http import Headers
+    from weighbridge.wire.outbox import Outbox
 
-_STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}".encode() for s in HTTPStatus}
+_LARGE_BYTES = 64 * 1024
 _RESET = struct.pack("ii", 1, 0)
 _JSON: Headers = ((b"content-type", b"application/json"),)
 # Headers about the connection, not the message: the responder writes its own.
@@ -35,15 +34,14 @@ _FRAMING = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ServerRequest:
+class ServerRequest(msgspec.Struct, frozen=True):  # a dataclass takes ten times as long to make
     """A whole request.
 
     Attributes:
         method: in upper case.
         path: of the target, percent-encoding as sent.
         query: what follows the first ``?``, or nothing.
-        headers: names in lower case.
+        headers: names in lower case, without Content-Length.
         body: transfer encoding removed.
         peer: the client's address without its port.
     """
@@ -63,6 +61,16 @@ class ServerRequest:
 def error_body(message: str, kind: str, code: str | int | None = None) -> bytes:
     """An error in the shape of OpenAI's."""
     return msgspec.json.encode({"error": {"message": message, "type": kind, "code": code}})
+
+
+def _chunk(data: bytes, *, last: bool) -> bytes:
+    if not last:
+        return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+    return b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if data else b"0\r\n\r\n"
+
+
+def _nothing() -> None:
+    pass
 
 
 class Responder:
@@ -86,6 +94,7 @@ class Responder:
         "_http11",
         "_on_end",
         "_on_gone",
+        "_outbox",
         "_pause",
         "_paused",
         "_remaining",
@@ -99,6 +108,7 @@ class Responder:
     def __init__(
         self,
         transport: asyncio.Transport,
+        outbox: Outbox,
         on_end: Callable[[], None],
         *,
         head_only: bool,
@@ -110,6 +120,7 @@ class Responder:
         self.ended = False
         self.keep_alive = keep_alive
         self._transport = transport
+        self._outbox = outbox
         self._on_end = on_end
         self._head_only = head_only
         self._http11 = http11
@@ -134,8 +145,8 @@ class Responder:
         """
         self._write(self._head(status, headers, length))
 
-    def write(self, data: bytes) -> None:
-        """Write some of the body.
+    def write(self, data: bytes, *, last: bool = False) -> None:
+        """Write some of the body; with ``last`` only :meth:`finish` may follow.
 
         Raises:
             RuntimeError: the head is missing or the answer is finished.
@@ -144,16 +155,42 @@ class Responder:
         if not self.started or (self.ended and not self._gone):
             message = "write() belongs between start() and finish()"
             raise RuntimeError(message)
-        if not data or self._head_only:
+        if self._head_only or not (data or last):
             return
         if self._chunked:
-            data = b"%x\r\n%b\r\n" % (len(data), data)
+            self._chunked = not last
+            data = _chunk(data, last=last)
         elif self._remaining is not None:
             if len(data) > self._remaining:
                 message = "the body is longer than announced"
                 raise ValueError(message)
             self._remaining -= len(data)
         self._write(data)
+
+    def begin(self, head: bytes, body: bytes, length: int | None, *, last: bool) -> None:
+        """Write a head that is rendered already, but for its framing, and the first of the body.
+
+        For those who pass on the answers of others, many thousand a second.
+
+        Args:
+            head: status line and headers, each line with its end; none of them frames the message.
+            body: its first bytes.
+            length: of the whole body; chunked for None.
+            last: whether that is all of the body.
+        """
+        self.started = True
+        if length is not None:
+            self._remaining = length - len(body)
+            framing = b"content-length: %d\r\n" % length
+        elif self._http11:
+            self._chunked = not last
+            framing = b"transfer-encoding: chunked\r\n"
+            body = _chunk(body, last=last)
+        else:
+            self.keep_alive = False
+            framing = b""
+        closing = b"" if self.keep_alive else b"connection: close\r\n"
+        self._write(b"%b%b%b\r\n%b" % (head, framing, closing, body))
 
     def finish(self) -> None:
         """The answer is complete. One that is shorter than announced is aborted instead."""
@@ -175,6 +212,7 @@ class Responder:
             # Only the connection's end marks this body's end: a reset alone shows the cut.
             sock = self._transport.get_extra_info("socket")
             if sock is not None:
+                self._outbox.flush()
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self._transport.abort()
         self._end()
@@ -190,9 +228,16 @@ class Responder:
         """Write a whole answer in JSON."""
         self.send(status, _JSON, msgspec.json.encode(obj))
 
-    def error(self, status: int, message: str, kind: str, code: str | int | None = None) -> None:
+    def error(
+        self,
+        status: int,
+        message: str,
+        kind: str,
+        code: str | int | None = None,
+        headers: Headers = (),
+    ) -> None:
         """Write a whole answer that is an error in the shape of OpenAI's."""
-        self.send(status, _JSON, error_body(message, kind, code))
+        self.send(status, _JSON + headers, error_body(message, kind, code))
 
     # -- the client's side ----------------------------------------------------------------------
 
@@ -220,6 +265,7 @@ class Responder:
 
     async def drain(self) -> None:
         """Wait while the client reads too slowly; returns at once when it is gone."""
+        self._outbox.flush()
         if self._paused and not self.ended:
             if self._drained is None:
                 self._drained = asyncio.get_running_loop().create_future()
@@ -266,14 +312,16 @@ class Responder:
             fields.append((b"transfer-encoding", b"chunked"))
         if not self.keep_alive:
             fields.append((b"connection", b"close"))
-        line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d Status" % status
-        head = render_head(line, tuple(fields))
+        head = render_head(status_line(status), tuple(fields))
         self.started = True
         return head
 
     def _write(self, data: bytes) -> None:
-        if not self._gone and not self._transport.is_closing():
-            self._transport.write(data)
+        if self._gone or self._transport.is_closing():
+            return
+        self._outbox.put(self._transport, data)
+        if len(data) > _LARGE_BYTES:  # whether the client keeps up has to be known at once
+            self._outbox.flush()
 
     def _release(self) -> None:
         drained, self._drained = self._drained, None
@@ -283,5 +331,8 @@ class Responder:
     def _end(self) -> None:
         self.ended = True
         self._release()
+        # What hangs together in a circle would have to wait for the garbage collector.
         self._on_gone.clear()
-        self._on_end()
+        self._pause = self._resume = None
+        on_end, self._on_end = self._on_end, _nothing
+        on_end()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 import httptools
 
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from weighbridge.core.http import Headers
+    from weighbridge.wire.known_heads import KnownHeads
+    from weighbridge.wire.outbox import Outbox
 
 _log = logging.getLogger("weighbridge.wire")
 _LINGER_S = 2.0
-_BODY_HEADERS = frozenset((b"content-length", b"transfer-encoding", b"expect"))
+# What decides how a request is read; each of them but ``expect`` may be there once.
+_DECISIVE = frozenset((b"host", b"content-length", b"transfer-encoding", b"expect"))
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 # A client that offers to switch to HTTP/2 in clear text (Java's does) is answered in HTTP/1.1.
 _UPGRADE_HEADERS = frozenset((b"connection", b"upgrade", b"http2-settings"))
@@ -37,6 +41,7 @@ class ServerLimits:
         read_s: to send a request, from its first byte; beyond it the answer is 408.
         idle_s: between requests; then the connection is closed.
         write_s: without reading anything of an answer that waits for it; then likewise.
+        connections: clients at once; a further one is answered 503 and closed. None for any.
     """
 
     header_bytes: int = HEAD_LIMIT_BYTES
@@ -44,6 +49,7 @@ class ServerLimits:
     read_s: float = 30.0
     idle_s: float = 75.0
     write_s: float = 60.0
+    connections: int | None = None
 
 
 class Owner(Protocol):
@@ -52,9 +58,11 @@ class Owner(Protocol):
     limits: ServerLimits
     closing: bool
     tasks: set[asyncio.Task[None]]
+    known: KnownHeads[tuple[str, bytes, Headers]]
+    outbox: Outbox
 
-    def handler(self, request: ServerRequest, responder: Responder) -> Awaitable[None]:
-        """Answer a request."""
+    def handler(self, request: ServerRequest, responder: Responder) -> Awaitable[None] | None:
+        """Answer a request: when what it returns has been awaited, or by callbacks for None."""
 
     def opened(self, connection: ServerConnection) -> None:
         """A client has connected."""
@@ -63,8 +71,7 @@ class Owner(Protocol):
         """The connection is closed."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Arrived:
+class _Arrived(NamedTuple):
     """A whole request and what its connection needs to know of it."""
 
     request: ServerRequest
@@ -94,6 +101,8 @@ class ServerConnection(asyncio.Protocol):
         self._refusal: tuple[int, str] | None = None
         self._responder: Responder | None = None
         self._task: asyncio.Task[None] | None = None
+        self._pumping = False
+        self._owes_continue = False
         self._deaf = False
         self._read_paused = False
         self._write_paused = False
@@ -108,6 +117,7 @@ class ServerConnection(asyncio.Protocol):
         self._reading = False
         self._in_body = False
         self._upgrade = False
+        self._decisive: list[tuple[bytes, bytes]] = []
         self._target = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
@@ -119,8 +129,14 @@ class ServerConnection(asyncio.Protocol):
         """Close now, or after the request under way."""
         if self._responder is not None and not self._responder.started:
             self._responder.keep_alive = False
-        elif self._task is None and not self._reading:
+        elif not self._is_answering and not self._reading:
             self._transport.close()
+
+    def refuse_connection(self) -> None:
+        """Say that there are too many clients, and close."""
+        self._deaf = True
+        message = "Too many clients are connected; ask again soon, or raise `limits.connections`."
+        self._send_refusal(503, message, "overloaded", ((b"retry-after", b"1"),))
 
     def drop(self) -> None:
         """Close at once."""
@@ -138,7 +154,7 @@ class ServerConnection(asyncio.Protocol):
         elif self._reading and self._refusal is None and not self._read_paused:
             if now - self._since > limits.read_s:
                 self._refuse(408, f"The request was not complete after {limits.read_s:g} s.")
-        elif self._task is None and now - self._since > limits.idle_s:
+        elif not self._is_answering and now - self._since > limits.idle_s:
             self._transport.close()
 
     # -- asyncio.Protocol -----------------------------------------------------------------------
@@ -154,6 +170,16 @@ class ServerConnection(asyncio.Protocol):
         """Parse, then answer what is complete."""
         if self._deaf:
             return
+        key = b""
+        if not self._reading and not self._refusal:
+            key, known, body_start = self._owner.known.find(data)
+            if known is not None and len(data) - body_start <= self._limits.body_bytes:
+                path, query, headers = known
+                body = data[body_start:]
+                request = ServerRequest("POST", path, query, headers, body, self._peer)
+                self._waiting.append(_Arrived(request, True, True))
+                self._pump()
+                return
         self._dry_bytes += len(data)
         try:
             self._parser.feed_data(data)
@@ -163,7 +189,17 @@ class ServerConnection(asyncio.Protocol):
             self._refuse(400, f"The request is not HTTP/1.1: {error}.")
         if self._dry_bytes > self._limits.header_bytes:
             self._refuse(*self._too_much_head)
+        if key and self._waiting and not self._reading and not self._refusal:
+            self._remember(key, self._waiting[-1])
         self._pump()
+
+    def _remember(self, key: bytes, arrived: _Arrived) -> None:
+        """The read was one whole request, and it was accepted: its like need not be parsed."""
+        request, http11, keep_alive = arrived
+        if http11 and keep_alive and request.method == "POST":
+            self._owner.known.keep(
+                key, request.headers, (request.path, request.query, request.headers)
+            )
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- asyncio's
         """The client is gone."""
@@ -201,7 +237,11 @@ class ServerConnection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Collect a header; trailers are dropped."""
         if not self._in_body:
-            self._headers.append((name.lower(), value))
+            name = name.lower()
+            if name in _DECISIVE:
+                self._decisive.append((name, value))
+            if name != b"content-length":
+                self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Check the head before any of the body."""
@@ -212,25 +252,43 @@ class ServerConnection(asyncio.Protocol):
         # Only a read beyond the limit can hold a head beyond it.
         if self._dry_bytes > self._limits.header_bytes and self._head_too_large():
             self._stop(*self._too_much_head)
-        special = [field for field in self._headers if field[0] in _BODY_HEADERS]
-        if special:
-            self._check_body_headers(special)
+        if self._decisive:
+            self._check_decisive()
 
     def _head_too_large(self) -> bool:
         size = len(self._target) + sum(len(name) + len(value) + 4 for name, value in self._headers)
         return size > self._limits.header_bytes
 
-    def _check_body_headers(self, headers: list[tuple[bytes, bytes]]) -> None:
-        lengths = [value for name, value in headers if name == b"content-length"]
-        codings = [value for name, value in headers if name == b"transfer-encoding"]
+    def _check_decisive(self) -> None:
+        lengths: list[bytes] = []
+        codings: list[bytes] = []
+        hosts, expects = 0, False
+        for name, value in self._decisive:
+            if name == b"content-length":
+                lengths.append(value)
+            elif name == b"transfer-encoding":
+                codings.append(value)
+            elif name == b"expect":
+                expects = True
+            else:
+                hosts += 1
+        if hosts > 1:
+            self._stop(400, "The request names two hosts.")
         # Two framings in one head are how requests are smuggled past a proxy: never guess.
-        if len(lengths) + len(codings) > 1 or codings not in ([], [b"chunked"]):
+        if len(lengths) + len(codings) > 1 or (codings and codings[0].lower() != b"chunked"):
             self._stop(400, "The request's length is given twice or in an unknown coding.")
+        if codings and self._parser.get_http_version() != "1.1":
+            self._stop(400, "HTTP/1.0 has no chunked requests.")
         if lengths and int(lengths[0]) > self._limits.body_bytes:
             self._stop(*self._too_much_body)
-        expects = any(name == b"expect" for name, _ in headers)
-        if expects and (lengths or codings) and not self._busy:
-            self._transport.write(_CONTINUE)
+        if expects and (lengths or codings):
+            self._owes_continue = True
+            if not self._busy:
+                self._send_continue()
+
+    def _send_continue(self) -> None:
+        self._owes_continue = False
+        self._owner.outbox.put(self._transport, _CONTINUE)
 
     def on_body(self, data: bytes) -> None:
         """Some of the body."""
@@ -245,16 +303,12 @@ class ServerConnection(asyncio.Protocol):
         if self._upgrade:
             return
         self._reading = False
+        self._owes_continue = False
         self._dry_bytes = 0
         path, query = _split_target(self._target)
-        request = ServerRequest(
-            method=self._parser.get_method().decode("latin-1"),
-            path=path,
-            query=query,
-            headers=tuple(self._headers),
-            body=b"".join(self._body),
-            peer=self._peer,
-        )
+        method = self._parser.get_method().decode("latin-1")
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        request = ServerRequest(method, path, query, tuple(self._headers), body, self._peer)
         self._body.clear()
         http11 = self._parser.get_http_version() == "1.1"
         keep_alive = http11 and self._parser.should_keep_alive()
@@ -282,19 +336,27 @@ class ServerConnection(asyncio.Protocol):
             self._deaf = True
             self._pump()
 
-    def _send_refusal(self, status: int, message: str) -> None:
+    def _send_refusal(
+        self,
+        status: int,
+        message: str,
+        kind: str = "invalid_request_error",
+        headers: Headers = (),
+    ) -> None:
         self._refusal = None
         responder = Responder(
             self._transport,
+            self._owner.outbox,
             lambda: None,
             head_only=False,
             http11=True,
             keep_alive=False,
             paused=self._write_paused,
         )
-        responder.error(status, message, "invalid_request_error")
+        responder.error(status, message, kind, headers=headers)
         # Closing with unread bytes would reset the connection before the client has read why.
         self._linger_until = self._loop.time() + _LINGER_S
+        self._owner.outbox.flush()
         if self._transport.can_write_eof():
             self._transport.write_eof()
 
@@ -304,52 +366,81 @@ class ServerConnection(asyncio.Protocol):
         if method == b"CONNECT" or self._refusal is not None:
             self._refuse(400, "This server is no proxy.")
             return
-        kept: Headers = tuple(field for field in self._headers if field[0] not in _UPGRADE_HEADERS)
-        head = render_head(b"%b %b HTTP/1.1" % (method, self._target), kept)
+        fields = [field for field in self._decisive if field[0] == b"content-length"]
+        fields += [field for field in self._headers if field[0] not in _UPGRADE_HEADERS]
+        head = render_head(b"%b %b HTTP/1.1" % (method, self._target), tuple(fields))
         self._parser = httptools.HttpRequestParser(self)
         self.data_received(head + rest)
 
     # -- answering ------------------------------------------------------------------------------
 
     @property
+    def _is_answering(self) -> bool:
+        return self._responder is not None or self._task is not None
+
+    @property
     def _busy(self) -> bool:
-        return self._task is not None or bool(self._waiting)
+        return self._is_answering or bool(self._waiting)
 
     def _pump(self) -> None:
-        """Start the next handler unless one is under way."""
-        if self._task is None and not self._transport.is_closing():
+        """Start the next handlers until one is under way."""
+        if self._pumping:  # one that answered at once: the loop below goes on
+            return
+        self._pumping = True
+        transport = self._transport
+        while self._responder is None and self._task is None and not transport.is_closing():
             if self._waiting:
                 self._begin(self._waiting.popleft())
-            elif self._refusal is not None and not self._linger_until:
+                continue
+            if self._refusal is not None and not self._linger_until:
                 self._send_refusal(*self._refusal)
+            elif self._owes_continue:
+                self._send_continue()
+            break
+        self._pumping = False
         # A client that sends ahead waits in its own socket buffer, not in our memory.
-        if bool(self._waiting) != self._read_paused and not self._transport.is_closing():
+        if bool(self._waiting) != self._read_paused and not transport.is_closing():
             self._read_paused = not self._read_paused
             if self._read_paused:
-                self._transport.pause_reading()
+                transport.pause_reading()
             else:
-                self._transport.resume_reading()
+                transport.resume_reading()
 
     def _begin(self, arrived: _Arrived) -> None:
-        self._responder = Responder(
+        request, http11, keep_alive = arrived
+        responder = self._responder = Responder(
             self._transport,
+            self._owner.outbox,
             self._answered,
-            head_only=arrived.request.method == "HEAD",
-            http11=arrived.http11,
-            keep_alive=arrived.keep_alive and not self._owner.closing,
+            head_only=request.method == "HEAD",
+            http11=http11,
+            keep_alive=keep_alive and not self._owner.closing,
             paused=self._write_paused,
         )
-        self._task = self._loop.create_task(self._run(arrived.request, self._responder))
-        self._owner.tasks.add(self._task)
-
-    async def _run(self, request: ServerRequest, responder: Responder) -> None:
         try:
-            await self._owner.handler(request, responder)
+            answering = self._owner.handler(request, responder)
+        except Exception:  # noqa: BLE001 -- a defect of a handler must not end the server
+            _log_defect(request)
+            if not responder.started and not responder.ended:
+                _send_defect(responder)
+            responder.abort()
+            return
+        if answering is not None:
+            self._task = self._loop.create_task(self._run(answering, request, responder))
+            self._owner.tasks.add(self._task)
+            if isinstance(answering, Coroutine):  # its task may be cancelled before it begins
+                self._task.add_done_callback(lambda _: answering.close())
+
+    async def _run(
+        self, answering: Awaitable[None], request: ServerRequest, responder: Responder
+    ) -> None:
+        try:
+            await answering
         except WeighbridgeError as error:
             if not responder.started and not responder.ended:
                 _send_error(responder, error)
         except Exception:  # noqa: BLE001 -- a defect of a handler must not end the server
-            _log.exception("The handler of %s %s failed", request.method, request.path)
+            _log_defect(request)
         finally:
             if not responder.started and not responder.ended:
                 _send_defect(responder)
@@ -364,14 +455,21 @@ class ServerConnection(asyncio.Protocol):
         if responder is not None and not responder.keep_alive:
             self._deaf = True
             self._waiting.clear()
+            self._owner.outbox.flush()
             self._transport.close()
+        elif self._task is None:
+            self._go_on()
 
     def _end_task(self) -> None:
         if self._task is not None:
             self._owner.tasks.discard(self._task)
         self._task = None
         self._since = self._loop.time()
+        self._go_on()
+
+    def _go_on(self) -> None:
         if self._owner.closing and not self._waiting and not self._reading:
+            self._owner.outbox.flush()
             self._transport.close()
         self._pump()
 
@@ -390,6 +488,10 @@ def _send_error(responder: Responder, error: WeighbridgeError) -> None:
     else:
         code = error.kind if isinstance(error, EndpointError) else None
         responder.error(502, str(error), "upstream_error", code)
+
+
+def _log_defect(request: ServerRequest) -> None:
+    _log.exception("The handler of %s %s failed", request.method, request.path)
 
 
 def _send_defect(responder: Responder) -> None:

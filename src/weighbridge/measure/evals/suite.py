@@ -1,88 +1,35 @@
-"""A suite: a folder with ``suite.yaml`` and ``items.jsonl``."""
+"""A suite: a folder with ``suite.yaml`` and ``items.jsonl``, and ``shots.jsonl`` where it has any."""
 
 from __future__ import annotations
 
 import codecs
 import re
-import string
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import jsonschema
 import msgspec
-from referencing import Registry
-from referencing.exceptions import Unresolvable
-from referencing.jsonschema import DRAFT202012
 
 from weighbridge.core.errors import ConfigError, InputError
-from weighbridge.core.runs import content_hash
 from weighbridge.facts.documents import read_yaml
+from weighbridge.measure.evals.records import (
+    Item,
+    Message,
+    Sampling,
+    Suite,
+    SuiteFile,
+    make_suite,
+)
+from weighbridge.measure.evals.scoring import Kind, read_options
+from weighbridge.measure.evals.table import kind_of
+from weighbridge.measure.evals.template import fill, template
+
+__all__ = ["Item", "Message", "Sampling", "Suite", "SuiteFile", "fill", "load_suite", "make_suite"]
 
 _NAME = re.compile(r"[\w.-]{1,80}")
-
-
-class SuiteFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """What ``suite.yaml`` may say.
-
-    Attributes:
-        name: the task's name, used in verdicts and routes.
-        prompt: the user message, with ``{field}`` for each item's fields.
-        scorer: how answers are judged: ``exact`` or ``json``.
-        system: the system message, if any.
-        description: one line for readers.
-        max_tokens: longest answer asked for.
-        schema: JSON Schema that ``json`` answers must meet.
-    """
-
-    name: str
-    prompt: str
-    scorer: Literal["exact", "json"]
-    system: str | None = None
-    description: str = ""
-    max_tokens: int = 256
-    schema: dict[str, Any] | None = None
-
-
-_ANSWERS: dict[str, tuple[tuple[type, ...], str]] = {
-    "exact": ((str, int, float), "a string or a number"),
-    "json": ((dict,), "an object"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One question with its answer; ``prompt`` has the fields filled in."""
-
-    id: str
-    prompt: str
-    answer: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Suite:
-    """A suite as loaded: its settings, its items, and the hash of both."""
-
-    settings: SuiteFile
-    items: tuple[Item, ...]
-    hash: str
-
-    @property
-    def name(self) -> str:
-        """The task's name."""
-        return self.settings.name
-
-    def head(self, limit: int | None) -> Suite:
-        """The suite with only its first ``limit`` items (another hash: another measurement)."""
-        if limit is None or limit >= len(self.items):
-            return self
-        return make_suite(self.settings, self.items[:limit])
-
-
-def make_suite(settings: SuiteFile, items: tuple[Item, ...]) -> Suite:
-    """A suite with its hash computed."""
-    return Suite(settings, items, content_hash(settings, items))
+_decode_line = msgspec.json.Decoder(dict[str, Any]).decode
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def load_suite(folder: Path) -> Suite:
@@ -97,10 +44,13 @@ def load_suite(folder: Path) -> Suite:
             f"There is no suite folder {folder}.",
             fix="A suite is a folder with suite.yaml and items.jsonl.",
         )
-    settings = read_yaml(folder / "suite.yaml", SuiteFile)
-    _check_settings(settings, folder / "suite.yaml")
-    items = _read_items(folder / "items.jsonl", settings)
-    return make_suite(settings, items)
+    path = folder / "suite.yaml"
+    settings = read_yaml(path, SuiteFile)
+    _check_settings(settings, path)
+    kind = kind_of(settings.scorer, str(path))
+    options = read_options(kind, settings, str(path))
+    reader = _Reader(settings, kind, options, tuple(_shots(folder, settings)))
+    return make_suite(settings, _read_items(folder / "items.jsonl", reader))
 
 
 def _check_settings(settings: SuiteFile, path: Path) -> None:
@@ -111,50 +61,46 @@ def _check_settings(settings: SuiteFile, path: Path) -> None:
         )
     if settings.max_tokens < 1:
         raise ConfigError(f"{path}: `max_tokens` must be at least 1.")
-    if settings.schema is None:
-        return
-    if settings.scorer != "json":
+    if settings.shots < 0:
+        raise ConfigError(f"{path}: `shots` must be at least 0.")
+    if settings.timeout_s is not None and not settings.timeout_s > 0:
+        raise ConfigError(f"{path}: `timeout_s` must be above 0.")
+    if settings.schema is not None and settings.scorer != "json":
         raise ConfigError(f"{path}: `schema` is only for the scorer `json`.")
+
+
+def _shots(folder: Path, settings: SuiteFile) -> list[Message]:
+    """The turns of the examples that stand before every question."""
+    if not settings.shots:
+        return []
+    path = folder / "shots.jsonl"
+    lines = _read_lines(path)
+    if len(lines) < settings.shots:
+        raise ConfigError(
+            f"{path} has {len(lines)} examples, but `shots` is {settings.shots}.",
+            fix="Write more examples, or ask for fewer.",
+        )
+    turns = []
+    for where, line in lines[: settings.shots]:
+        fields = _fields(line, where)
+        turns.append(Message("user", fill(settings.prompt, fields, where)))
+        turns.append(Message("assistant", fill(settings.shot_answer, fields, where)))
+    return turns
+
+
+def _read_lines(path: Path) -> list[tuple[str, bytes]]:
+    """The lines that are not empty, each with its place."""
     try:
-        jsonschema.Draft202012Validator.check_schema(settings.schema)
-    except jsonschema.SchemaError as error:
-        raise ConfigError(f"{path}: `schema` is no JSON Schema: {error.message}.") from None
-    resolver = Registry().with_resource("", DRAFT202012.create_resource(settings.schema)).resolver()
-    for reference in _references(settings.schema):
-        try:
-            resolver.lookup(reference)
-        except Unresolvable:
-            raise ConfigError(
-                f"{path}: `schema` refers to {reference}, which is not in it.",
-                fix="Schemas are never fetched: write all of it into the file.",
-            ) from None
-
-
-def _references(schema: Any) -> Iterator[str]:  # noqa: ANN401 -- any JSON value
-    children = schema.values() if isinstance(schema, dict) else schema
-    if isinstance(schema, dict) and isinstance(schema.get("$ref"), str):
-        yield schema["$ref"]
-    if isinstance(schema, dict | list):
-        for child in children:
-            yield from _references(child)
-
-
-def schema_validator(schema: dict[str, Any]) -> jsonschema.Draft202012Validator:
-    """A validator that does not ask the network for what a foreign schema refers to."""
-    return jsonschema.Draft202012Validator(schema, registry=Registry())
-
-
-def _read_items(path: Path, settings: SuiteFile) -> tuple[Item, ...]:
-    try:
-        lines = path.read_bytes().removeprefix(codecs.BOM_UTF8).splitlines()
+        lines = path.read_bytes().removeprefix(codecs.BOM_UTF8).split(b"\n")
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror}.", fix="Check the path.") from None
+    return [(f"{path}, line {n}", line) for n, line in enumerate(lines, start=1) if line.strip()]
+
+
+def _read_items(path: Path, reader: _Reader) -> tuple[Item, ...]:
     items: dict[str, Item] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        where = f"{path}, line {number}"
-        item = _item(line, settings, where)
+    for where, line in _read_lines(path):
+        item = reader.item(line, where)
         if item.id in items:
             raise ConfigError(f"{where}: the id {item.id!r} stands twice.", fix="Ids are unique.")
         items[item.id] = item
@@ -163,43 +109,68 @@ def _read_items(path: Path, settings: SuiteFile) -> tuple[Item, ...]:
     return tuple(items.values())
 
 
-def _item(line: bytes, settings: SuiteFile, where: str) -> Item:
+def _fields(line: bytes, where: str) -> dict[str, Any]:
     try:
-        fields = msgspec.json.decode(line, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return _decode_line(line)
+    except _UNREADABLE as error:
         raise ConfigError(f"{where}: {error}.", fix="Each line is one JSON object.") from None
-    missing = {"id", "answer"} - fields.keys()
-    if missing:
-        raise ConfigError(f"{where}: the item has no `{min(missing)}`.")
-    if not isinstance(fields["id"], str | int):
-        raise ConfigError(f"{where}: `id` must be a string or a whole number.")
-    expected, name = _ANSWERS[settings.scorer]
-    if not isinstance(fields["answer"], expected) or isinstance(fields["answer"], bool):
-        raise ConfigError(f"{where}: for the scorer `{settings.scorer}`, `answer` must be {name}.")
-    return Item(str(fields["id"]), fill(settings.prompt, fields, where), fields["answer"])
 
 
-def fill(template: str, fields: dict[str, Any], where: str) -> str:
-    """The template with ``{field}`` replaced; ``{{`` and ``}}`` stand for braces.
+@dataclass(slots=True)
+class _Reader:
+    """Turns lines into items, for one suite."""
 
-    Only plain names are placeholders: no attribute, index or format tricks from a foreign file.
+    settings: SuiteFile
+    kind: Kind
+    options: Any
+    shots: tuple[Message, ...]
+    _prompt: Callable[[Mapping[str, Any], str], str] | None = None
 
-    Raises:
-        ConfigError: a placeholder is not a plain name or not among the fields.
-    """
-    parts: list[str] = []
+    def item(self, line: bytes, where: str) -> Item:
+        """The item of one line.
+
+        Raises:
+            ConfigError: it cannot be one of this suite.
+        """
+        fields = _fields(line, where)
+        self._check(fields, where)
+        if self._prompt is None:
+            self._prompt = template(self.settings.prompt, where)
+        kept = ("tools", *self.kind.reads(self.options)) if self.settings.tools else None
+        names = kept or self.kind.reads(self.options)
+        item = Item(
+            id=str(fields["id"]),
+            prompt=self._prompt(fields, where),
+            answer=fields.get("answer"),
+            fields={name: fields[name] for name in names if name in fields},
+            before=(*self.shots, *_turns(fields.get("messages"), where)),
+            group=str(fields[self.settings.group]) if self.settings.group else "",
+        )
+        complaint = self.kind.complaint(item, self.options)
+        if complaint:
+            scorer = self.settings.scorer
+            raise ConfigError(f"{where}: for the scorer `{scorer}`, {complaint}.")
+        return item
+
+    def _check(self, fields: Mapping[str, Any], where: str) -> None:
+        needed = ["answer"] if self.kind.needs_answer else []
+        needed += ["tools"] if self.settings.tools else []
+        needed += [self.settings.group] if self.settings.group else []
+        missing = {"id", *needed} - fields.keys()
+        if missing:
+            raise ConfigError(f"{where}: the item has no `{min(missing)}`.")
+        if not isinstance(fields["id"], str | int) or isinstance(fields["id"], bool):
+            raise ConfigError(f"{where}: `id` must be a string or a whole number.")
+
+
+def _turns(messages: Any, where: str) -> tuple[Message, ...]:  # noqa: ANN401 -- any JSON value
+    """The turns that an item brings along, before its prompt."""
+    if messages is None:
+        return ()
     try:
-        pieces = list(string.Formatter().parse(template))
-    except ValueError as error:
-        raise ConfigError(f"{where}: the prompt template is broken: {error}.") from None
-    for literal, name, spec, conversion in pieces:
-        parts.append(literal)
-        if name is None:
-            continue
-        if name not in fields or spec or conversion:
-            raise ConfigError(
-                f"{where}: the prompt's placeholder {{{name}}} is not a field of the item.",
-                fix=f"Fields: {', '.join(sorted(fields))}.",
-            )
-        parts.append(str(fields[name]))
-    return "".join(parts)
+        return msgspec.convert(messages, tuple[Message, ...])
+    except msgspec.ValidationError:
+        raise ConfigError(
+            f"{where}: `messages` must be a list of turns, each with `role` and `content`.",
+            fix="They stand before the prompt; leave them out where there are none.",
+        ) from None

@@ -1,0 +1,107 @@
+"""Whether a candidate may replace a baseline: no worse than by a margin, and how sure that is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from weighbridge.core.provenance import Interval
+
+Outcome = Literal["pass", "fail", "inconclusive"]
+
+
+@dataclass(frozen=True, slots=True)
+class GateCheck:
+    """The candidate against the baseline on one subject.
+
+    Attributes:
+        subject: the suite, task or file.
+        n: how many items.
+        groups: how many groups they are in, or None where each stands alone.
+        candidate: the candidate's mean score with its 95 % interval.
+        baseline: the baseline's.
+        difference: candidate − baseline; ``low`` and ``high`` are one-sided 95 % bounds each.
+        margin: how much worse the candidate may be.
+        flips_up: items at which the candidate scores higher.
+        flips_down: items at which the baseline does.
+        more_items: how many further items would probably settle it; None where it is settled, or
+            no number is known to do.
+        missing: how many answers the candidate and the baseline lack; they count as wrong.
+        method: how the bounds were computed: ``t``, ``bonett-price`` or ``cluster``.
+    """
+
+    subject: str
+    n: int
+    groups: int | None
+    candidate: Interval
+    baseline: Interval
+    difference: Interval
+    margin: float
+    flips_up: int
+    flips_down: int
+    more_items: int | None
+    missing: tuple[int, int]
+    method: str
+
+    @property
+    def outcome(self) -> Outcome:
+        """Pass if surely less than the margin worse, fail if surely more."""
+        if self.difference.low > -self.margin:
+            return "pass"
+        return "fail" if self.difference.high < -self.margin else "inconclusive"
+
+    @property
+    def sentence(self) -> str:
+        """The finding in plain words."""
+        points, low, high = (
+            100 * x for x in (self.difference.value, self.difference.low, self.difference.high)
+        )
+        allowed = f"{100 * self.margin:g} points"
+        if self.outcome == "pass":
+            said = f"not worse by {allowed} or more: the lower bound is {low:+.1f}"
+        elif self.outcome == "fail":
+            said = f"worse by more than {allowed}: the upper bound is {high:+.1f}"
+        else:
+            said = (
+                f"the data cannot tell whether it is worse by more than {allowed}: bounds "
+                f"{low:+.1f} and {high:+.1f}"
+            )
+        return f"{self.subject}: {points:+.1f} points on {self.n} items, {said}."
+
+
+@dataclass(frozen=True, slots=True)
+class GateVerdict:
+    """All checks of one candidate.
+
+    Attributes:
+        candidate: its name.
+        baseline: that of what it would replace.
+        margin: how much worse it may be on each subject.
+        checks: one per subject.
+        notes: what was left out, in sentences.
+    """
+
+    candidate: str
+    baseline: str
+    margin: float
+    checks: tuple[GateCheck, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def outcome(self) -> Outcome:
+        """Fail if any check fails, pass if all pass."""
+        found = {check.outcome for check in self.checks}
+        return "fail" if "fail" in found else "inconclusive" if "inconclusive" in found else "pass"
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in plain words."""
+        allowed = f"{100 * self.margin:g} points"
+        if self.outcome == "pass":
+            return f"PASS: {self.candidate} is not worse than {self.baseline} by {allowed} or more."
+        if self.outcome == "fail":
+            return f"FAIL: {self.candidate} is worse than {self.baseline} by more than {allowed}."
+        return (
+            f"INCONCLUSIVE: whether {self.candidate} is worse than {self.baseline} by more than "
+            f"{allowed}, the data cannot tell."
+        )

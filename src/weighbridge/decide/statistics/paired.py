@@ -1,0 +1,121 @@
+"""Paired differences of whole columns of scores, item by item or clustered by group."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri, stdtr, stdtrit
+
+from weighbridge.core.provenance import Interval
+from weighbridge.decide.statistics.flips import few
+from weighbridge.decide.statistics.rates import wilson
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+# Scores other than 0 and 1: with fewer items or groups that differ, their spread is not known.
+_FEWEST_DIFFERING: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """A mean difference with what its interval rests on.
+
+    Attributes:
+        value: the plain mean of the differences.
+        centre: the middle of the interval, which few flips draw towards 0.
+        error: standard error of ``centre``.
+        dof: degrees of freedom of Student's t; infinite for the normal distribution.
+        method: ``t``, ``bonett-price`` or ``cluster``.
+        variance: of one item's difference, so that ``variance / n`` is the squared error.
+    """
+
+    value: float
+    centre: float
+    error: float
+    dof: float
+    method: str
+    variance: float
+
+    @property
+    def p(self) -> float:
+        """Two-sided p-value of "no difference", which agrees with the interval."""
+        return min(1.0, 2 * float(stdtr(self.dof, -abs(self.centre) / self.error)))
+
+    def interval(self, level: float = 0.95) -> Interval:
+        """The two-sided interval; each end by itself is a one-sided bound at (1 + level) / 2."""
+        q = (1 + level) / 2
+        half = self.error * float(ndtri(q) if math.isinf(self.dof) else stdtrit(self.dof, q))
+        low, high = max(-1.0, self.centre - half), min(1.0, self.centre + half)
+        return Interval(self.value, min(self.value, low), max(self.value, high), level)
+
+
+def paired(differences: Floats, groups: Ints | None = None) -> Paired:
+    """The mean of the differences b − a of each item, with its error.
+
+    Where items, flips or groups are few, a difference of +1 and one of −1 are added before the
+    error is computed, which for right and wrong answers is Bonett and Price's interval.
+    """
+    n = len(differences)
+    value = float(differences.mean())
+    sums: Floats = differences if groups is None else np.bincount(groups, differences)
+    added = _is_thin(differences, sums)
+    if added:
+        differences = np.append(differences, (1.0, -1.0))
+        if groups is not None:
+            groups = np.append(groups, (groups.max() + 1, groups.max() + 2))
+    centre = float(differences.mean())
+    if groups is not None:
+        error, clusters = _cluster_error(differences, groups)
+        method, dof = "cluster", float(clusters - 1)
+    elif added:
+        error, method, dof = float(differences.std()) / math.sqrt(n + 2), "bonett-price", math.inf
+    else:
+        error, method, dof = float(differences.std(ddof=1)) / math.sqrt(n), "t", float(n - 1)
+    return Paired(value, centre, error, dof, method, error**2 * len(differences))
+
+
+def _is_thin(differences: Floats, sums: Floats) -> bool:
+    """Whether too little differs for the spread of the differences to be known."""
+    differing = int(np.count_nonzero(sums))
+    if np.isin(differences, (-1.0, 0.0, 1.0)).all():
+        return few(len(differences), differing)
+    return differing < _FEWEST_DIFFERING or bool(np.ptp(sums) == 0)
+
+
+def _cluster_error(values: Floats, groups: Ints) -> tuple[float, int]:
+    """Standard error of the mean where items of a group go together, and the number of groups.
+
+    Liang and Zeger's sandwich with the factor G / (G − 1), by which groups of one item each give
+    Student's error.
+    """
+    sums = np.bincount(groups, values - values.mean())
+    clusters = len(sums)
+    error = math.sqrt(float(sums @ sums) * clusters / (clusters - 1)) / len(values)
+    return error, clusters
+
+
+def mean(scores: Floats, groups: Ints | None = None) -> Interval:
+    """The mean of one model's scores with its 95 % interval.
+
+    Wilson's for right and wrong answers; Student's for other scores and, clustered, for groups,
+    unless the scores hardly vary: then Wilson's again, which is wider.
+    """
+    n, value = len(scores), float(scores.mean())
+    is_binary = bool(np.isin(scores, (0.0, 1.0)).all())
+    sums = scores if groups is None else np.bincount(groups, scores - value)
+    varied = int(np.count_nonzero(sums - sums.mean()))
+    if (is_binary and groups is None) or varied < _FEWEST_DIFFERING:
+        count = n if groups is None else len(sums)
+        return wilson(min(count, max(0.0, value * count)), count)
+    if groups is None:
+        error, dof = float(scores.std(ddof=1)) / math.sqrt(n), n - 1
+    else:
+        error, clusters = _cluster_error(scores, groups)
+        dof = clusters - 1
+    half = error * float(stdtrit(dof, 0.975))
+    return Interval(value, max(0.0, value - half), min(1.0, value + half))

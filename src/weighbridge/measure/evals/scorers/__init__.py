@@ -1,0 +1,1 @@
+"""Scorers: is an answer right? One module per kind; ``table`` finds them by name."""

@@ -1,0 +1,221 @@
+"""The judge: runs the tests in a process of its own and calls the answer's functions in another.
+
+The answer's process is forked before the tests are read, so that they are nowhere in its memory,
+and has neither the channel to the parent nor our standard input.
+"""
+
+from __future__ import annotations
+
+import builtins
+import os
+import pickle
+import signal
+import sys
+import traceback
+from dataclasses import dataclass
+from typing import Any
+
+from .answer import serve, shown
+from .plain import EndedError, NotPlainError, packed, receive, send, unpacked
+
+_SHOWN = 300
+
+
+class _Verdict(BaseException):
+    """What the judge says; no ``except Exception`` of a test stops it."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.detail = detail
+
+
+class AnswerError(Exception):
+    """An exception of the answer whose class only the answer knows."""
+
+
+@dataclass(slots=True)
+class _Answer:
+    """The answer's process, seen from the judge."""
+
+    pid: int
+    calls: int
+    replies: int
+    last: str = ""
+
+    def ask(self, name: str, arguments: Any, keywords: Any) -> Any:  # noqa: ANN401
+        """One call; the reply's parts."""
+        try:
+            send(self.calls, packed((name, arguments, keywords)))
+        except (BrokenPipeError, EndedError):
+            raise self._dead() from None
+        return self.reply()
+
+    def reply(self) -> Any:  # noqa: ANN401
+        """What the answer's process says next."""
+        try:
+            return unpacked(receive(self.replies))
+        except (EndedError, ConnectionResetError):
+            raise self._dead() from None
+        except NotPlainError as error:
+            raise _Verdict("exception", f"returned more than plain data: {error}") from None
+        except MemoryError:
+            raise _Verdict("memory", "returned more than fits into memory") from None
+
+    def _dead(self) -> _Verdict:
+        _, status = os.waitpid(self.pid, 0)
+        if os.WIFSIGNALED(status):
+            number = os.WTERMSIG(status)
+            if number == signal.SIGXCPU:
+                return _Verdict("timeout", "used up its processor time")
+            return _Verdict("crash", f"its process was ended by {signal.Signals(number).name}")
+        return _Verdict("exit", f"ended its process with exit status {os.WEXITSTATUS(status)}")
+
+
+def judge(channel: int) -> None:
+    """Read the job from standard input, run it, write the verdict to the channel."""
+    source = receive(0)
+    to_answer, to_judge = os.pipe(), os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        _become_answer(source, channel, to_answer, to_judge)
+    os.close(to_answer[0])
+    os.close(to_judge[1])
+    job = pickle.loads(receive(0))  # noqa: S301 -- from our own parent
+    try:
+        _run(_Answer(pid, to_answer[1], to_judge[0]), job)
+    except _Verdict as verdict:
+        told = verdict
+    except MemoryError:
+        told = _Verdict("memory", "the tests ran out of memory")
+    send(channel, pickle.dumps((told.reason, told.detail[: 4 * _SHOWN])))
+
+
+def _become_answer(
+    source: bytes, channel: int, calls: tuple[int, int], replies: tuple[int, int]
+) -> None:
+    """Never returns. What is printed goes nowhere: functions are judged by what they return."""
+    try:
+        os.close(channel)
+        os.close(calls[1])
+        os.close(replies[0])
+        nowhere = os.open("/dev/null", os.O_RDWR)
+        for descriptor in (0, 1, 2):
+            os.dup2(nowhere, descriptor)
+        serve(source, calls[0], replies[1])
+    finally:
+        os._exit(0)
+
+
+def _run(answer: _Answer, job: dict[str, Any]) -> None:
+    kind, *told = answer.reply()
+    if kind == "syntax":
+        raise _Verdict("syntax", told[0])
+    if kind != "ready":
+        raise _Verdict(_reason(told[0]), f"{told[0]}: {told[1]} (before any test)")
+    names = [name for name in told[0] if isinstance(name, str)]
+    entry_point = job["entry_point"]
+    if entry_point and entry_point not in names:
+        raise _Verdict("missing", f"there is no function {entry_point}")
+    if job["beside"]:
+        _beside(answer, job)
+    _apart(answer, job, names)
+
+
+def _beside(answer: _Answer, job: dict[str, Any]) -> None:
+    """Have the tests run in the answer's own process; only who saw their end knows the secret."""
+    secret = os.urandom(16)
+    kind, *told = answer.ask("", (job["test"], job["entry_point"], secret), {})
+    if kind == "passed" and told[0] == secret:
+        raise _Verdict("passed")
+    if kind == "assertion":
+        raise _Verdict("assertion", told[0])
+    raise _Verdict(_reason(told[0]), f"{told[0]}: {told[1]}")
+
+
+def _apart(answer: _Answer, job: dict[str, Any], names: list[str]) -> None:
+    space: dict[str, Any] = {"__name__": "tests"}
+    try:
+        # Helpers that the task itself gives are ours, whatever the answer made of them.
+        exec(compile(job["given"], "given.py", "exec"), space)  # noqa: S102
+        code = compile(job["test"], "test.py", "exec")
+    except Exception as error:  # noqa: BLE001 -- the suite is broken, not the answer
+        raise _Verdict("suite", f"{type(error).__name__}: {error}") from None
+    # An answer that defines `zip` or `len` must not have the tests use it.
+    own = {*space, *vars(builtins)} - {job["entry_point"]}
+    wanted = [name for name in names if name not in own and not name.startswith("__")]
+    space |= {name: _stand_in(answer, name) for name in wanted}
+    try:
+        exec(code, space)  # noqa: S102
+        if "check" in space and job["entry_point"]:
+            space["check"](space[job["entry_point"]])
+    except AssertionError as error:
+        raise _Verdict("assertion", _failure(error, job["test"], answer.last)) from None
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001
+        detail = f"{type(error).__name__}: {_failure(error, job['test'], answer.last)}"
+        raise _Verdict(_reason(type(error).__name__), detail) from None
+    raise _Verdict("passed")
+
+
+def _stand_in(answer: _Answer, name: str) -> Any:  # noqa: ANN401
+    def call(*arguments: Any, **keywords: Any) -> Any:  # noqa: ANN401
+        answer.last = f"{name}({', '.join(shown(one) for one in arguments)})"
+        kind, *told = answer.ask(name, arguments, keywords)
+        if kind == "gave":
+            result, changed = told
+            if changed is not None:
+                _copy_changes((arguments, keywords), changed)
+            answer.last += f" gave {shown(result)}"
+            return result
+        if kind != "raised":
+            raise _Verdict("crash", "did not keep to the protocol")
+        raise _as_exception(str(told[0]), str(told[1]))
+
+    call.__name__ = name
+    return call
+
+
+def _copy_changes(ours: Any, theirs: Any) -> None:  # noqa: ANN401
+    """What the answer did to its arguments in place, done to ours."""
+    for old, new in zip(ours[0], theirs[0], strict=True):
+        _copy_change(old, new)
+    for name, old in ours[1].items():
+        _copy_change(old, theirs[1][name])
+
+
+def _copy_change(old: Any, new: Any) -> None:  # noqa: ANN401
+    if isinstance(old, list | bytearray):
+        old[:] = new
+    elif isinstance(old, dict | set):
+        old.clear()
+        old.update(new)
+
+
+def _as_exception(name: str, message: str) -> BaseException:
+    if name == "MemoryError":
+        return _Verdict("memory", "ran out of memory")
+    kind = getattr(builtins, name, None)
+    if isinstance(kind, type) and issubclass(kind, Exception):
+        try:
+            return kind(message)
+        except TypeError:  # wants more than a message, as UnicodeDecodeError
+            return AnswerError(f"{name}: {message}")
+    if name in ("SystemExit", "KeyboardInterrupt", "GeneratorExit"):
+        return _Verdict("exit", f"raised {name} instead of returning")
+    return AnswerError(f"{name}: {message}")
+
+
+def _reason(exception: str) -> str:
+    special = {"MemoryError": "memory", "SystemExit": "exit", "AssertionError": "assertion"}
+    return special.get(exception, "exception")
+
+
+def _failure(error: BaseException, test: str, last: str) -> str:
+    """Message, the test's line and the last call, as far as they are known."""
+    lines = test.splitlines()
+    places = [one.lineno for one in traceback.extract_tb(error.__traceback__)
+              if one.filename == "test.py" and one.lineno]
+    where = lines[places[-1] - 1].strip()[:_SHOWN] if places and places[-1] <= len(lines) else ""
+    return "; ".join(part for part in (str(error)[:_SHOWN], where, last) if part)

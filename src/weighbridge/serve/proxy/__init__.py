@@ -1,0 +1,1 @@
+"""The data plane: requests in, the models' answers out, byte by byte."""

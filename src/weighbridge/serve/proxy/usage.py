@@ -1,0 +1,139 @@
+"""How many tokens an answer took, read off its end.
+
+Engines say so last: in the last event of a stream, or behind the text of a whole answer. So only
+the end of an answer is kept, and looked at once, when it is over.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from weighbridge.core.gateway import Asked, TokenUse
+
+_KEPT_BYTES = 8 * 1024
+_BEGIN_BYTES = 2 * 1024
+_BYTES_PER_TOKEN = 4
+_MOST_LOOKS = 4
+# In a text, the quotes would have backslashes: this is always a key.
+_USAGE = re.compile(rb'"(?:usage|timings)"\s*+:\s*+(\{[^{}]*+(?:\{[^{}]*+\}[^{}]*+)*+\}|null)')
+
+
+class _Details(msgspec.Struct):
+    cached_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct):
+    """OpenAI's words, Anthropic's, and those of llama.cpp's own ``timings``."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: _Details | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    input_tokens_details: _Details | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    total_tokens: int | None = None
+    prompt_n: int | None = None
+    predicted_n: int | None = None
+    cache_n: int | None = None
+
+
+_DECODER = msgspec.json.Decoder(_Usage)
+
+
+class AnswerEnds:
+    """The beginning and the end of an answer's body, however long it is."""
+
+    __slots__ = ("_begin", "_events", "_pieces", "_size")
+
+    def __init__(self) -> None:
+        self._begin = b""
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._events = 0
+
+    def add(self, data: bytes) -> None:
+        """Some of the body."""
+        if not self._begin:
+            self._begin = data[:_BEGIN_BYTES]
+        self._pieces.append(data)
+        self._size += len(data)
+        if self._size > 2 * _KEPT_BYTES:
+            self._events += self._count()
+            kept = b"".join(self._pieces)[-_KEPT_BYTES:]
+            # What is kept was counted already.
+            self._events -= kept.count(b"data:")
+            self._pieces = [kept]
+            self._size = len(kept)
+
+    def _count(self) -> int:
+        return sum(piece.count(b"data:") for piece in self._pieces)
+
+    def token_use(self, asked: Asked, answer_bytes: int) -> TokenUse:
+        """What the engine says, or else an estimate."""
+        pieces = self._pieces
+        end = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        found = _last_usage(end)
+        if found is not None:
+            use = _token_use(found)
+            if use is not None and (use.prompt or found.prompt_tokens == 0):
+                return use
+            # Anthropic's streams tell the prompt's tokens in their first event.
+            first = _last_usage(self._begin)
+            before = _token_use(first) if first is not None else None
+            if use is not None and before is not None:
+                return TokenUse(before.prompt, use.output, before.cached)
+            if use is not None:
+                return TokenUse(asked.prompt_tokens, use.output, use.cached, estimated=True)
+        if asked.path in ("/v1/embeddings", "/v1/rerank"):
+            output = 0
+        elif asked.stream:
+            # One event each, but for [DONE].
+            output = max(0, self._events + self._count() - 1)
+        else:
+            output = answer_bytes // _BYTES_PER_TOKEN
+        return TokenUse(asked.prompt_tokens, output, estimated=True)
+
+    def ends_within_event(self) -> bool:
+        """Whether an event stream stops before the empty line that ends an event."""
+        end = b"".join(self._pieces[-4:])[-4:]
+        return not end.endswith((b"\n\n", b"\r\n\r\n", b"\r\r"))
+
+
+def _last_usage(data: bytes) -> _Usage | None:
+    end = len(data)
+    for _ in range(_MOST_LOOKS):
+        start = max(data.rfind(b'"usage"', 0, end), data.rfind(b'"timings"', 0, end))
+        if start < 0:
+            return None
+        match = _USAGE.match(data, start)
+        if match is not None and match[1] != b"null":
+            try:
+                return _DECODER.decode(match[1])
+            except msgspec.DecodeError:
+                pass
+        end = start
+    return None
+
+
+def _token_use(read: _Usage) -> TokenUse | None:
+    if read.predicted_n is not None:
+        cached = read.cache_n or 0
+        return TokenUse((read.prompt_n or 0) + cached, read.predicted_n, cached)
+    details: Any = read.prompt_tokens_details or read.input_tokens_details
+    cached = (details.cached_tokens or 0) if details is not None else 0
+    if read.prompt_tokens is not None or read.completion_tokens is not None:
+        return TokenUse(read.prompt_tokens or 0, read.completion_tokens or 0, cached)
+    if read.input_tokens is not None or read.output_tokens is not None:
+        # Anthropic counts what came from its cache apart.
+        apart = read.cache_read_input_tokens or 0
+        written = read.cache_creation_input_tokens or 0
+        prompt = (read.input_tokens or 0) + apart + written
+        return TokenUse(prompt, read.output_tokens or 0, cached or apart)
+    if read.total_tokens is not None:
+        return TokenUse(read.total_tokens, 0)
+    return None

@@ -1,0 +1,1 @@
+"""Several processes that share a port, and the one that keeps the engines for them."""

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.cli.runner import weigh
+from tests.verbs.test_traffic import asked, mixed
+from weighbridge.workspace.traffic import CapturedTool, CapturedUse, TrafficWriter
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    writer = TrafficWriter(tmp_path / ".weighbridge", 10**6)
+    whole = asked(
+        100, "Weather in Rome?\x1b[31m", text="Let me see.", task="weather", why="route 0",
+        tools=(CapturedTool("weather", '{"in":"Rome"}'),), use=CapturedUse(9, 4), ttft_ms=12.5,
+    )  # fmt: skip
+    for one in [*mixed(20), whole]:
+        writer.append(msgspec.json.encode(one))
+    return tmp_path
+
+
+def test_list(folder: Path) -> None:
+    outcome = weigh("traffic", "list", "--limit", "5", cwd=folder)
+    assert outcome.code == 0, outcome.err
+    assert "r100" in outcome.out
+    assert "Weather in Rome?" in outcome.out
+    assert "\x1b" not in outcome.out
+    assert "r3 " not in outcome.out
+    figures = json.loads(weigh("traffic", "list", "--json", cwd=folder).out)
+    assert len(figures["requests"]) == 21
+    assert figures["bytes"] > 1000
+    assert "request" not in figures["requests"][0]
+
+
+def test_show(folder: Path) -> None:
+    outcome = weigh("traffic", "show", "r100", cwd=folder)
+    assert outcome.code == 0, outcome.err
+    for words in ("tally", "route 0", "9 in, 4 out", "Let me see.", "Calls weather", '"in":"Rome"'):
+        assert words in outcome.out
+    figures = json.loads(weigh("traffic", "show", "r100", "--json", cwd=folder).out)
+    assert figures["use"]["prompt"] == 9
+    missing = weigh("traffic", "show", "zzz", cwd=folder)
+    assert missing.code == 2
+    assert "weigh traffic list" in missing.err
+
+
+def test_sample(folder: Path) -> None:
+    words = ["traffic", "sample", "8", "--stratify", "task", "--output", "ours"]
+    outcome = weigh(*words, cwd=folder)
+    assert outcome.code == 0, outcome.err
+    assert "not the truth" in outcome.err
+    assert len((folder / "ours/items.jsonl").read_text().splitlines()) == 8
+    again = json.loads(weigh(*words[:3], "--json", cwd=folder).out)
+    assert again["hash"] in outcome.out
+    assert sum(stratum["sampled"] for stratum in again["strata"].values()) == 8
+    assert again["strata"]["weather"] == {"requests": 1, "sampled": 1}
+    few = weigh("traffic", "sample", "2", cwd=folder)
+    assert "2 of 4 strata have no request in the set" in few.err
+    many = weigh("traffic", "sample", "200", "--stratify", "none", cwd=folder)
+    assert "Only 21 different requests" in many.err
+
+
+def test_without_captures_the_way_to_them_is_said(tmp_path: Path) -> None:
+    assert "no captured requests" in weigh("traffic", "list", cwd=tmp_path).err
+    outcome = weigh("traffic", "sample", "5", cwd=tmp_path)
+    assert outcome.code == 2
+    assert "capture" in outcome.err
+    assert not (tmp_path / ".weighbridge").exists()

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+
+from tests.fakes.gateway import BUDGETS, GIB, MODELS, FakeGateway
+from weighbridge.core.gateway import EngineState, ModelView, Spending
+from weighbridge.report import gateway_words as words
+
+TALLY = MODELS[0]
+
+
+def test_the_headline_counts_states_in_one_order() -> None:
+    view = FakeGateway().view()
+    assert words.headline(view) == "4 models: 2 ready, 1 stopped, 1 failed"
+    assert words.headline(replace(view, models=MODELS[:1])) == "1 model: 1 ready"
+    assert words.headline(replace(view, models=())) == "No models"
+
+
+@pytest.mark.parametrize("state", get_args(EngineState))
+def test_every_state_has_its_manner_and_offers_what_makes_sense(state: EngineState) -> None:
+    assert words.manner(state) in ("well", "moving", "resting", "failed")
+    offers = [action for action, _ in words.offered(replace(TALLY, state=state))]
+    assert ("start" in offers) == (state in ("stopped", "asleep", "failed"))
+    assert words.offered(ModelView("remote", state)) == ()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-1, "0 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (3600, "1 h"),
+        (3 * 3600 + 125, "3 h 2 min"),
+        (86400 + 30, "1 d"),
+        (90000, "1 d 1 h"),
+    ],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert words.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "–"), (0.5, "0.500 ms"), (42, "42.0 ms"), (1500, "1.50 s")]
+)
+def test_latencies(value: float | None, text: str) -> None:
+    assert words.milliseconds(value) == text
+
+
+def test_memory() -> None:
+    assert words.memory_text(TALLY) == "5.00 GiB used of 6.00 GiB, measured"
+    assert words.memory_text(MODELS[1]) == "9.00 GiB when ready, predicted"
+    assert words.memory_text(MODELS[3]) == "not this gateway's"
+    unknown = ModelView("m", "stopped", is_ours=True)
+    assert words.memory_text(unknown) == "not known yet"
+    assert words.memory_text(replace(unknown, memory_bytes=GIB)) == "1.00 GiB used"
+
+
+def test_budgets() -> None:
+    team, full, without = BUDGETS
+    assert words.usd_text(team) == "$12.50 of $50.00"
+    assert words.tokens_text(team) == "1,200,000"
+    assert words.spent_share(team) == 0.25
+    assert words.spent_share(full) == 1.0
+    assert words.usd_text(full) == "–"
+    assert words.spent_share(without) is None
+    assert words.usd_text(without) == "$0.75"
+    nothing = Spending("none", (), (0.0, 0.0), (0, None), "")
+    assert words.spent_share(nothing) == 1.0, "where nothing may be spent, nothing is left"
