@@ -44,8 +44,8 @@ from weighbridge.core.routing import (
 )
 from weighbridge.decide.route_escalation import Pairs, recovered, train_escalation
 from weighbridge.decide.route_training import Graded, train
-from weighbridge.serve.classifier import Classifier
-from weighbridge.serve.policy import RoutePolicy
+from weighbridge.serve.routing.classifier import Classifier
+from weighbridge.serve.routing.policy import RoutePolicy
 
 FOLDER = Path(__file__).parents[1] / ".." / "shared" / "data" / "routing"
 SPLITS = 8

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from peer_env import Package, PeerEnvironment
+from tools import free_port
 
 KEY = "sk-rig-0123456789abcdef0123456789abcdef"
 
@@ -86,7 +87,7 @@ def _vllm_router(place: Place) -> list[str]:
 
 
 def _workers(place: Place) -> list[str]:
-    metrics = str(place.port + 1)
+    metrics = str(free_port())
     return [
         *("--worker-urls", f"http://127.0.0.1:{place.backend}", "--policy", "round_robin"),
         *("--host", "127.0.0.1", "--port", str(place.port), "--log-level", "error"),

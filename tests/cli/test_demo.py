@@ -89,7 +89,7 @@ def test_the_report_is_one_file_with_the_figures(figures: dict[str, Any], home: 
 
 def test_the_runs_can_be_asked_again(figures: dict[str, Any], home: Path) -> None:
     again = weigh("compare", "porter@arithmetic", "tally@arithmetic", "--json", cwd=home)
-    assert json.loads(again.out)["pairs"][0] == figures["compare"]["pairs"][0]
+    assert figures["compare"]["pairs"][0].items() <= json.loads(again.out)["pairs"][0].items()
     table = weigh("runs", "--kind", "eval", cwd=home)
     assert all(run["run"] in table.out for run in figures["eval"])
     names = [run["run"] for run in figures["eval"] if run["n"] == 200]

@@ -9,7 +9,7 @@ from tests.decide.routes import code, quiz
 from weighbridge.core.errors import InputError
 from weighbridge.core.learned_route import decode, encode
 from weighbridge.decide.route_escalation import Pairs, recovered, train_escalation
-from weighbridge.serve.classifier import Classifier
+from weighbridge.serve.routing.classifier import Classifier
 
 
 def pairs(n: int, *, hard: tuple[float, float], easy: tuple[float, float]) -> Pairs:

@@ -12,7 +12,7 @@ from weighbridge.decide import route_guard
 from weighbridge.decide.route_evidence import gain, macro_gain, mean_interval
 from weighbridge.decide.route_features import folds, matrix
 from weighbridge.decide.route_training import TASK_BITS, Graded, train
-from weighbridge.serve.classifier import Classifier
+from weighbridge.serve.routing.classifier import Classifier
 
 DIFFERENT = {"sums": (0.9, 0.5), "code": (0.4, 0.8), "quiz": (0.6, 0.6)}
 

@@ -137,10 +137,11 @@ def test_runs_are_compared_item_by_item_whatever_their_order() -> None:
     assert found.difference.value == pytest.approx(0.2)
 
 
-def test_runs_are_compared_on_the_items_they_share() -> None:
+def test_an_answer_that_one_run_lacks_counts_as_wrong() -> None:
     a, b = eval_run("a", "sums", accurate(4, 4)), eval_run("b", "sums", accurate(2, 6))
     found = compare_runs(a, replace(b, items=b.items[1:]))
-    assert (found.n, found.flips_down, found.flips_up) == (3, 2, 0)
+    # Of items 0 to 5, a has 0 to 3 right, b only 1.
+    assert (found.n, found.flips_down, found.flips_up) == (6, 3, 0)
 
 
 def test_two_runs_of_one_model_go_by_their_ids() -> None:

@@ -82,7 +82,8 @@ def workers(log: Path) -> list[int]:
 
 
 def test_vllm_is_started_with_an_explicit_share_of_the_card(log: Path) -> None:
-    what = wanted("vllm", on_gpu=True, memory_share=0.4, args=("--max-num-seqs=9",), sleep=1)
+    args = ("--max-num-seqs=9",)
+    what = wanted("vllm", context=512, on_gpu=True, memory_share=0.4, args=args, sleep=1)
     with_engine(what, nothing)
     assert without_port(arguments(log)) == (
         "serve org/model --host 127.0.0.1 --served-model-name m --max-model-len 512 "
@@ -133,7 +134,7 @@ def test_an_engine_that_cannot_sleep_says_so(log: Path, monkeypatch: pytest.Monk
 
 
 def test_sglang(log: Path) -> None:
-    with_engine(wanted("sglang", on_gpu=True, memory_share=0.5), nothing)
+    with_engine(wanted("sglang", context=512, on_gpu=True, memory_share=0.5), nothing)
     assert without_port(arguments(log)) == (
         "-m sglang.launch_server --model-path org/model --host 127.0.0.1 --served-model-name m "
         "--context-length 512 --max-running-requests 4 --mem-fraction-static 0.44"
@@ -145,7 +146,7 @@ def test_tensorrt_llm_names_the_model_itself(log: Path) -> None:
         assert engine.endpoint.model == "its-own-name"
         assert not engine.can_sleep
 
-    with_engine(wanted("trtllm", on_gpu=True), use)
+    with_engine(wanted("trtllm", context=512, on_gpu=True), use)
     assert without_port(arguments(log)) == (
         "org/model --host 127.0.0.1 --max_seq_len 512 --max_batch_size 4 "
         "--kv_cache_free_gpu_memory_fraction 0.9"
@@ -153,7 +154,7 @@ def test_tensorrt_llm_names_the_model_itself(log: Path) -> None:
 
 
 def test_llama_server_divides_its_context_among_slots(log: Path) -> None:
-    with_engine(wanted("llamacpp", args=("-ngl", "99")), nothing)
+    with_engine(wanted("llamacpp", context=512, args=("-ngl", "99")), nothing)
     assert without_port(arguments(log)) == (
         "--model org/model --alias m --host 127.0.0.1 --ctx-size 2048 --parallel 4 -ngl 99"
     )

@@ -17,10 +17,9 @@ from weighbridge.core.gateway import (
     RouteCount,
     Spending,
 )
-from weighbridge.serve.admin import Admit, admin_handler
-from weighbridge.serve.admin_port import open_admin_port
-from weighbridge.serve.tally import Figures
-from weighbridge.serve.view import gateway_view
+from weighbridge.serve.admin.handler import Admit, admin_handler
+from weighbridge.serve.admin.port import open_admin_port
+from weighbridge.serve.admin.view import Figures, gateway_view
 from weighbridge.wire.server import Handler
 
 GIB = 2**30

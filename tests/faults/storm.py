@@ -7,7 +7,8 @@ import random
 import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal
 
 import psutil
@@ -19,22 +20,32 @@ from tests.faults.judge import fault_of
 from tests.faults.real import Truth, real_fault
 from tests.faults.script import BEFORE, HARMLESS, WITHIN, Ask, Kind
 
-FALLBACKS: Mapping[str, Sequence[str]] = {"sick": ("well",), "tally": ("porter",)}
-CONFIG = """
-models:
-  sick: {{url: "{sick}"}}
-  well: {{url: "{well}"}}
-  lone: {{url: "{lone}"}}
-  narrow: {{url: "{narrow}", max_concurrency: 1}}
-  tally: {{engine: llamacpp-embedded, source: {models}/tally-f16.gguf, context: 512, slots: 2,
-    preload: true, cold_start: 10s}}
-  porter: {{engine: llamacpp-embedded, source: {models}/porter-q8_0.gguf, context: 512, slots: 2,
-    preload: true, cold_start: 10s}}
+SICK = tuple(f"sick{number}" for number in range(6))
+LONE = ("lone0", "lone1")
+SERVERS = (*SICK, *LONE, "well", "narrow")
+FALLBACKS: Mapping[str, Sequence[str]] = dict.fromkeys(SICK, ("well",))
+_ENGINE = "context: 512, slots: 2, preload: true, cold_start: 10s"
+_MODELS = """
+  tally: {{engine: llamacpp-embedded, source: {models}/tally-f16.gguf, {engine}}}
+  porter: {{engine: llamacpp-embedded, source: {models}/porter-q8_0.gguf, {engine}}}
 routes:
-  - {{use: [sick, well]}}
-fallbacks: {{sick: [well], tally: [porter]}}
+  - {{use: [sick0, well]}}
+fallbacks: {{tally: [porter], {fallbacks}}}
 limits: {{first_byte: 1.5, between_bytes: 1.5, read: 2, queue_wait: 20s, drain: 5, connect: 2}}
 """
+
+
+def config(models: Path, urls: Mapping[str, str]) -> str:
+    """Servers that fail when they are told to, with and without a fallback, and real engines."""
+    lines = [
+        f'  {name}: {{url: "{url}"{", max_concurrency: 1" if name == "narrow" else ""}}}'
+        for name, url in urls.items()
+    ]
+    fallbacks = ", ".join(f"{name}: [{', '.join(then)}]" for name, then in FALLBACKS.items())
+    engines = _MODELS.format(models=models, engine=_ENGINE, fallbacks=fallbacks)
+    return "models:\n" + "\n".join(lines) + engines
+
+
 NONSENSE = (b"", b"\x16\x03\x01\x00", b"GET\r\n\r\n", b"POST /v1/chat/completions HTTP/9.9\r\n\r\n")
 _BODIES = (b"{", b"[]", b'{"model": 5}', b'{"model": "\xff"}', b"null", b'{"model": "no-such"}')
 _BROKEN_CONFIGS = (
@@ -50,7 +61,17 @@ _KILLS: tuple[tuple[str, signal.Signals], ...] = (
 )
 
 What = Literal[
-    "chaos", "client", "queue", "nonsense", "body", "kill", "freeze", "real", "broken", "reload"
+    "calm",
+    "chaos",
+    "client",
+    "queue",
+    "nonsense",
+    "body",
+    "kill",
+    "freeze",
+    "real",
+    "broken",
+    "reload",
 ]
 # Of a hundred faults, how many are of which kind.
 SHARES: Mapping[What, int] = {
@@ -96,10 +117,10 @@ def _fault(draw: random.Random, number: int, what: What) -> Fault:
     stream = draw.random() < 0.6
     chunks = draw.choice((1, 3, 12, 40))
     conduct: Conduct = "stay"
-    model, troubles = "sick", dict[str, Kind]()
+    model, troubles = draw.choice(SICK), dict[str, Kind]()
     gap_s = draw.choice((0.0, 0.0, 0.004))
     if what == "chaos":
-        model = draw.choices(("sick", "lone"), (4, 1))[0]
+        model = draw.choice((*SICK, *LONE))
         troubles[model] = draw.choice(draw.choice((BEFORE, WITHIN, HARMLESS)))
     elif what == "client":
         choices: tuple[Conduct, ...] = (
@@ -107,7 +128,7 @@ def _fault(draw: random.Random, number: int, what: What) -> Fault:
             *("half_close", "read_late", "dribble"),
         )
         conduct, gap_s, chunks = draw.choice(choices), 0.01, draw.choice((12, 60))
-        model = draw.choice(("sick", "well"))
+        model = draw.choice((*SICK, "well"))
     elif what == "queue":
         model, conduct = "narrow", draw.choice(("stay", "leave_at_once", "leave_midway"))
         gap_s = 0.01
@@ -131,12 +152,14 @@ class Storm:
     complaints: list[str] = field(default_factory=list)
     outcomes: dict[str, int] = field(default_factory=dict)
 
-    async def rage(self, faults: Sequence[Fault], *, at_once: int = 12) -> None:
+    async def rage(self, faults: Sequence[Fault], *, at_once: int = 8) -> None:
         """All of them, so many at a time."""
         waiting = iter(faults)
 
         async def work() -> None:
             for fault in waiting:
+                # An answer in between keeps a server from being left out for its failures.
+                await self._one(Fault("calm", replace(fault.ask, troubles={}, gap_s=0.0)))
                 await self._one(fault)
 
         await asyncio.gather(*(work() for _ in range(at_once)))

@@ -30,7 +30,10 @@ limits: {{first_byte: 2, between_bytes: 1, drain: 5}}
 {more}
 """
 MODELS = ("tally", "porter")
-FRESH_S = 30.0
+FRESH_S = 40.0
+KILLED = pytest.param(signal.SIGKILL, id="killed")
+# What stands still is given a quarter of a minute before it is taken for lost.
+FROZEN = pytest.param(signal.SIGSTOP, id="frozen", marks=pytest.mark.slow)
 
 
 @asynccontextmanager
@@ -76,7 +79,7 @@ async def whole_story(over: Gateway, model: str) -> str:
     return content(seen)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
+@pytest.mark.parametrize("number", [KILLED, FROZEN])
 def test_an_engine_lost_within_its_answer(
     models: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -102,7 +105,7 @@ def test_an_engine_lost_within_its_answer(
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
+@pytest.mark.parametrize("number", [KILLED, FROZEN])
 def test_who_has_a_fallback_gets_its_answer(
     models: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -133,6 +136,25 @@ def test_an_engine_that_dies_while_nobody_asks_is_there_again_for_the_next(
             after = {process.pid for process in over.engines("porter")}
             assert len(after) == 1
             assert not before & after
+
+    asyncio.run(scenario())
+
+
+def test_an_engine_goes_and_comes_back_with_the_program_that_guards_it(
+    models: Path, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        async with engines(models, tmp_path) as over:
+            (engine,) = over.engines("porter")
+            guardian = engine.parent()
+            assert guardian is not None
+            assert guardian.pid != over.process.pid
+            guardian.kill()
+            assert gone_within([guardian.pid, engine.pid], 10)
+            await until_answering(over, MODELS, FRESH_S)
+            assert [process.pid for process in over.engines("porter")] != [engine.pid]
+            assert await over.end() == 0
+            assert not over.left_behind()
 
     asyncio.run(scenario())
 
@@ -222,6 +244,7 @@ def held_pids(path: Path) -> list[int]:
     return [int(line.split()[0]) for line in path.read_text().splitlines()]
 
 
+@pytest.mark.slow  # what is deaf to SIGTERM is given its time, three times over
 def test_memory_that_is_held_on_to_is_taken_back_before_the_next_starts(tmp_path: Path) -> None:
     script, pids = tmp_path / "hoarder.py", tmp_path / "pids"
     script.write_text(HOARDER)

@@ -13,10 +13,9 @@ from tests.faults.chaos import Chaos, chaos_server
 from tests.faults.gateway import Gateway, gateway, holds
 from tests.faults.real import learn, until_answering
 from tests.faults.script import Ask, answer
-from tests.faults.storm import CONFIG, SHARES, Storm, plan
+from tests.faults.storm import SERVERS, SHARES, Storm, config, plan
 from tests.waiting import until
 
-SERVERS = ("sick", "well", "lone", "narrow")
 MORE_DESCRIPTORS = 12
 MORE_BYTES = 40 * 2**20
 
@@ -46,10 +45,9 @@ async def _storm(models: Path, folder: Path, seed: int, count: int) -> None:
     async with AsyncExitStack() as stack:
         servers = {name: await stack.enter_async_context(chaos_server(name)) for name in SERVERS}
         urls = {name: server.url for name, server in servers.items()}
-        config = CONFIG.format(models=models, **urls)
-        over = await stack.enter_async_context(gateway(folder, config))
+        over = await stack.enter_async_context(gateway(folder, config(models, urls)))
         storm = Storm(over, await learn(over, ("tally", "porter")))
-        await storm.rage(plan(seed + 1, 40))  # warms up whatever stays warm
+        await storm.rage(plan(seed + 1, 25))  # warms up whatever stays warm
         await _recovered(over, servers)
         await _calm(over, servers)
         descriptors, resident = over.descriptors(), over.resident_bytes()

@@ -34,7 +34,7 @@ def test_help_loads_only_what_it_needs() -> None:
     assert not from_help & (HEAVY - {"click", "asyncio"})
 
 
-@pytest.mark.parametrize("layer", ["core", "facts.gguf", "decide.verdict", "serve.policy"])
+@pytest.mark.parametrize("layer", ["core", "facts.gguf", "decide.verdict", "serve.routing.policy"])
 def test_pure_layers_load_no_page_and_no_solver(layer: str) -> None:
     heavy = {"click", "rich", "starlette", "plotly", "scipy", "numpy"}
     assert not loaded_by(f"import weighbridge.{layer}") & heavy

@@ -11,7 +11,7 @@ from weighbridge.core.runs import EvalRun, ItemResult
 from weighbridge.core.study import VerdictRun
 from weighbridge.core.units import MIB
 from weighbridge.serve.config import parse_config
-from weighbridge.serve.policy import choose
+from weighbridge.serve.routing.policy import choose
 from weighbridge.verbs.decide import check_replaceable, decide, to_json, write_router_config
 from weighbridge.workspace.folder import Workspace
 

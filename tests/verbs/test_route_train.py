@@ -17,8 +17,8 @@ from weighbridge.core.errors import FormatError, InputError
 from weighbridge.core.gateway import Asked, Grant
 from weighbridge.core.routing import ModelEntry, Price, Route, RouterConfig
 from weighbridge.core.runs import EvalRun
-from weighbridge.serve.classifier import load_route
-from weighbridge.serve.policy import RoutePolicy
+from weighbridge.serve.routing.classifier import load_route
+from weighbridge.serve.routing.policy import RoutePolicy
 from weighbridge.verbs import route_train
 from weighbridge.verbs.effects import SystemClock, open_workspace
 from weighbridge.workspace.folder import Workspace

@@ -141,10 +141,6 @@ def _more(pair: PairDifference) -> str:
     """How many further items would settle it, if the difference is the one seen."""
     if pair.real:
         return "–"
-    return "?" if pair.more_items is None else f"≈ {_rounded(pair.more_items):,}"
+    from weighbridge.decide.statistics.power import in_round_figures  # noqa: PLC0415
 
-
-def _rounded(count: int) -> int:
-    """To two digits: it rests on a difference that is itself uncertain."""
-    unit: int = 10 ** max(0, len(str(count)) - 2)
-    return (count + unit - 1) // unit * unit
+    return "?" if pair.more_items is None else f"≈ {in_round_figures(pair.more_items)}"

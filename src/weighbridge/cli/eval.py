@@ -2,26 +2,56 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from weighbridge.cli.diagnostics import printable, run_async, say
+from weighbridge.cli.diagnostics import run_async, say
+from weighbridge.cli.eval_files import export, import_
 from weighbridge.cli.options import (
+    Seconds,
     json_option,
     key_option,
     open_workspace,
     print_json,
-    timeout_option,
     workspace_option,
 )
+from weighbridge.cli.unwritten import Unwritten, Worded
 
 if TYPE_CHECKING:
+    from weighbridge.core.endpoint import Endpoint
+    from weighbridge.core.routing import Price
     from weighbridge.core.runs import EvalRun
+    from weighbridge.measure.evals.suite import Suite
+    from weighbridge.verbs.eval import EvalSettings
+    from weighbridge.workspace.folder import Workspace
+
+_EXAMPLES = """\b
+Example:
+  weigh eval http://127.0.0.1:8000/v1 --model tally --suite arithmetic
+  weigh eval URL --model M --suite suites/mine --dry-run
+  weigh eval URL --model M --suite gsm8k --limit 200 --shuffle 1 --concurrency 64
+  weigh eval URL --model M --suite code --repeats 5
+  weigh eval URL --model M --suite essays --judge-url URL2 --judge-model J
+  weigh eval import samples_gsm8k_2026-11-01.jsonl --model qwen3-8b
+  weigh eval export eval-1a2b3c --inspect log.json
+
+`weigh suites list` tells which suites there are."""
 
 
-@click.command()
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Whom to ask what, by the command line."""
+
+    endpoint: Endpoint
+    suite: Suite
+    settings: EvalSettings
+    price: Price | None
+
+
+@click.command(cls=Unwritten, epilog=_EXAMPLES)
 @click.argument("url")
 @click.option("--model", required=True, help="The model's name at the endpoint.")
 @click.option(
@@ -30,7 +60,16 @@ if TYPE_CHECKING:
     required=True,
     help="Folder with suite.yaml and items.jsonl, or the name of a built-in suite.",
 )
-@click.option("--limit", type=click.IntRange(1), help="Ask only the first items.")
+@click.option("--limit", type=click.IntRange(1), help="Ask only so many items, the first.")
+@click.option(
+    "--shuffle",
+    type=int,
+    metavar="SEED",
+    help="Ask in random order; with --limit, a random sample instead of the first items.",
+)
+@click.option(
+    "--repeats", type=click.IntRange(1), default=1, show_default=True, help="Answers per item."
+)
 @click.option(
     "--concurrency",
     type=click.IntRange(1),
@@ -38,20 +77,61 @@ if TYPE_CHECKING:
     show_default=True,
     help="Items asked at once.",
 )
-@timeout_option
+@click.option(
+    "--timeout",
+    type=Seconds(),
+    default=600.0,
+    show_default=True,
+    help="Longest time an answer may take, in seconds.",
+)
+@click.option(
+    "--attempts",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="How often an item is asked that times out or meets a server fault.",
+)
 @click.option("--fresh", is_flag=True, help="Ask everything anew instead of resuming.")
+@click.option("--dry-run", is_flag=True, help="Show three prompts and the cost; ask nothing.")
+@click.option("--price", metavar="IN,OUT", help="US dollars per million prompt and output tokens.")
+@click.option("--judge-url", help="Where the judging model answers; for suites with a judge.")
+@click.option("--judge-model", help="The judging model's name there.")
+@click.option("--judge-key", envvar="WEIGHBRIDGE_JUDGE_KEY", help="Bearer token of the judge.")
+@click.option(
+    "--trust",
+    multiple=True,
+    metavar="MODULE:FUNCTION",
+    help="Let the suite call this Python function to score; may be given again.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=2,
+    show_default=True,
+    help="Programs run at once, for suites that run code.",
+)
 @key_option
 @json_option
 @workspace_option
-def command(
+def measure(
     *,
     url: str,
     model: str,
     suite: Path,
     limit: int | None,
+    shuffle: int | None,
+    repeats: int,
     concurrency: int,
     timeout: float,
+    attempts: int,
     fresh: bool,
+    dry_run: bool,
+    price: str | None,
+    judge_url: str | None,
+    judge_model: str | None,
+    judge_key: str | None,
+    trust: tuple[str, ...],
+    workers: int,
     key: str | None,
     as_json: bool,
     workspace: Path,
@@ -59,22 +139,37 @@ def command(
     """Measure a model's accuracy on a suite of your own tasks.
 
     Every answer is kept as it arrives: interrupted, the same command goes on where it stopped.
-
-    \b
-    Example:
-      weigh eval http://127.0.0.1:8000/v1 --model tally --suite arithmetic
-    """  # noqa: D301 -- \b is click's mark, not an escape
-    from weighbridge.cli.progress import progress_display  # noqa: PLC0415 -- not for --help
-    from weighbridge.core.endpoint import endpoint_at  # noqa: PLC0415
+    """
+    from weighbridge.core.endpoint import endpoint_at  # noqa: PLC0415 -- not for --help
+    from weighbridge.measure.evals.scoring import Means  # noqa: PLC0415
+    from weighbridge.measure.evals.subset import chosen  # noqa: PLC0415
     from weighbridge.measure.evals.suite import load_suite  # noqa: PLC0415
+    from weighbridge.verbs.eval import EvalSettings  # noqa: PLC0415
+    from weighbridge.verbs.suites import suite_folder  # noqa: PLC0415
+
+    folder = suite_folder(suite)
+    judge = _judge(judge_url, judge_model, judge_key)
+    means = Means(judge=judge, folder=folder, workers=workers, trusted=_trusted(trust))
+    asked = _Asked(
+        endpoint_at(url, model, key),
+        chosen(load_suite(folder), limit, shuffle),
+        EvalSettings(
+            concurrency, timeout, fresh=fresh, repeats=repeats, order_seed=shuffle,
+            attempts=attempts, means=means,
+        ),
+        _price(price),
+    )  # fmt: skip
+    if dry_run:
+        _show_dry_run(asked, as_json=as_json)
+        return
+    _deliver(_evaluated(asked, open_workspace(workspace)), asked.price, as_json=as_json)
+
+
+def _evaluated(asked: _Asked, store: Workspace) -> EvalRun:
+    from weighbridge.cli.progress import progress_display  # noqa: PLC0415
     from weighbridge.verbs import eval as verb  # noqa: PLC0415
     from weighbridge.verbs.effects import SystemClock  # noqa: PLC0415
     from weighbridge.wire.client import Client  # noqa: PLC0415
-
-    endpoint = endpoint_at(url, model, key)
-    items = load_suite(suite_folder(suite)).head(limit)
-    settings = verb.EvalSettings(concurrency, timeout, fresh=fresh)
-    store = open_workspace(workspace)
 
     async def work() -> EvalRun:
         with progress_display() as progress:
@@ -83,72 +178,85 @@ def command(
                     store,
                     client,
                     SystemClock(),
-                    endpoint,
-                    items,
-                    settings=settings,
+                    asked.endpoint,
+                    asked.suite,
+                    settings=asked.settings,
                     progress=progress,
                 )
 
-    run = run_async(
+    return run_async(
         work(),
         interrupted="Interrupted. The answers so far are kept; "
         "the same command goes on from there.",
     )
+
+
+def _deliver(run: EvalRun, price: Price | None, *, as_json: bool) -> None:
+    from weighbridge.cli.eval_print import show  # noqa: PLC0415
+    from weighbridge.verbs import eval as verb  # noqa: PLC0415
+
     if as_json:
-        print_json(verb.to_json(run))
+        print_json(verb.to_json(run, price))
     else:
-        show(run)
+        show(run, price)
     if run.errors:
         first = next(item.detail for item in run.items if item.error)
         say(f"Warning: {run.errors} items failed and count as wrong. First: {first}")
 
 
-def suite_folder(path: Path) -> Path:
-    """``path``, or the built-in suite of that name when there is nothing at ``path``.
+def _show_dry_run(asked: _Asked, *, as_json: bool) -> None:
+    from weighbridge.cli.eval_print import show_dry_run  # noqa: PLC0415
+    from weighbridge.verbs.eval_dry_run import dry_run  # noqa: PLC0415
 
-    Raises:
-        InputError: there is neither.
-    """
-    from importlib import resources  # noqa: PLC0415 -- not for --help
+    told = dry_run(asked.suite, asked.settings.repeats, asked.price)
+    if as_json:
+        print_json(told.to_json())
+    else:
+        show_dry_run(told)
 
+
+def _judge(url: str | None, model: str | None, key: str | None) -> Endpoint | None:
+    from weighbridge.core.endpoint import endpoint_at  # noqa: PLC0415
     from weighbridge.core.errors import InputError  # noqa: PLC0415
 
-    if path.exists():
-        return path
-    built_in = Path(str(resources.files("weighbridge"))) / "demo" / "suites"
-    names = sorted(found.name for found in built_in.glob("*") if found.is_dir())
-    if str(path) in names:
-        return built_in / path
-    raise InputError(
-        f"There is no suite folder {path}.",
-        fix="A suite is a folder with suite.yaml and items.jsonl. Built in: "
-        f"{', '.join(names) or 'none'}.",
-    )
+    if url is None and model is None:
+        return None
+    if url is None or model is None:
+        raise InputError("A judge needs both --judge-url and --judge-model.")
+    return endpoint_at(url, model, key)
 
 
-def show(run: EvalRun) -> None:
-    """The result and the first wrong answers on standard output."""
-    from weighbridge.cli.tables import percent, print_table  # noqa: PLC0415
-    from weighbridge.decide.statistics import wilson  # noqa: PLC0415
+def _trusted(names: tuple[str, ...]) -> frozenset[str]:
+    import sys  # noqa: PLC0415
 
-    rate = wilson(run.correct, len(run.items))
-    sentence = (
-        f"{run.info.model} on {run.suite}: {percent(rate)} right, n = {len(run.items)} "
-        f"(measured · {run.info.id} · 95 % Wilson interval)"
-    )
-    click.echo(printable(sentence))
-    wrong = [item for item in run.items if not item.correct][:5]
-    if wrong:
-        print_table(
-            "First wrong answers",
-            ["<item", "<prompt", "<expected", "<answer", "<why"],
-            [
-                [i.id, _cut(i.prompt), _cut(str(i.expected)), _cut(i.answer), _cut(i.detail)]
-                for i in wrong
-            ],
+    if names and "" not in sys.path:
+        # Functions to score are often a file beside the suite, where the user stands.
+        sys.path.insert(0, "")
+    return frozenset(names)
+
+
+def _price(text: str | None) -> Price | None:
+    from weighbridge.core.errors import InputError  # noqa: PLC0415
+    from weighbridge.core.routing import Price  # noqa: PLC0415
+
+    if text is None:
+        return None
+    try:
+        prompt, output = map(float, text.split(","))
+    except ValueError:
+        prompt = output = -1.0
+    if not (0 <= prompt < float("inf") and 0 <= output < float("inf")):
+        raise InputError(
+            f"--price {text!r} is not two prices.", fix="Write for example --price 0.15,0.60."
         )
+    return Price(prompt=prompt, output=output)
 
 
-def _cut(text: str, width: int = 60) -> str:
-    line = printable(" ".join(text.split()))
-    return line if len(line) <= width else line[: width - 1] + "…"
+@click.group(cls=Worded)
+def command() -> None:
+    """Measure a model's accuracy on a suite of your own tasks."""
+
+
+command.add_command(measure, "measure")
+command.add_command(import_, "import")
+command.add_command(export, "export")

@@ -103,6 +103,8 @@ def command(
 
 
 def _show(verdict: GateVerdict) -> None:
+    from weighbridge.verbs import gate  # noqa: PLC0415
+
     click.echo(printable(verdict.sentence))
     for check in verdict.checks:
         click.echo(printable(f"  {check.sentence}"))
@@ -111,12 +113,7 @@ def _show(verdict: GateVerdict) -> None:
             f"flips: {check.flips_up} up, {check.flips_down} down"
         )
         if check.outcome == "inconclusive":
-            more = check.more_items
-            click.echo(
-                "    No number of further items is known to settle it."
-                if more is None
-                else f"    About {more:,} further items would probably settle it."
-            )
+            click.echo(f"    {gate.what_next(check)}")
         if any(check.missing):
             click.echo(
                 f"    Missing answers, counted as wrong: {check.missing[0]} of the candidate, "

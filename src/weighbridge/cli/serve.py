@@ -81,12 +81,18 @@ def command(
     if as_json or headers or key_name:
         raise click.UsageError("--json, --header and --key-name need --check or --explain.")
 
-    from weighbridge.serve.config import warnings  # noqa: PLC0415 -- not for --help
+    _serve(config, port, workspace)
+
+
+def _serve(config: Path, port: int | None, workspace: Path) -> None:
+    """Serve until ctrl-C."""
+    from weighbridge.cli.serve_look import warn  # noqa: PLC0415 -- not needed for --help
+    from weighbridge.serve.config import warnings  # noqa: PLC0415
     from weighbridge.verbs import serve  # noqa: PLC0415
     from weighbridge.wire.client import Client  # noqa: PLC0415
 
     def announce(running: serve.Running, served: RouterConfig) -> None:
-        serve_look.warn(warnings(served))
+        warn(warnings(served))
         names = [*served.models, "auto"] if served.routes else list(served.models)
         where = running.url if running.url.startswith("unix:") else f"{running.url}/v1"
         say(f"Serving {', '.join(names)} at {where}. Stop with ctrl-C.")

@@ -64,7 +64,8 @@ class ModelEntry(_Written, frozen=True):
         model: the model's name at that server, when it differs from the name here.
         key_env: environment variable that holds the bearer token for ``url``, if it wants one.
         aliases: further names by which clients may ask for it.
-        context: tokens of context per request slot.
+        context: tokens of context per request slot; the engine's own default where nothing is
+            said, which for ``llamacpp-embedded`` is what the model was trained for, 4096 at most.
         slots: requests that the engine serves at once.
         max_concurrency: requests passed to it at once; further ones wait. By default ``slots``
             for engines that the gateway starts, and no limit for servers of others.
@@ -90,7 +91,7 @@ class ModelEntry(_Written, frozen=True):
     model: str | None = None
     key_env: str | None = None
     aliases: tuple[str, ...] = ()
-    context: int = 512
+    context: int | None = None
     slots: int = 4
     max_concurrency: int | None = None
     memory: Size | None = None

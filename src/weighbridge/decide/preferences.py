@@ -75,7 +75,7 @@ def bradley_terry(votes: Sequence[Vote], *, reference: str | None = None) -> Rat
         InputError: there are no votes, a vote names one model twice, the reference is unknown, or
             some models were never compared with the others, not even through third ones.
     """
-    table, notes = _table(votes, reference)
+    table, notes = _table(votes, reference, ties_count=True)
     design = table.design
 
     def step(parameters: Floats) -> _Step:
@@ -108,7 +108,7 @@ def davidson(votes: Sequence[Vote], *, reference: str | None = None) -> Ratings:
         return Ratings(
             "davidson", found.ratings, found.reference, found.items, 0.0, found.pseudo_votes, notes
         )
-    table, notes = _table(votes, reference)
+    table, notes = _table(votes, reference, ties_count=False)
     design, models = table.design, len(table.models)
     is_tie = table.scores == 0.5
     # What each vote adds for the pair's half-difference and for ties: win, tie, loss.
@@ -138,7 +138,10 @@ def davidson(votes: Sequence[Vote], *, reference: str | None = None) -> Ratings:
     return _ratings("davidson", table, fit, reference, nu=nu, notes=notes)
 
 
-def _table(votes: Sequence[Vote], reference: str | None) -> tuple[_Votes, tuple[str, ...]]:
+def _table(
+    votes: Sequence[Vote], reference: str | None, *, ties_count: bool
+) -> tuple[_Votes, tuple[str, ...]]:
+    """The votes as arrays, with notes; ``ties_count`` tells whether a tie is half a loss."""
     if not votes:
         raise InputError("There are no votes.", fix="Rate some inputs first.")
     for vote in votes:
@@ -166,11 +169,11 @@ def _table(votes: Sequence[Vote], reference: str | None) -> tuple[_Votes, tuple[
     notes = []
     if len(items) < _FEW_ITEMS:
         notes.append(f"There are votes on {len(items)} inputs only: intervals are rough below 20.")
-    if _is_separated(table):
+    if _is_separated(table, ties_count=ties_count):
         table = _with_pseudo_votes(table)
         added = _PSEUDO * len(table.first[table.real :])
         notes.append(
-            "Some models won or lost everything against the rest, so strengths would be infinite: "
+            "Some models never lost to the rest, so strengths could be infinite: "
             f"{added:g} made-up votes were added, half a win and half a loss for each pair that "
             "met. Differences are at least as uncertain as the intervals say."
         )
@@ -185,17 +188,18 @@ def _reach(edges: Floats) -> Floats:
     return reach.astype(np.float64)
 
 
-def _beats(table: _Votes) -> Floats:
-    """1 where the row's model has won against the column's, or tied with it."""
+def _beats(table: _Votes, *, ties_count: bool) -> Floats:
+    """1 where the row's model has won against the column's, or tied with it if ties count."""
     edges = np.zeros((len(table.models), len(table.models)))
-    won, lost = table.scores > 0, table.scores < 1
+    least = 0.5 if ties_count else 1.0
+    won, lost = table.scores >= least, table.scores <= 1 - least
     edges[table.first[won], table.second[won]] = 1
     edges[table.second[lost], table.first[lost]] = 1
     return edges
 
 
 def _require_connected(table: _Votes) -> None:
-    edges = _beats(table)
+    edges = _beats(table, ties_count=True)
     apart = np.flatnonzero(_reach(edges + edges.T)[0] == 0)
     if len(apart):
         raise InputError(
@@ -205,9 +209,12 @@ def _require_connected(table: _Votes) -> None:
         )
 
 
-def _is_separated(table: _Votes) -> bool:
-    """Whether some models never lost a point to the rest: then no finite strength fits best."""
-    return bool((_reach(_beats(table)) == 0).any())
+def _is_separated(table: _Votes, *, ties_count: bool) -> bool:
+    """Whether some models never lost to the rest: then perhaps no finite strength fits best.
+
+    In Davidson's model a tie is no loss, for the weight of ties may grow with the strengths.
+    """
+    return bool((_reach(_beats(table, ties_count=ties_count)) == 0).any())
 
 
 def _with_pseudo_votes(table: _Votes) -> _Votes:
@@ -243,7 +250,7 @@ def _fit(step: Callable[[Floats], _Step], start: Floats, models: int, table: _Vo
         parameters, now = parameters + scale * move, after
         if float(np.abs(move).max()) < _TOLERANCE:
             break
-    bread: Floats = np.linalg.inv(now.information + fixed)
+    bread = np.linalg.inv(now.information + fixed).astype(np.float64)
     by_item = np.zeros((int(table.items.max()) + 1, len(start)))
     np.add.at(by_item, table.items, now.gradients)
     clusters = len(by_item)

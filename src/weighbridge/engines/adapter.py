@@ -22,7 +22,7 @@ class Wanted:
         engine: which adapter.
         source: model file, folder, or the name under which the engine finds it.
         served: the name under which the engine is to serve it.
-        context: tokens per request slot.
+        context: tokens per request slot; None for the engine's own default.
         slots: requests served at once.
         args: further arguments.
         cmd: the command, for an engine without an adapter.
@@ -39,7 +39,7 @@ class Wanted:
     engine: str
     source: str
     served: str
-    context: int = 512
+    context: int | None = None
     slots: int = 4
     args: tuple[str, ...] = ()
     cmd: str | None = None
@@ -179,6 +179,11 @@ def unless_given(wanted: Wanted, flag: str, *values: object) -> tuple[str, ...]:
     """A flag with its value, unless the configured arguments have it already."""
     given = any(arg == flag or arg.startswith(f"{flag}=") for arg in wanted.args)
     return () if given else (flag, *map(str, values))
+
+
+def context_unless_given(wanted: Wanted, flag: str) -> tuple[str, ...]:
+    """Likewise for the context; nothing where the engine's own default is wanted."""
+    return () if wanted.context is None else unless_given(wanted, flag, wanted.context)
 
 
 def share_text(share: float) -> str:

@@ -18,11 +18,14 @@ from weighbridge.core.errors import EndpointError, EngineError
 from weighbridge.core.http import HttpClient, Request, Timeouts
 from weighbridge.engines.adapter import Command, Plain, Wanted
 from weighbridge.engines.child import Child
-from weighbridge.facts.gguf import read_gguf
+from weighbridge.facts.gguf import GgufHeader, read_gguf
+from weighbridge.facts.gguf_keys import keys_of
 
 NAME = "llamacpp-embedded"
 
 _POLL_S = 0.02
+# Every slot's cache is there from the start on: what models are trained for is often too much.
+_USUAL_CONTEXT = 4096
 _PROBE = Timeouts(connect=1, first_byte=2, between_bytes=2, total=3)
 
 
@@ -75,11 +78,30 @@ class Embedded(Plain):
         Raises:
             InputError: there is no such file, or it is no whole GGUF file.
         """
-        read_gguf(Path(wanted.source))
-        spec = EngineSpec(wanted.served, wanted.source, wanted.context, wanted.slots)
+        header = read_gguf(Path(wanted.source))
+        context = wanted.context or usual_context(_trained(header, wanted.source))
+        spec = EngineSpec(wanted.served, wanted.source, context, wanted.slots)
         told = json.dumps(dataclasses.asdict(spec) | {"port": port})
         program = (sys.executable, "-m", "weighbridge.engines.llamacpp_child", "0", told)
         return Command(program, wanted.env)
+
+
+def _trained(header: GgufHeader, name: str) -> int | None:
+    """Tokens that a model was trained for, as its header tells; None where it does not.
+
+    Raises:
+        FormatError: it does not even name an architecture.
+    """
+    return keys_of(header, name).integer("context_length") or None
+
+
+def usual_context(trained: int | None) -> int:
+    """Tokens per slot where nobody says how many.
+
+    >>> usual_context(1024), usual_context(131072)
+    (1024, 4096)
+    """
+    return min(trained or _USUAL_CONTEXT, _USUAL_CONTEXT)
 
 
 class RunningLlamaCpp:

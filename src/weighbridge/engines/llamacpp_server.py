@@ -11,10 +11,10 @@ class LlamaServer(Plain):
     name = "llamacpp"
 
     def command(self, wanted: Wanted, port: int) -> Command:
-        """The context is of all slots together."""
+        """The context is of all slots together; without one, the model's own is."""
         words = ["llama-server", "--model", wanted.source, "--alias", wanted.served]
         words += ["--host", "127.0.0.1", "--port", str(port)]
-        if "-c" not in wanted.args:
+        if wanted.context is not None and "-c" not in wanted.args:
             words += unless_given(wanted, "--ctx-size", wanted.context * wanted.slots)
         if "-np" not in wanted.args:
             words += unless_given(wanted, "--parallel", wanted.slots)

@@ -34,10 +34,11 @@ class Ollama(Plain):
         env = {
             "OLLAMA_HOST": f"127.0.0.1:{port}",
             "OLLAMA_NUM_PARALLEL": str(wanted.slots),
-            "OLLAMA_CONTEXT_LENGTH": str(wanted.context),
             "OLLAMA_MAX_LOADED_MODELS": "1",
             "OLLAMA_KEEP_ALIVE": "-1",
         }
+        if wanted.context is not None:
+            env["OLLAMA_CONTEXT_LENGTH"] = str(wanted.context)
         return Command(("ollama", "serve", *wanted.args), env | dict(wanted.env))
 
     def ready_path(self, wanted: Wanted) -> str:

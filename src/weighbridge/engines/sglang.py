@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from weighbridge.engines.adapter import Command, Plain, Wanted, share_text, unless_given
+from weighbridge.engines.adapter import (
+    Command,
+    Plain,
+    Wanted,
+    context_unless_given,
+    share_text,
+    unless_given,
+)
 
 # Its share counts weights and cache only; graphs and activations come on top of it.
 _STATIC_PART: Final = 0.88
@@ -21,7 +28,7 @@ class Sglang(Plain):
         words = ["python", "-m", "sglang.launch_server", "--model-path", wanted.source]
         words += ["--host", "127.0.0.1", "--port", str(port)]
         words += ["--served-model-name", wanted.served]
-        words += unless_given(wanted, "--context-length", wanted.context)
+        words += context_unless_given(wanted, "--context-length")
         words += unless_given(wanted, "--max-running-requests", wanted.slots)
         if wanted.on_gpu and wanted.memory_share is not None:
             share = share_text(wanted.memory_share * _STATIC_PART)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from weighbridge.engines.adapter import Admin, Command, Plain, Wanted, share_text, unless_given
+from weighbridge.engines.adapter import (
+    Admin,
+    Command,
+    Plain,
+    Wanted,
+    context_unless_given,
+    share_text,
+    unless_given,
+)
 
 _DEFAULT_SHARE: Final = 0.9
 _WAKE_S: Final = 120.0
@@ -20,7 +28,7 @@ class Vllm(Plain):
         """Its memory is a share of the card: always said, because it is what it then takes."""
         words = ["vllm", "serve", wanted.source, "--host", "127.0.0.1", "--port", str(port)]
         words += ["--served-model-name", wanted.served]
-        words += unless_given(wanted, "--max-model-len", wanted.context)
+        words += context_unless_given(wanted, "--max-model-len")
         words += unless_given(wanted, "--max-num-seqs", wanted.slots)
         if wanted.on_gpu:
             share = share_text(wanted.memory_share or _DEFAULT_SHARE)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from weighbridge.core.errors import WeighbridgeError
 from weighbridge.core.gateway import Grant, ModelView, Refusal
 from weighbridge.core.routing import AUTO, RouterConfig
-from weighbridge.serve.exposition import CONTENT_TYPE
+from weighbridge.serve.observing.exposition import CONTENT_TYPE
 from weighbridge.serve.proxy.refusals import refuse
 from weighbridge.serve.seams import Access
 from weighbridge.wire.responder import Responder, ServerRequest
@@ -69,7 +69,7 @@ def model_card(name: str, config: RouterConfig, views: Mapping[str, ModelView]) 
     entry, view = config.models[name], views.get(name)
     card: dict[str, Any] = {"id": name, "object": "model", "created": 0, "owned_by": OWNER}
     card["can"] = ["chat", *entry.can]
-    if entry.url is None:
+    if entry.context is not None:
         card["context_length"] = entry.context
     if entry.aliases:
         card["aliases"] = list(entry.aliases)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -31,6 +32,11 @@ _FIX = "Send a JSON object as the endpoint's documentation says."
 
 _NOTHING = msgspec.Raw(b"")
 _EMPTY = (b"", b"null", b"[]", b"{}")
+# What may ask for a schema, in one look.
+_FORMATTED = attrgetter(
+    "response_format", "text", "guided_json", "json_schema", "structured_outputs", "output_format"
+)
+_UNFORMATTED = (_NOTHING,) * 6
 
 
 class _Part(msgspec.Struct):
@@ -77,6 +83,10 @@ class _Body(msgspec.Struct):
     output_format: msgspec.Raw = _NOTHING
 
 
+class _Model(msgspec.Struct):
+    model: Any = None
+
+
 class _LooseBody(_Body):
     """For messages in shapes that only their engine knows."""
 
@@ -85,6 +95,7 @@ class _LooseBody(_Body):
 
 _BODY = msgspec.json.Decoder(_Body)
 _LOOSE = msgspec.json.Decoder(_LooseBody)
+_MODEL = msgspec.json.Decoder(_Model)
 _ANY = msgspec.json.Decoder()
 
 
@@ -105,15 +116,20 @@ def read_asked(path: str, headers: Headers, body: bytes) -> Asked:
         except msgspec.ValidationError:
             read = _LOOSE.decode(body)
         # Only then can there be two of it, or one that is spelled with escapes.
-        if body.count(_KEY) > 1 or b"\\u006" in body:
+        if body.count(_KEY) > 1 or _has_escaped_letters(body):
             _model_values(body)
-        schema = _wants_schema(read)
+        schema = _FORMATTED(read) != _UNFORMATTED and _wants_schema(read)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError(f"The request is not understood: {error}.", fix=_FIX) from None
     except RecursionError:
         raise InputError("The request is nested too deeply.", fix="Flatten it.") from None
-    messages = _messages(read)
-    images, prompt_tokens = _images(messages), len(body) // _BYTES_PER_TOKEN
+    messages = read.messages if type(read.messages) is list else ()
+    if not messages or type(messages[0]) is not _Message:
+        messages = _messages(read)
+    images, prompt_tokens = 0, len(body) // _BYTES_PER_TOKEN
+    for message in messages:
+        if type(message.content) is list:
+            images += sum(part.type in _IMAGE_TYPES for part in message.content)
     if images:
         prompt_tokens = _characters(messages) // _BYTES_PER_TOKEN + images * _IMAGE_TOKENS
     max_tokens = read.max_tokens
@@ -130,7 +146,8 @@ def read_asked(path: str, headers: Headers, body: bytes) -> Asked:
         max_tokens if type(max_tokens) is int and max_tokens > 0 else None,
         _last_user_text(messages) if messages else _sent_text(read),
         _prefix(read, messages),
-        _given(read.tools) or _given(read.functions),
+        (read.tools is not _NOTHING and _given(read.tools))
+        or (read.functions is not _NOTHING and _given(read.functions)),
         schema,
         images > 0,
         _deadline(headers),
@@ -149,9 +166,11 @@ def with_model(body: bytes, was: str, model: str) -> bytes:
         InputError: it is not a JSON object, or names its model twice.
     """
     name = msgspec.json.encode(model)
-    if was != AUTO and body.count(_KEY) == 1 and b"\\u006" not in body:
+    # ``auto`` is what was read, or nothing was.
+    is_named = was != AUTO or _MODEL.decode(body).model == AUTO
+    if is_named and body.count(_KEY) == 1 and not _has_escaped_letters(body):
         # A model was read, so this is it: inside a text, its quotes would have backslashes.
-        found = _PLAIN.search(body)
+        found = _PLAIN.match(body, body.find(_KEY))
         if found is not None:
             start, end = found.span(1)
             return b"%b%b%b" % (body[:start], name, body[end:])
@@ -171,6 +190,11 @@ _SPACE = b" \t\r\n"
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _PLAIN = re.compile(rb'"model"[ \t\r\n]*+:[ \t\r\n]*+(' + _STRING + rb"|null)", re.DOTALL)
 _TOKEN = re.compile(_STRING + rb"|[{}\[\]:,]|[^\s\"{}\[\]:,]++", re.DOTALL)
+
+
+def _has_escaped_letters(body: bytes) -> bool:
+    """Whether a letter of ``model`` may be written as its number."""
+    return b"\\" in body and b"\\u006" in body
 
 
 def _model_values(body: bytes) -> list[tuple[int, int]]:
@@ -234,15 +258,7 @@ def _content(content: Any) -> str | list[_Part] | None:  # noqa: ANN401 -- whate
     return parts
 
 
-def _images(messages: list[_Message]) -> int:
-    count = 0
-    for message in messages:
-        if type(message.content) is list:
-            count += sum(part.type in _IMAGE_TYPES for part in message.content)
-    return count
-
-
-def _characters(messages: list[_Message]) -> int:
+def _characters(messages: Sequence[_Message]) -> int:
     return sum(len(text) for message in messages for text in _texts(message.content))
 
 
@@ -255,7 +271,7 @@ def _texts(content: str | list[_Part] | None) -> Iterator[str]:
                 yield part.text
 
 
-def _last_user_text(messages: list[_Message]) -> str:
+def _last_user_text(messages: Sequence[_Message]) -> str:
     for message in reversed(messages):
         # Anthropic's tool results are a user's message, too, but nobody wrote them.
         if message.role == "user" and message.content:
@@ -288,11 +304,11 @@ def _joined(texts: Iterable[str]) -> str:
     return " ".join(kept)
 
 
-def _prefix(read: _Body, messages: list[_Message]) -> int:
+def _prefix(read: _Body, messages: Sequence[_Message]) -> int:
     """Equal for all turns of a conversation, and for all that share a long system prompt."""
     if len(messages) == 1 and read.system is None and read.instructions is None:
         content = messages[0].content
-        if type(content) is str:  # the most frequent case, without the generator below
+        if type(content) is str:  # the most frequent case, without what is below
             return zlib.crc32(content[:_PREFIX_BYTES].encode("utf-8", "surrogatepass"))
     value, room = 0, _PREFIX_BYTES
     for text in _beginning(read, messages):
@@ -304,19 +320,21 @@ def _prefix(read: _Body, messages: list[_Message]) -> int:
     return value
 
 
-def _beginning(read: _Body, messages: list[_Message]) -> Iterator[str]:
+def _beginning(read: _Body, messages: Sequence[_Message]) -> list[str]:
+    texts: list[str] = []
     for system in (read.system, read.instructions):
         if system is not None:
-            yield from _texts(_content(system))
+            texts.extend(_texts(_content(system)))
     if not messages:
-        yield _sent_text(read)
+        texts.append(_sent_text(read))
     for message in messages:
         if type(message.content) is str:
-            yield message.content
+            texts.append(message.content)
         else:
-            yield from _texts(message.content)
+            texts.extend(_texts(message.content))
         if message.role not in _SYSTEM_ROLES:
-            return
+            break
+    return texts
 
 
 def _given(raw: msgspec.Raw) -> bool:

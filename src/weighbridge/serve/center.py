@@ -16,16 +16,16 @@ from weighbridge.core.gateway import GatewayView, ModelView, Spending
 from weighbridge.core.http import HttpClient
 from weighbridge.core.routing import RouterConfig
 from weighbridge.engines.started import EngineLauncher
-from weighbridge.serve.admin import Admit, admin_handler
-from weighbridge.serve.admin_port import open_admin_port
+from weighbridge.serve.admin.handler import Admit, admin_handler
+from weighbridge.serve.admin.port import open_admin_port
+from weighbridge.serve.admin.view import gateway_view
 from weighbridge.serve.config import parse_listen, read_config
-from weighbridge.serve.exposition import Surroundings, render
-from weighbridge.serve.metrics import Snapshot, merge
-from weighbridge.serve.observers import live_figures
+from weighbridge.serve.observing.exposition import Surroundings, render
+from weighbridge.serve.observing.metrics import Snapshot, merge
+from weighbridge.serve.observing.observers import live_figures
 from weighbridge.serve.supervisor.fleet import Supervisor
 from weighbridge.serve.supervisor.memory import find_meter
 from weighbridge.serve.supervisor.owner import Launcher
-from weighbridge.serve.view import gateway_view
 from weighbridge.wire.server import Handler, Server
 from weighbridge.workspace.gateways import announce, withdraw
 
@@ -196,6 +196,7 @@ class Center:
         """The text of ``/metrics``."""
         around = Surroundings(
             models=self.views(),
+            starts=self.fleet.starts,
             memory_bytes=self.fleet.budget_bytes,
             used_bytes=self.fleet.used_bytes,
             budgets=self.spendings(time.time()),

@@ -13,23 +13,23 @@ from typing import Protocol
 from weighbridge.core.errors import ConfigError
 from weighbridge.core.gateway import Asked, Outcome
 from weighbridge.core.routing import RouterConfig, Tls
-from weighbridge.serve.access import KeyedAccess
-from weighbridge.serve.access_log import STDERR, AccessLog
+from weighbridge.serve.access.keyed import KeyedAccess
 from weighbridge.serve.answers import Answers
-from weighbridge.serve.balance import PowerOfTwo
 from weighbridge.serve.budgets.opening import ledger_place
-from weighbridge.serve.capture import Captures
-from weighbridge.serve.classifier import load_route
-from weighbridge.serve.complaints import Complaints
 from weighbridge.serve.config import Listen, key_digests, limit_figures
 from weighbridge.serve.guard import guarded
-from weighbridge.serve.metrics import Metrics
-from weighbridge.serve.observers import events
-from weighbridge.serve.policy import RoutePolicy
+from weighbridge.serve.observing.access_log import STDERR, AccessLog
+from weighbridge.serve.observing.capture import Captures
+from weighbridge.serve.observing.complaints import Complaints
+from weighbridge.serve.observing.metrics import Metrics
+from weighbridge.serve.observing.observers import events
+from weighbridge.serve.observing.tracing import Traces, open_tracing
 from weighbridge.serve.proxy.plane import Plane
 from weighbridge.serve.proxy.times import times_of
+from weighbridge.serve.routing.balance import PowerOfTwo
+from weighbridge.serve.routing.classifier import load_route
+from weighbridge.serve.routing.policy import RoutePolicy
 from weighbridge.serve.seams import Fleet, Observer
-from weighbridge.serve.tracing import Traces, open_tracing
 from weighbridge.wire.server import Handler, Server, ServerLimits, serve
 
 Tell = Callable[[str], None]
@@ -96,8 +96,13 @@ class Front:
         self.metrics = Metrics()
         self.urls: tuple[str, ...] = ()
         self._config, self._folder, self._workspace = config, folder, workspace
-        # Logs and captures tell from threads of their own.
-        self._tell = lambda line: loop.call_soon_threadsafe(tell, line)
+
+        def tell_from_anywhere(line: str) -> None:
+            """Logs and captures tell from threads of their own."""
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(tell, line)
+
+        self._tell = tell_from_anywhere
         self._servers: list[Server] = []
         self._tls = tls_context(config.tls, folder) if config.tls is not None else None
         policy = _policy(config, folder)

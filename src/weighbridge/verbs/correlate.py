@@ -17,8 +17,8 @@ from weighbridge.core.runs import EvalRun
 from weighbridge.verbs.run_outcomes import outcomes_of_runs
 
 if TYPE_CHECKING:
-    from weighbridge.decide.statistics.paired import Floats
     from weighbridge.decide.correlation import Utilities
+    from weighbridge.decide.statistics.paired import Floats
     from weighbridge.verbs.outcome_table import TableChoice
 
 Pairs = list[tuple[str, float]]
@@ -102,13 +102,18 @@ def correlate_utilities(
 
     known = read_scores(utility, utility_column)
     utilities = Utilities(tuple(name for name, _ in known), tuple(value for _, value in known))
-    return correlate(scores.stem, read_scores(scores, column), utilities)
+    return correlate(_source(scores, column), read_scores(scores, column), utilities)
 
 
 def _correlate(scores: Path, column: str | None, subjects: Sequence[Outcomes]) -> Correlation:
     from weighbridge.decide.correlation import correlate  # noqa: PLC0415 -- numpy
 
-    return correlate(scores.stem, read_scores(scores, column), _utilities(subjects))
+    return correlate(_source(scores, column), read_scores(scores, column), _utilities(subjects))
+
+
+def _source(scores: Path, column: str | None) -> str:
+    """What to call the leaderboard."""
+    return scores.stem if column is None else f"{scores.stem} ({' '.join(column.split())})"
 
 
 def _utilities(subjects: Sequence[Outcomes]) -> Utilities:

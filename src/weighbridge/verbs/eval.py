@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -53,7 +53,7 @@ class EvalSettings:
     repeats: int = 1
     order_seed: int | None = None
     attempts: int = 3
-    means: Means = Means()
+    means: Means = field(default_factory=Means)
 
 
 async def evaluate(
@@ -79,8 +79,9 @@ async def evaluate(
     unfinished = content_hash("eval", endpoint.model, identity, suite.name)
     began = clock.monotonic_ns()
     with _journal(store, unfinished) as journal:
+        asking = _Asking(client, clock, endpoint, suite, settings)
         done = {} if settings.fresh else _answered(journal)
-        items = await _asked(client, clock, endpoint, suite, settings, progress, journal, done)
+        items = await asking.all(journal, done, progress)
         key = content_hash("eval", endpoint.model, identity, suite.hash, settings.repeats)
         info = store.new_info("eval", model=endpoint.model, subject=suite.name, key=key)
         run = EvalRun(
@@ -100,31 +101,42 @@ async def evaluate(
     return run
 
 
-async def _asked(
-    client: HttpClient,
-    clock: Clock,
-    endpoint: Endpoint,
-    suite: Suite,
-    settings: EvalSettings,
-    progress: Progress,
-    journal: Journal,
-    done: dict[tuple[str, int], ItemResult],
-) -> tuple[ItemResult, ...]:
-    silence_s = max(settings.timeout_s, suite.settings.timeout_s or 0.0)
-    timeouts = Timeouts(first_byte=silence_s, between_bytes=silence_s, total=max(600.0, silence_s))
-    target = EvalTarget(endpoint, settings.concurrency, timeouts, settings.attempts)
-    total = len(suite.items) * settings.repeats
-    tally = _Tally(progress, clock, f"eval {endpoint.model} on {suite.name}", total)
-    encode = msgspec.json.Encoder().encode
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """Everything that asking a suite takes."""
 
-    def keep(result: ItemResult) -> None:
-        if result.error is None:  # a failed item is asked again on resumption
-            journal.append([encode(result)])
+    client: HttpClient
+    clock: Clock
+    endpoint: Endpoint
+    suite: Suite
+    settings: EvalSettings
 
-    plan = Plan(
-        suite, settings.repeats, settings.order_seed, replace(settings.means, client=client)
-    )
-    return await run_plan(client, clock, target, plan, done=done, keep=keep, on_result=tally.count)
+    async def all(
+        self, journal: Journal, done: dict[tuple[str, int], ItemResult], progress: Progress
+    ) -> tuple[ItemResult, ...]:
+        """Results of all samples; answers go to the journal as they arrive."""
+        settings, suite = self.settings, self.suite
+        title = f"eval {self.endpoint.model} on {suite.name}"
+        tally = _Tally(progress, self.clock, title, len(suite.items) * settings.repeats)
+        encode = msgspec.json.Encoder().encode
+
+        def keep(result: ItemResult) -> None:
+            if result.error is None:  # a failed item is asked again on resumption
+                journal.append([encode(result)])
+
+        means = replace(settings.means, client=self.client, clock=self.clock)
+        plan = Plan(suite, settings.repeats, settings.order_seed, means)
+        return await run_plan(
+            self.client, self.clock, self._target(), plan,
+            done=done, keep=keep, on_result=tally.count,
+        )  # fmt: skip
+
+    def _target(self) -> EvalTarget:
+        settings = self.settings
+        silence_s = max(settings.timeout_s, self.suite.settings.timeout_s or 0.0)
+        whole_s = max(600.0, silence_s)
+        timeouts = Timeouts(first_byte=silence_s, between_bytes=silence_s, total=whole_s)
+        return EvalTarget(self.endpoint, settings.concurrency, timeouts, settings.attempts)
 
 
 async def _memory(client: HttpClient, endpoint: Endpoint) -> int | None:

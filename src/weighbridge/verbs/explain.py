@@ -15,10 +15,10 @@ from weighbridge.core.gateway import COMPLETIONS, Asked, Choice, Grant, ModelVie
 from weighbridge.core.http import Headers
 from weighbridge.core.routing import KeyEntry, RouterConfig
 from weighbridge.serve.asked import read_asked
-from weighbridge.serve.classifier import load_route
 from weighbridge.serve.config import canonical_names
-from weighbridge.serve.learned import LearnedRoute
-from weighbridge.serve.policy import RoutePolicy, RouteVerdict
+from weighbridge.serve.routing.classifier import load_route
+from weighbridge.serve.routing.learned import LearnedRoute
+from weighbridge.serve.routing.policy import RoutePolicy, RouteVerdict
 
 CHAT = "/v1/chat/completions"
 

@@ -132,7 +132,8 @@ def _case(verdict: GateVerdict, check: GateCheck) -> str:
     if check.outcome == "pass":
         return f"{head}>\n      <system-out>{escape(said)}</system-out>\n    </testcase>\n"
     tag = "failure" if check.outcome == "fail" else "error"
-    body = f'<{tag} type="{check.outcome}" message={quoteattr(said)}>{escape(_more(check))}</{tag}>'
+    opening = f'<{tag} type="{check.outcome}" message={quoteattr(said)}>'
+    body = f"{opening}{escape(what_next(check))}</{tag}>"
     return f"{head}>\n      {body}\n    </testcase>\n"
 
 
@@ -141,12 +142,15 @@ def _xml(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
-def _more(check: GateCheck) -> str:
+def what_next(check: GateCheck) -> str:
+    """What flipped, or how many further items would settle it."""
+    from weighbridge.decide.statistics.power import in_round_figures  # noqa: PLC0415
+
     if check.outcome != "inconclusive":
         return f"{check.flips_up} items up, {check.flips_down} down."
     if check.more_items is None:
         return "No number of further items is known to settle it."
-    return f"About {check.more_items:,} further items would settle it."
+    return f"About {in_round_figures(check.more_items)} further items would probably settle it."
 
 
 def markdown(verdict: GateVerdict) -> str:
@@ -168,7 +172,7 @@ def markdown(verdict: GateVerdict) -> str:
             f"{_MARKS[check.outcome]} {check.outcome} |"
         )
     open_checks = [check for check in verdict.checks if check.outcome == "inconclusive"]
-    lines += ["", *(f"- {_cell(check.subject)}: {_more(check)}" for check in open_checks)]
+    lines += ["", *(f"- {_cell(check.subject)}: {what_next(check)}" for check in open_checks)]
     lines += [f"- {_cell(note)}" for note in verdict.notes]
     return "\n".join(lines).rstrip() + "\n"
 

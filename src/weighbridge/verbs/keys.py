@@ -13,11 +13,11 @@ import yaml
 from weighbridge.core.errors import InputError, LedgerError
 from weighbridge.core.gateway import Spending
 from weighbridge.core.routing import Budget, KeyEntry, Period, Rate, RouterConfig
+from weighbridge.serve.access.keys import NewKey, digest, new_key
 from weighbridge.serve.budgets.meter import Purse, purses, spending
 from weighbridge.serve.budgets.opening import is_postgres, ledger_place, open_ledger
 from weighbridge.serve.budgets.period import window
 from weighbridge.serve.config import key_digests, read_config
-from weighbridge.serve.keys import NewKey, digest, new_key
 
 _PERIODS: tuple[Period, ...] = ("hour", "day", "week", "month", "ever")
 

@@ -15,7 +15,7 @@ from weighbridge.core.learned_route import LearnedFile, encode
 from weighbridge.core.routing import AUTO, Price, RouterConfig
 from weighbridge.core.runs import EvalRun
 from weighbridge.facts.documents import read_yaml
-from weighbridge.serve.classifier import Classifier, load_route
+from weighbridge.serve.routing.classifier import Classifier, load_route
 from weighbridge.verbs.effects import writing
 
 if TYPE_CHECKING:

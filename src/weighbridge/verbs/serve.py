@@ -14,7 +14,7 @@ from pathlib import Path
 from weighbridge.core.errors import WeighbridgeError
 from weighbridge.core.http import HttpClient
 from weighbridge.core.routing import RouterConfig
-from weighbridge.serve.admin import PREFIX, with_admin_key
+from weighbridge.serve.admin.handler import PREFIX, with_admin_key
 from weighbridge.serve.center import Center
 from weighbridge.serve.config import Listen, limit_figures, listens, parse_listen, read_config
 from weighbridge.serve.front import Front

@@ -20,7 +20,7 @@ from weighbridge.core.errors import WeighbridgeError
 from weighbridge.core.gateway import Refusal
 from weighbridge.core.routing import RouterConfig
 from weighbridge.engines.lifeline import die_with_parent
-from weighbridge.serve.admin import PREFIX
+from weighbridge.serve.admin.handler import PREFIX
 from weighbridge.serve.config import Listen
 from weighbridge.serve.front import Front
 from weighbridge.serve.proxy.refusals import refuse

@@ -14,7 +14,7 @@ import msgspec
 
 from weighbridge.core.errors import ExternalError
 from weighbridge.core.routing import RouterConfig
-from weighbridge.serve.access import KeyedAccess
+from weighbridge.serve.access.keyed import KeyedAccess
 from weighbridge.serve.budgets.opening import ledger_place
 from weighbridge.serve.center import Center
 from weighbridge.serve.config import Listen, key_digests
@@ -64,8 +64,8 @@ async def working(
         runtime = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="weighbridge-")))
         listens, sockets = _reserved(wanted, folder, stack)
         settings = WorkerSettings(
-            folder=os.path.abspath(folder),
-            workspace=os.path.abspath(workspace),
+            folder=_absolute(folder),
+            workspace=_absolute(workspace),
             rates=os.fspath(runtime / "rates"),
             listens=tuple((one.host, one.port, one.path) for one in listens),
             sockets=tuple(sock.fileno() for sock in sockets),
@@ -104,6 +104,10 @@ async def working(
         finally:
             await keeper.close(grace_s)
             await access.close()
+
+
+def _absolute(path: Path) -> str:
+    return os.fspath(path.absolute())
 
 
 def _access(config: RouterConfig, folder: Path, center: Center) -> KeyedAccess:

@@ -73,7 +73,7 @@ def test_limits_in_bytes_and_seconds() -> None:
 def test_the_memory_of_a_machine(
     entry: MachineEntry, device: int | None, budget: int | None
 ) -> None:
-    assert memory_budget(RouterConfig({}, machine=entry), device) == budget
+    assert memory_budget(entry, device) == budget
 
 
 def test_addresses() -> None:

@@ -49,7 +49,7 @@ def test_workers_start_tell_and_end() -> None:
         # What they counted does not get lost with them.
         assert len(keeper.figures) == 2
 
-    asyncio.run(check())
+    asyncio.run(asyncio.wait_for(check(), 30))
 
 
 def test_a_worker_that_is_killed_is_replaced() -> None:
@@ -57,6 +57,7 @@ def test_a_worker_that_is_killed_is_replaced() -> None:
         said: list[str] = []
         keeper = make(said)
         await keeper.start()
+        await until(lambda: len(keeper.figures) == 2)
         first = keeper.pids
         os.kill(first[0], signal.SIGKILL)
         await until(lambda: len(keeper.pids) == 2 and keeper.pids != first)
@@ -64,7 +65,7 @@ def test_a_worker_that_is_killed_is_replaced() -> None:
         await until(lambda: len(keeper.figures) == 3)
         await keeper.close(5)
 
-    asyncio.run(check())
+    asyncio.run(asyncio.wait_for(check(), 30))
 
 
 def test_another_configuration_reaches_every_worker() -> None:
@@ -76,7 +77,7 @@ def test_another_configuration_reaches_every_worker() -> None:
         await until(lambda: said.count("works as other") == 2)
         await keeper.close(5)
 
-    asyncio.run(check())
+    asyncio.run(asyncio.wait_for(check(), 30))
 
 
 @pytest.mark.parametrize(("name", "why"), [("dies", "exit code 3"), ("silent", "silent for 0 s")])
@@ -93,4 +94,4 @@ def test_a_worker_that_does_not_start_is_told(
         await keeper.close(1)
         await until(lambda: not keeper.pids)
 
-    asyncio.run(check())
+    asyncio.run(asyncio.wait_for(check(), 30))

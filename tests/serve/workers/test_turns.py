@@ -132,7 +132,7 @@ def test_a_turn_carries_the_address_and_its_key() -> None:
             await settled()
             assert engines.taken["a"] == 0
 
-    asyncio.run(check())
+    asyncio.run(asyncio.wait_for(check(), 30))
 
 
 def test_servers_of_others_need_no_turn() -> None:
@@ -146,7 +146,7 @@ def test_servers_of_others_need_no_turn() -> None:
             fleet.leave("b")
             assert fleet.in_flight == {"b": 0}
 
-    asyncio.run(check())
+    asyncio.run(asyncio.wait_for(check(), 30))
 
 
 def test_whoever_comes_too_many_waits_for_a_place() -> None:
@@ -161,7 +161,7 @@ def test_whoever_comes_too_many_waits_for_a_place() -> None:
             assert await third == (A,)
             assert engines.taken["a"] == 2
 
-    asyncio.run(check())
+    asyncio.run(asyncio.wait_for(check(), 30))
 
 
 def test_giving_up_gives_the_place_back_whenever_it_happens() -> None:
@@ -185,7 +185,7 @@ def test_giving_up_gives_the_place_back_whenever_it_happens() -> None:
                 await settled()
                 assert engines.taken["a"] == 0, steps
 
-    asyncio.run(check())
+    asyncio.run(asyncio.wait_for(check(), 30))
 
 
 def test_errors_come_across_as_they_are() -> None:
@@ -198,7 +198,7 @@ def test_errors_come_across_as_they_are() -> None:
             with pytest.raises(EngineError, match="does not start"):
                 await fleet.wait("broken", 1)
 
-    asyncio.run(check())
+    asyncio.run(asyncio.wait_for(check(), 30))
 
 
 def test_what_a_dead_worker_held_is_free_again() -> None:
@@ -213,7 +213,7 @@ def test_what_a_dead_worker_held_is_free_again() -> None:
             with pytest.raises(EngineError):
                 await waiting
 
-    asyncio.run(check())
+    asyncio.run(asyncio.wait_for(check(), 30))
 
 
 def test_a_worker_whose_keeper_is_gone_waits_for_nothing() -> None:
@@ -227,7 +227,7 @@ def test_a_worker_whose_keeper_is_gone_waits_for_nothing() -> None:
             with pytest.raises(EngineError, match="has ended"):
                 await waiting
 
-    asyncio.run(check())
+    asyncio.run(asyncio.wait_for(check(), 30))
 
 
 def test_suspicions_and_questions_reach_the_keeper() -> None:
@@ -237,4 +237,4 @@ def test_suspicions_and_questions_reach_the_keeper() -> None:
             assert await fleet.ask("metrics") == b"told metrics"
             assert engines.suspects == ["a http://127.0.0.1:1/v1"]
 
-    asyncio.run(check())
+    asyncio.run(asyncio.wait_for(check(), 30))

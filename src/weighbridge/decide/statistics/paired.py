@@ -62,7 +62,7 @@ def paired(differences: Floats, groups: Ints | None = None) -> Paired:
     """
     n = len(differences)
     value = float(differences.mean())
-    sums: Floats = differences if groups is None else np.bincount(groups, differences)
+    sums = differences if groups is None else _sums(groups, differences)
     added = _is_thin(differences, sums)
     if added:
         differences = np.append(differences, (1.0, -1.0))
@@ -79,6 +79,10 @@ def paired(differences: Floats, groups: Ints | None = None) -> Paired:
     return Paired(value, centre, error, dof, method, error**2 * len(differences))
 
 
+def _sums(groups: Ints, values: Floats) -> Floats:
+    return np.bincount(groups, values).astype(np.float64)
+
+
 def _is_thin(differences: Floats, sums: Floats) -> bool:
     """Whether too little differs for the spread of the differences to be known."""
     differing = int(np.count_nonzero(sums))
@@ -93,7 +97,7 @@ def _cluster_error(values: Floats, groups: Ints) -> tuple[float, int]:
     Liang and Zeger's sandwich with the factor G / (G − 1), by which groups of one item each give
     Student's error.
     """
-    sums = np.bincount(groups, values - values.mean())
+    sums = _sums(groups, values - values.mean())
     clusters = len(sums)
     error = math.sqrt(float(sums @ sums) * clusters / (clusters - 1)) / len(values)
     return error, clusters
@@ -107,7 +111,7 @@ def mean(scores: Floats, groups: Ints | None = None) -> Interval:
     """
     n, value = len(scores), float(scores.mean())
     is_binary = bool(np.isin(scores, (0.0, 1.0)).all())
-    sums = scores if groups is None else np.bincount(groups, scores - value)
+    sums = scores if groups is None else _sums(groups, scores - value)
     varied = int(np.count_nonzero(sums - sums.mean()))
     if (is_binary and groups is None) or varied < _FEWEST_DIFFERING:
         count = n if groups is None else len(sums)

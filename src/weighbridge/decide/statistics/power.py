@@ -34,6 +34,12 @@ def items_needed(
     return max(1, math.ceil(n)) if n <= MOST_ITEMS else None
 
 
+def in_round_figures(items: int) -> str:
+    """A number of items to two digits, for it rests on a difference that is itself uncertain."""
+    unit: int = 10 ** max(0, len(str(items)) - 2)
+    return f"{(items + unit - 1) // unit * unit:,}"
+
+
 def _quantiles(alpha: float, power: float, sides: int) -> float:
     return _NORMAL.inv_cdf(1 - alpha / sides) + _NORMAL.inv_cdf(power)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 # Kept of punctuation: what belongs to a number.
 _IN_NUMBER = re.compile(r"(?<=\d)[.,](?=\d)|(?<![\w.,])-(?=[\d.])|(?<![\w.,])\.(?=\d)")
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
-_JOINING = re.compile(r"['’`´]")
+_JOINING = re.compile(r"['\u2019`\u00b4]")
 _MINUS = str.maketrans({"\u2212": "-", "\u2013": "-", "\u2010": "-", "\u2011": "-"})
 _ROUNDS = 4
 

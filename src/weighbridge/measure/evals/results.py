@@ -18,6 +18,7 @@ def result_of(
     told: Told,
     request: str,
     answer: Answer | None = None,
+    *,
     score: Score = _UNJUDGED,
     judged_by: str = "",
 ) -> ItemResult:

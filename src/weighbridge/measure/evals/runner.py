@@ -69,7 +69,7 @@ async def run_suite(
         EndpointError: the server is gone, refuses us, or fails every item it is given first.
     """
     fresh = replace(suite, items=tuple(item for item in suite.items if item.id not in done))
-    plan = Plan(fresh, means=Means(client=client))
+    plan = Plan(fresh, means=Means(client=client, clock=clock))
     asked = (
         await run_plan(client, clock, target, plan, done={}, keep=on_result) if fresh.items else ()
     )
@@ -197,7 +197,7 @@ class _Run:
                 self.keep(result_of(sample, told, request, answer))
             score = await self._scorer.score(sample.item, answer)
             judged_by = gold_hash(self.judging, sample.item)
-            result = result_of(sample, told, request, answer, score, judged_by)
+            result = result_of(sample, told, request, answer, score=score, judged_by=judged_by)
         self.keep(result)
         self._settle(sample, result)
 

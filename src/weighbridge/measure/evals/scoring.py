@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from weighbridge.core.effects import Clock
 from weighbridge.core.endpoint import Endpoint
 from weighbridge.core.errors import ConfigError
 from weighbridge.core.http import HttpClient
@@ -75,15 +76,19 @@ class Means:
 
     Attributes:
         client: for judges.
+        clock: tells how long judges take.
         judge: the model that judges, where one was named.
         folder: the suite's folder, for files beside its items; None for a suite made in memory.
         workers: how many executions may run at once.
+        trusted: Python functions that may be called, as ``module:function``.
     """
 
     client: HttpClient | None = None
+    clock: Clock | None = None
     judge: Endpoint | None = None
     folder: Path | None = None
     workers: int = 2
+    trusted: frozenset[str] = frozenset()
 
 
 class NoOptions(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

@@ -1,4 +1,4 @@
-"""A suite: a folder with ``suite.yaml`` and ``items.jsonl``, and ``shots.jsonl`` where it has any."""
+"""A suite: a folder with ``suite.yaml``, ``items.jsonl`` and at times ``shots.jsonl``."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from weighbridge.measure.sandbox.limits import Limits
@@ -31,13 +31,11 @@ class View:
         mounts: of the host, read-only.
         hidden: folders therein that are empty inside.
         environment: all there is of it.
-        processes: whether ``/proc`` is there, with nothing but its own processes.
     """
 
     mounts: tuple[Mount, ...]
     hidden: tuple[str, ...] = ()
-    environment: Mapping[str, str] | None = None
-    processes: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def walls(bwrap: str, view: View, limits: Limits, *, filter_from: int, root: bool) -> list[str]:
@@ -58,7 +56,7 @@ def walls(bwrap: str, view: View, limits: Limits, *, filter_from: int, root: boo
         arguments += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     else:
         arguments += ["--unshare-user", "--uid", _NOBODY, "--gid", _NOBODY]
-    for name, value in (view.environment or {}).items():
+    for name, value in view.environment.items():
         arguments += ["--setenv", name, value]
     arguments += _files(view)
     arguments += ["--perms", "1777", "--size", str(limits.disk_bytes), "--tmpfs", SCRATCH]
@@ -79,6 +77,4 @@ def _files(view: View) -> Sequence[str]:
         arguments += ["--tmpfs", folder, "--remount-ro", folder]
     for device in _DEVICES:
         arguments += ["--dev-bind", device, device]
-    if view.processes:
-        arguments += ["--proc", "/proc"]
     return arguments

@@ -17,7 +17,8 @@ class Limits:
     Attributes:
         wall_s: seconds from start to end.
         cpu_s: seconds of processor time, each process by itself.
-        memory_bytes: address space of each process.
+        memory_bytes: address space of each process; None for programs that reserve far more than they
+            use, as engines of JavaScript do.
         total_memory_bytes: resident memory of all processes together; looked at ten times a second.
         processes: processes and threads at once.
         disk_bytes: all files together. They live in memory, in a file system of their own.
@@ -28,8 +29,8 @@ class Limits:
 
     wall_s: float = 10.0
     cpu_s: int = 10
-    memory_bytes: int = 512 * MIB
-    total_memory_bytes: int = 1024 * MIB
+    memory_bytes: int | None = 512 * MIB
+    total_memory_bytes: int = 2048 * MIB
     processes: int = 32
     disk_bytes: int = 64 * MIB
     file_bytes: int = 16 * MIB
@@ -39,8 +40,8 @@ class Limits:
     @property
     def resource_limits(self) -> dict[str, int]:
         """As ``setrlimit`` takes them."""
-        return {
-            "AS": self.memory_bytes,
+        memory = {} if self.memory_bytes is None else {"AS": self.memory_bytes}
+        return memory | {
             "CPU": self.cpu_s,
             "FSIZE": self.file_bytes,
             "NPROC": self.processes,

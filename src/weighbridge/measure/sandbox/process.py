@@ -72,7 +72,8 @@ class _Execution:
             self._serve(min(left, _LOOK_EVERY_S))
             if self.stdout.is_over or self.stderr.is_over:
                 return "output"
-            if now - looked >= _LOOK_EVERY_S:
+            # Until our own code has begun there, what is seen inside is still the host's.
+            if self.channel.content and now - looked >= _LOOK_EVERY_S:
                 looked = now
                 over = excess(self.process.pid, self.limits)
                 if over:

@@ -44,7 +44,6 @@ class Program:
         packages: installed Python packages to show.
         mounts: more of the host to show, read-only.
         environment: variables beside the sandbox's own.
-        processes: whether it needs ``/proc``.
     """
 
     command: tuple[str, ...]
@@ -54,7 +53,6 @@ class Program:
     packages: tuple[str, ...] = ()
     mounts: tuple[Mount, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
-    processes: bool = False
 
 
 class Sandbox:
@@ -114,7 +112,6 @@ class Sandbox:
             ),
             hidden=python.hidden,
             environment=_environment(python.library_path, program.environment),
-            processes=program.processes,
         )
         # A name anew for each: a filter is read to its end, and a shared offset would be there.
         kept, writing = os.pipe()

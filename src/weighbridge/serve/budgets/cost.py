@@ -15,7 +15,7 @@ NANO = 10**9
 # A server that reports nonsense must not make the ledger's numbers overflow.
 _MOST_TOKENS = 10**12
 _MOST_NANO = 10**15
-# The longest answer assumed of a server of somebody else's whose context nobody states.
+# The longest answer assumed of a model whose context nobody states.
 UNSAID_OUTPUT = 4096
 _GENERATES = frozenset({"chat", "completions", "responses", "messages"})
 

@@ -16,8 +16,6 @@ from weighbridge.serve.budgets.opening import open_ledger
 from weighbridge.serve.budgets.period import Window, window
 from weighbridge.serve.budgets.writer import Writer
 
-_DEFAULT_CONTEXT = ModelEntry().context
-
 
 @dataclass(frozen=True, slots=True)
 class Purse:
@@ -128,7 +126,7 @@ class Meter:
         wanted = Reserve(
             hold=next(self._holds),
             slot=slot,
-            most=cost(at_most(asked, _context(entry)), entry.price),
+            most=cost(at_most(asked, entry.context), entry.price),
             usd_limit=None if purse.budget.usd is None else round(purse.budget.usd * NANO),
             token_limit=purse.budget.tokens,
         )
@@ -186,11 +184,6 @@ class Booking:
         price = entry.price if entry is not None and entry.price is not None else self._price
         spent = NOTHING if use is None else cost(use, price)
         writer.settle(Settle(self._hold, self._slot, spent))
-
-
-def _context(entry: ModelEntry) -> int | None:
-    """Tokens of one sequence; unknown for servers of others where the entry does not say."""
-    return None if entry.url is not None and entry.context == _DEFAULT_CONTEXT else entry.context
 
 
 _UNWRITABLE = Refusal(

@@ -78,11 +78,7 @@ def _clients(config: RouterConfig) -> Iterator[str]:
                 f"keys[{number}] is a token in clear text; `weigh keys new` makes one of which "
                 "only a digest stands in the file."
             )
-    unpriced = [name for name, entry in config.models.items() if entry.price is None]
     inline = [key.budget for key in config.keys if isinstance(key, KeyEntry)]
-    budgets = [*config.budgets.values(), *(b for b in inline if b is not None)]
-    if unpriced and any(not isinstance(b, str) and b.usd is not None for b in budgets):
-        yield f"there is a budget in dollars, and {_none_for(unpriced)} has a `price`: it is free."
     spent_from = {budget for budget in inline if isinstance(budget, str)}
     for name in config.budgets:
         if name not in spent_from:
@@ -100,7 +96,7 @@ def _engines(config: RouterConfig) -> Iterator[str]:
     lasting = {n: e.memory for n, e in config.models.items() if e.pinned or e.preload}
     known = {name: parse_size(memory) for name, memory in lasting.items() if memory is not None}
     device = host_memory_bytes() if config.machine.device == "cpu" else None
-    budget = memory_budget(config, device)
+    budget = memory_budget(config.machine, device)
     if budget is not None and sum(known.values()) > budget:
         yield (
             f"{', '.join(map(repr, known))} are to be ready from the start and take "

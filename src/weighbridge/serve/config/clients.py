@@ -103,9 +103,30 @@ def _key_entry(
             yield from values.at_least(getattr(key.rate, what), 1, (*at, "rate", what))
     if isinstance(key.budget, Budget):
         yield from _budget(key.budget, (*at, "budget"))
-    elif key.budget is not None and key.budget not in config.budgets:
+        yield from _unpriced(key, key.budget, at, config, names)
+    elif key.budget in config.budgets:
+        yield from _unpriced(key, config.budgets[key.budget], at, config, names)
+    elif key.budget is not None:
         hint = near(key.budget, config.budgets)
         yield Fault((*at, "budget"), f"`budgets` has no {key.budget!r}{hint}")
+
+
+def _unpriced(
+    key: KeyEntry, budget: Budget, at: Path, config: RouterConfig, names: Names
+) -> Iterator[Fault]:
+    """Models that the key may use, and whose requests would be refused: nobody knows their cost."""
+    if budget.usd is None:
+        return
+    may = config.models if key.models is None else {names.canonical(one) for one in key.models}
+    found = [name for name, entry in config.models.items() if name in may and entry.price is None]
+    if found:
+        models = ", ".join(map(repr, found))
+        yield Fault(
+            (*at, "budget"),
+            f"it is in dollars, and {models} {'has' if len(found) == 1 else 'have'} no `price`: "
+            "write one (`price: {}` where tokens cost nothing), or name in the key's `models` "
+            "only those that have one",
+        )
 
 
 def _key_variable(name: str, path: Path, environment: Mapping[str, str]) -> Iterator[Fault]:

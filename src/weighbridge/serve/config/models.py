@@ -9,11 +9,13 @@ from os.path import expanduser
 from pathlib import Path as FilePath
 
 from weighbridge.core.routing import ModelEntry, RouterConfig
+from weighbridge.engines.adapters import ADAPTERS
+from weighbridge.engines.any_command import NAME as ANY_COMMAND
 from weighbridge.serve.config import values
 from weighbridge.serve.config.faults import Fault, Path, listed, near
 from weighbridge.serve.config.variables import PORT, variables
 
-ENGINES = ("llamacpp-embedded", "llamacpp", "vllm", "sglang", "trtllm", "ollama")
+ENGINES = tuple(name for name in ADAPTERS if name != ANY_COMMAND)
 CAN = ("tools", "json_schema", "images", "embeddings", "rerank", "responses", "messages")
 
 _NEED_FILE = ("llamacpp-embedded", "llamacpp")

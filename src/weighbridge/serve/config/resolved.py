@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from weighbridge.core.routing import KeyEntry, Limits, RouterConfig
+from weighbridge.core.routing import KeyEntry, Limits, MachineEntry, RouterConfig
 from weighbridge.core.units import parse_seconds, parse_size
 from weighbridge.serve.config.clients import digest, digest_of
 from weighbridge.serve.config.values import share
@@ -57,14 +57,17 @@ def limit_figures(limits: Limits) -> LimitFigures:
     )
 
 
-def memory_budget(config: RouterConfig, device_bytes: int | None) -> int | None:
+def memory_budget(machine: MachineEntry, device_bytes: int | None) -> int | None:
     """Bytes that engines may take together, reserve taken off; None where that is not known.
 
     Args:
-        config: says how much, or which share.
+        machine: says how much, or which share.
         device_bytes: the memory of the devices where models lie, where it is known.
+
+    Raises:
+        InputError: what is said is no size and no share.
     """
-    said = config.machine.memory
+    said = machine.memory
     part = _SHARE_OF_MACHINE if said is None else share(said)
     if part is None and said is not None:
         total = parse_size(said)
@@ -72,7 +75,7 @@ def memory_budget(config: RouterConfig, device_bytes: int | None) -> int | None:
         total = int(part * device_bytes)
     else:
         return None
-    return max(0, total - parse_size(config.machine.reserve))
+    return max(0, total - parse_size(machine.reserve))
 
 
 def key_digests(

@@ -75,7 +75,7 @@ def read_deployment(written: Any, at: str, notes: Notes) -> Deployment | None:  
         max_concurrency=_whole(params, "max_parallel_requests", at, notes),
         price=_price(params | info, at, notes),
         can=_can(info),
-        context=_whole(info, "max_input_tokens", at, notes) or ModelEntry().context,
+        context=_whole(info, "max_input_tokens", at, notes),
     )
     return Deployment(name, entry)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from weighbridge.core.errors import WeighbridgeError
 from weighbridge.core.estimate import Engine, Settings
 from weighbridge.core.units import MIB
 from weighbridge.engines.adapter import Wanted
+from weighbridge.engines.llamacpp_embedded import NAME as EMBEDDED
+from weighbridge.engines.llamacpp_embedded import usual_context
 from weighbridge.facts.gguf import read_gguf
 from weighbridge.facts.gguf_architecture import describe
 from weighbridge.predict.memory.cache_pools import llamacpp_cache_bytes
@@ -57,6 +60,36 @@ def file_bytes(source: Path) -> int:
     return next((size for size in sizes if size), 0)
 
 
+def _settings(wanted: Wanted, trained: int | None) -> Settings | None:
+    """Slots and their context as llama.cpp will have them; None where that cannot be told.
+
+    Its own server shares the model's whole context among slots where nothing else is said.
+    """
+    context, slots = wanted.context, wanted.slots
+    if wanted.engine == EMBEDDED:
+        context = context or usual_context(trained)
+    else:
+        slots = _number(wanted.args, ("-np", "--parallel")) or slots
+        # The model's own context where nobody says one, and for 0.
+        whole = _number(wanted.args, ("-c", "--ctx-size"))
+        if whole is None and context is not None:
+            whole = context * wanted.slots
+        whole = whole or trained
+        context = -(-whole // slots) if whole and slots > 0 else None
+    if context is None:
+        return None
+    return Settings(Engine("llama.cpp", ""), context=context, users=slots)
+
+
+def _number(args: Sequence[str], flags: tuple[str, ...]) -> int | None:
+    """The last number given with one of ``flags``."""
+    found = None
+    for word, value in pairwise(" ".join(args).replace("=", " ").split()):
+        if word in flags and value.isdecimal():
+            found = int(value)
+    return found
+
+
 def _share(wanted: Wanted) -> float | None:
     if wanted.engine not in _SHARES:
         return None
@@ -78,7 +111,9 @@ def _by_header(wanted: Wanted, source: Path, *, on_gpu: bool) -> int | None:
         shape = footprint(architecture)
     except WeighbridgeError:
         return None
-    settings = Settings(Engine("llama.cpp", ""), context=wanted.context, users=wanted.slots)
+    settings = _settings(wanted, architecture.context)
+    if settings is None:
+        return None
     cache = llamacpp_cache_bytes(shape, settings)
     if cache is None:
         return None

@@ -228,6 +228,11 @@ class Supervisor:
         """What they take or are about to."""
         return sum(room.owner.held_bytes for room in self._rooms.values())
 
+    @property
+    def starts(self) -> Mapping[str, int]:
+        """How often the engine of each model was started or woken."""
+        return {name: room.owner.starts for name, room in self._rooms.items()}
+
     def enter(self, model: str) -> Sequence[Endpoint]:
         """Where a ready model answers; empty where it is not ready or takes no more requests."""
         gate = self._gates.get(model)
@@ -343,13 +348,13 @@ class _Views(Mapping[str, ModelView]):
             owner = room.owner
             need = owner.need
             return ModelView(
-                model, owner.state, gate.in_flight, gate.queued, gate.ttft_s,
-                gate.output_tokens_per_s, owner.memory_bytes, need.bytes, need.known_from,
+                model, owner.state, gate.in_flight, gate.queued, gate.speed.ttft_s,
+                gate.speed.output_tokens_per_s, owner.memory_bytes, need.bytes, need.known_from,
                 gate.idle_s, (1, 1 if owner.state == "ready" else 0), owner.detail, True,
             )  # fmt: skip
         remote = self._remotes.get(model)
         return ModelView(
             model, remote.state if remote else "stopped", gate.in_flight, gate.queued,
-            gate.ttft_s, gate.output_tokens_per_s, None, None, "unknown", gate.idle_s,
+            gate.speed.ttft_s, gate.speed.output_tokens_per_s, None, None, "unknown", gate.idle_s,
             remote.replicas if remote else (1, 0), remote.detail if remote else "",
         )  # fmt: skip

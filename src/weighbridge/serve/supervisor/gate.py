@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from weighbridge.core.endpoint import Endpoint
 from weighbridge.core.errors import BusyError, EngineError
 from weighbridge.core.gateway import Outcome
+from weighbridge.serve.speed import Speed, smoothed
 
-_SMOOTHING = 0.2
 _SLOWLY = 0.1
 _LONGEST_RETRY_S = 120.0
 
@@ -42,8 +42,7 @@ class Gate:
         self.in_flight = 0
         self.last_used_s = now_s()
         self.gap_s: float | None = None
-        self.ttft_s: float | None = None
-        self.output_tokens_per_s: float | None = None
+        self.speed = Speed()
         self._was_used = False
         self._endpoints: tuple[Endpoint, ...] = ()
         self._now_s = now_s
@@ -115,7 +114,7 @@ class Gate:
         """Somebody who had passed is done."""
         now_s = self._now_s()
         took_s = now_s - self.last_used_s
-        self._pace_s = _smoothed(self._pace_s, took_s)
+        self._pace_s = smoothed(self._pace_s, took_s)
         self.in_flight -= 1
         self.last_used_s = now_s
         if self._waiters:
@@ -139,13 +138,7 @@ class Gate:
 
     def observe(self, outcome: Outcome) -> None:
         """How fast it answered."""
-        if outcome.end != "complete" or outcome.status >= 400 or outcome.ttft_s is None:
-            return
-        self.ttft_s = _smoothed(self.ttft_s, outcome.ttft_s)
-        spent_s = outcome.duration_s - outcome.ttft_s
-        if outcome.asked.stream and outcome.use and outcome.use.output > 1 and spent_s > 0:
-            rate = (outcome.use.output - 1) / spent_s
-            self.output_tokens_per_s = _smoothed(self.output_tokens_per_s, rate)
+        self.speed.observe(outcome)
 
     def retry_after_s(self) -> float:
         """When asking again may help: loading, and those who are before."""
@@ -164,7 +157,7 @@ class Gate:
         now_s = self._now_s()
         # Only pauses in which nobody used it tell how long the next may be.
         if self._was_used and not self.in_flight and not self._waiters:
-            self.gap_s = _smoothed(self.gap_s, now_s - self.last_used_s, _SLOWLY)
+            self.gap_s = smoothed(self.gap_s, now_s - self.last_used_s, _SLOWLY)
         self._was_used = True
         self.last_used_s = now_s
 
@@ -172,7 +165,3 @@ class Gate:
         return BusyError(
             message, fix="Ask again later.", retry_after_s=round(self.retry_after_s(), 1)
         )
-
-
-def _smoothed(before: float | None, value: float, weight: float = _SMOOTHING) -> float:
-    return value if before is None else before + weight * (value - before)

@@ -11,11 +11,11 @@ import psutil
 
 from weighbridge.core.errors import ConfigError, InputError
 from weighbridge.core.routing import MachineEntry
-from weighbridge.core.units import MIB, parse_size
+from weighbridge.core.units import MIB
 from weighbridge.facts.devices.commands import ask, located
+from weighbridge.serve.config.resolved import memory_budget
 
 MemoryFrom = Literal["configured", "predicted", "measured", "unknown"]
-_DEFAULT_SHARE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,24 +126,16 @@ def budget_bytes(machine: MachineEntry, total_bytes: int | None) -> int | None:
     """What engines may take together; None where nothing is configured and nothing known.
 
     Raises:
-        ConfigError: the size is none.
+        ConfigError: the size is none, or a share of what nobody knows.
     """
     try:
-        most = _most(machine.memory, total_bytes)
-        reserve = parse_size(machine.reserve)
+        found = memory_budget(machine, total_bytes)
     except (InputError, ValueError) as error:
         raise ConfigError(f"machine.memory: {error}") from None
-    return None if most is None else max(0, most - reserve)
-
-
-def _most(wanted: int | str | None, total_bytes: int | None) -> int | None:
-    if wanted is None:
-        return None if total_bytes is None else int(_DEFAULT_SHARE * total_bytes)
-    if isinstance(wanted, str) and wanted.strip().endswith("%"):
-        if total_bytes is None:
-            raise InputError(
-                f"{wanted!r} of what? This machine does not say how much memory it has.",
-                fix="Write bytes, for example 24 GiB.",
-            )
-        return int(float(wanted.strip()[:-1]) / 100 * total_bytes)
-    return parse_size(wanted)
+    if found is None and machine.memory is not None:
+        raise ConfigError(
+            f"machine.memory: {machine.memory!r} of what? This machine does not say how much "
+            "memory it has.",
+            fix="Write bytes, for example 24 GiB.",
+        )
+    return found

@@ -214,7 +214,6 @@ class Owner:
         self._account.bytes = None
         await self._mark()
         self._engine = await self._around.launcher.launch(self.plan.wanted, self.plan.cold_start_s)
-        self.starts += 1
         self.load_s = self.gate.load_s = self._around.now_s() - began_s
         await self._account.measure(self._engine, since_mark=True)
         self.measured = self.memory_bytes or None
@@ -244,6 +243,7 @@ class Owner:
 
     def _ready(self) -> None:
         assert self._engine is not None  # noqa: S101 -- it has just been started or woken
+        self.starts += 1
         self.up_since_s = self._well_at_s = self._around.now_s()
         self._probe_at_s = self.up_since_s + self._around.pace.probe_s
         self._become("ready")

@@ -15,6 +15,7 @@ from weighbridge.core.units import parse_seconds, parse_size
 from weighbridge.engines.adapter import Wanted
 from weighbridge.engines.adapters import ADAPTERS
 from weighbridge.engines.any_command import NAME as ANY_COMMAND
+from weighbridge.serve.config.models import ENGINES
 from weighbridge.serve.supervisor.expectation import predicted
 from weighbridge.serve.supervisor.memory import Expected, Meter
 from weighbridge.serve.supervisor.owner import Plan
@@ -32,7 +33,7 @@ def plan_for(
     """
     engine = ANY_COMMAND if entry.cmd is not None else entry.engine or ""
     if engine not in ADAPTERS:
-        known = ", ".join(sorted(ADAPTERS.keys() - {ANY_COMMAND}))
+        known = ", ".join(ENGINES)
         message = f"models.{name}: there is no engine {engine!r}."
         raise ConfigError(message, fix=f"Choose one of {known}, or use `cmd`.")
     wanted = Wanted(

@@ -19,13 +19,13 @@ _SEPARATORS = re.compile(r"[,\u00a0\u202f']")
 _MINUS = str.maketrans({"\u2212": "-", "\u2012": "-", "\u2013": "-"})
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*")
 _FRACTION = re.compile(r"([-+]?)\\[dt]?frac\s*\{\s*([-+]?[\d.]+)\s*\}\s*\{\s*([-+]?[\d.]+)\s*\}")
-_STATED = re.compile(r"(?:\banswer\b[^.\n:=]{0,40}?(?:\bis\b|:|=)|####)\s*[:*_$\s]*", re.IGNORECASE)
+_STATED = re.compile(r"(?:\banswer\b[^.\n:=]{0,40}?(?:\bis\b|:|=)|####)\s*[:*_\s]*", re.IGNORECASE)
 
 
 def number_of(text: str) -> Fraction | None:
-    """The number that ``text`` is, a unit of money or a percent sign aside; None if it is none.
+    r"""The number that ``text`` is, a unit of money or a percent sign aside; None if it is none.
 
-    ``1,234.5``, ``-3/4``, ``$ 18``, ``50%`` (as 50) and ``\\frac{1}{2}`` are numbers; ``3,5`` is
+    ``1,234.5``, ``-3/4``, ``$ 18``, ``50%`` (as 50) and ``\frac{1}{2}`` are numbers; ``3,5`` is
     not, because it is 3.5 in one country and a slip in another.
     """
     plain = text.translate(_MINUS).strip().strip("*_`").strip().strip("$").strip()
@@ -55,7 +55,7 @@ def numbers_in(text: str) -> list[Fraction]:
 
 
 def boxed(text: str) -> str | None:
-    """What stands in the last ``\\boxed{…}`` (or ``\\fbox``) of a text; braces may nest."""
+    r"""What stands in the last ``\boxed{…}`` (or ``\fbox``) of a text; braces may nest."""
     marks = list(_BOX.finditer(text))
     if not marks:
         return None
@@ -124,7 +124,7 @@ _PIVOT = 70  # two-digit years below it are of this century
 
 
 def date_of(text: str, order: str = "dmy") -> date | None:
-    """The date that ``text`` is, or None; ``order`` says what 3/4/2025 means: ``dmy`` or ``mdy``."""
+    """The date that ``text`` is, or None; ``order``, dmy or mdy, says what 3/4/2025 means."""
     plain = " ".join(text.lower().split()).strip(" .,")
     if match := _ISO.fullmatch(plain) or _COMPACT.fullmatch(plain):
         return _date(match[1], match[2], match[3])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import types
-from typing import Any
 
 from .plain import EndedError, packed, receive, send, unpacked
 
@@ -68,9 +67,3 @@ def _text(error: BaseException) -> str:
         return str(error)[:_SHOWN]
     except Exception:  # noqa: BLE001 -- an exception whose __str__ raises
         return "(its message cannot be shown)"
-
-
-def shown(value: Any) -> str:  # noqa: ANN401
-    """The value as a reader sees it, cut."""
-    text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

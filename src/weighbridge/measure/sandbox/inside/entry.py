@@ -39,3 +39,4 @@ def _write_files() -> None:
         path = Path.cwd() / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+        path.chmod(0o755)

@@ -10,15 +10,14 @@ import builtins
 import os
 import pickle
 import signal
-import sys
 import traceback
 from dataclasses import dataclass
 from typing import Any
 
-from .answer import serve, shown
+from .answer import serve
 from .plain import EndedError, NotPlainError, packed, receive, send, unpacked
 
-_SHOWN = 300
+_SHOWN_CHARACTERS = 300
 
 
 class _Verdict(BaseException):
@@ -41,7 +40,7 @@ class _Answer:
     pid: int
     calls: int
     replies: int
-    last: str = ""
+    last: tuple[Any, ...] = ()
 
     def ask(self, name: str, arguments: Any, keywords: Any) -> Any:  # noqa: ANN401
         """One call; the reply's parts."""
@@ -88,7 +87,7 @@ def judge(channel: int) -> None:
         told = verdict
     except MemoryError:
         told = _Verdict("memory", "the tests ran out of memory")
-    send(channel, pickle.dumps((told.reason, told.detail[: 4 * _SHOWN])))
+    send(channel, pickle.dumps((told.reason, told.detail[: 4 * _SHOWN_CHARACTERS])))
 
 
 def _become_answer(
@@ -161,13 +160,13 @@ def _apart(answer: _Answer, job: dict[str, Any], names: list[str]) -> None:
 
 def _stand_in(answer: _Answer, name: str) -> Any:  # noqa: ANN401
     def call(*arguments: Any, **keywords: Any) -> Any:  # noqa: ANN401
-        answer.last = f"{name}({', '.join(shown(one) for one in arguments)})"
+        answer.last = (name, arguments)
         kind, *told = answer.ask(name, arguments, keywords)
         if kind == "gave":
             result, changed = told
             if changed is not None:
                 _copy_changes((arguments, keywords), changed)
-            answer.last += f" gave {shown(result)}"
+            answer.last = (name, arguments, result)
             return result
         if kind != "raised":
             raise _Verdict("crash", "did not keep to the protocol")
@@ -212,10 +211,25 @@ def _reason(exception: str) -> str:
     return special.get(exception, "exception")
 
 
-def _failure(error: BaseException, test: str, last: str) -> str:
+def _failure(error: BaseException, test: str, last: tuple[Any, ...]) -> str:
     """Message, the test's line and the last call, as far as they are known."""
     lines = test.splitlines()
-    places = [one.lineno for one in traceback.extract_tb(error.__traceback__)
-              if one.filename == "test.py" and one.lineno]
-    where = lines[places[-1] - 1].strip()[:_SHOWN] if places and places[-1] <= len(lines) else ""
-    return "; ".join(part for part in (str(error)[:_SHOWN], where, last) if part)
+    trace = traceback.extract_tb(error.__traceback__)
+    places = [one.lineno for one in trace if one.filename == "test.py" and one.lineno]
+    where = lines[places[-1] - 1].strip()[:_SHOWN_CHARACTERS] if places and places[-1] <= len(lines) else ""
+    return "; ".join(part for part in (str(error)[:_SHOWN_CHARACTERS], where, _call(*last)) if part)
+
+
+def _call(name: str = "", arguments: tuple[Any, ...] = (), *result: Any) -> str:  # noqa: ANN401
+    if not name:
+        return ""
+    text = f"{name}({', '.join(map(_shown, arguments))})"
+    return text + "".join(f" gave {_shown(one)}" for one in result)
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 -- a number with more digits than Python writes
+        return "(a value that cannot be shown)"
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"

@@ -16,14 +16,14 @@ from typing import Any
 _HEAD = struct.Struct("<I")
 LARGEST = 64 << 20
 _BUILTINS = frozenset(
-    "bool bytearray bytes complex dict float frozenset int iter list range set slice str tuple".split()
+    ["bool", "bytearray", "bytes", "complex", "dict", "float", "frozenset", "int", "iter", "list", "range", "set", "slice", "str", "tuple"]
 )
 _MORE = {
     "collections": {"Counter", "OrderedDict", "defaultdict", "deque"},
     "datetime": {"date", "datetime", "time", "timedelta", "timezone"},
     "decimal": {"Decimal"},
     "fractions": {"Fraction"},
-    __name__: {"array_of", "keys_of", "values_of"},
+    __name__: {"array_of", "keys_of", "match_of", "values_of"},
 }
 
 
@@ -48,6 +48,8 @@ class _Writer(pickle.Pickler):
             return array_of, (value.dtype.str, value.shape, value.tobytes())
         if isinstance(value, Iterator):
             return iter, (list(value),)
+        if kind.__module__ == "re" and kind.__name__ == "Match":
+            return match_of, (value.re.pattern, value.re.flags, value.string, value.start())
         if kind is type({}.keys()):
             return keys_of, (list(value),)
         if kind is type({}.values()):
@@ -63,6 +65,13 @@ def keys_of(keys: list[Any]) -> KeysView[Any]:
 def values_of(values: list[Any]) -> ValuesView[Any]:
     """The values of a dictionary."""
     return dict(enumerate(values)).values()
+
+
+def match_of(pattern: Any, flags: int, text: Any, start: int) -> Any:  # noqa: ANN401
+    """What a regular expression matches from there on."""
+    import re  # noqa: PLC0415 -- rare
+
+    return re.compile(pattern, flags).match(text, start)
 
 
 def array_of(dtype: str, shape: tuple[int, ...], content: bytes) -> Any:  # noqa: ANN401

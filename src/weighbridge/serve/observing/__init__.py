@@ -1,0 +1,1 @@
+"""What is kept of requests that have ended: counts, lines of a log, traces, captures."""

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import ttest_1samp, ttest_rel
+
+from weighbridge.decide.statistics import flip_difference, paired_difference, wilson
+from weighbridge.decide.statistics.paired import Floats, mean, paired
+
+SCORES = st.sampled_from((0.0, 0.25, 0.5, 1.0))
+DIFFERENCES = st.lists(st.sampled_from((-1.0, -0.5, 0.0, 0.5, 1.0)), min_size=1, max_size=150)
+
+
+def flips(up: int, down: int, n: int) -> Floats:
+    return np.array([1.0] * up + [-1.0] * down + [0.0] * (n - up - down))
+
+
+def test_with_many_flips_it_is_students_paired_interval() -> None:
+    generator = np.random.default_rng(5)
+    a, b = (generator.integers(0, 2, 300).astype(float) for _ in range(2))
+    ours, theirs = paired(b - a), ttest_rel(b, a)
+    interval = theirs.confidence_interval(0.95)
+    assert ours.method == "t"
+    assert ours.interval().low == pytest.approx(interval.low, abs=1e-12)
+    assert ours.interval().high == pytest.approx(interval.high, abs=1e-12)
+    assert ours.p == pytest.approx(theirs.pvalue)
+    one_sided = ttest_1samp(b - a, 0.0, alternative="greater").confidence_interval(0.95)
+    assert ours.interval(0.90).low == pytest.approx(one_sided.low, abs=1e-12)
+
+
+def test_scores_in_between_have_students_interval_even_if_few() -> None:
+    generator = np.random.default_rng(6)
+    differences = generator.normal(0.05, 0.1, 12)
+    theirs = ttest_1samp(differences, 0.0).confidence_interval(0.95)
+    ours = paired(differences).interval()
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high))
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(1, 400))
+def test_columns_and_counts_of_flips_give_the_same_interval(up: int, down: int, rest: int) -> None:
+    n = up + down + rest
+    ours, counted = paired(flips(up, down, n)).interval(), flip_difference(up, down, n)
+    assert (ours.value, ours.low, ours.high) == pytest.approx(
+        (counted.value, counted.low, counted.high), abs=1e-12
+    )
+
+
+def test_few_flips_or_items_have_the_interval_of_bonett_and_price() -> None:
+    assert paired(flips(12, 4, 200)).method == "bonett-price"
+    assert paired(flips(30, 20, 99)).method == "bonett-price"
+    assert paired(flips(13, 12, 100)).method == "t"
+    assert flip_difference(12, 4, 200) == paired_difference(12, 4, 200)
+
+
+@given(DIFFERENCES)
+def test_order_does_not_matter_and_a_swap_mirrors(values: list[float]) -> None:
+    there = paired(np.array(values))
+    shuffled = paired(np.array(values[::-1]))
+    back = paired(-np.array(values))
+    assert there.interval().low == pytest.approx(shuffled.interval().low, abs=1e-9)
+    assert there.interval().low == pytest.approx(-back.interval().high, abs=1e-9)
+    assert there.p == pytest.approx(back.p, abs=1e-9)
+    assert there.value == -back.value
+
+
+@given(DIFFERENCES)
+def test_the_interval_excludes_zero_just_where_its_p_value_says(values: list[float]) -> None:
+    found = paired(np.array(values))
+    interval = found.interval()
+    assert -1 <= interval.low <= interval.value <= interval.high <= 1
+    assert found.error > 0  # never certain, however alike the items are
+    if abs(found.p - 0.05) > 1e-6:
+        assert interval.excludes_zero == (found.p < 0.05)
+
+
+def test_a_single_item_or_equal_columns_tell_nothing() -> None:
+    for differences in (np.array([1.0]), np.zeros(5), np.zeros(500), np.array([0.3])):
+        interval = paired(differences).interval()
+        assert not interval.excludes_zero
+        assert interval.high > interval.low
+
+
+def test_clusters_by_hand() -> None:
+    # Groups' sums of deviations from the mean 0.25: (1 + 1 − 0.5), (0 − 1 − 0.5), ... each of two.
+    generator = np.random.default_rng(7)
+    differences = generator.normal(0.1, 0.3, 60)
+    groups = np.repeat(np.arange(20), 3)
+    deviations = (differences - differences.mean()).reshape(20, 3).sum(axis=1)
+    error = math.sqrt((deviations**2).sum()) / 60 * math.sqrt(20 / 19)
+    found = paired(differences, groups)
+    assert (found.method, found.dof) == ("cluster", 19)
+    assert found.error == pytest.approx(error)
+
+
+def test_groups_of_one_item_each_are_no_groups() -> None:
+    differences = np.random.default_rng(8).normal(0, 0.3, 40)
+    alone, grouped = paired(differences), paired(differences, np.arange(40))
+    assert grouped.interval().low == pytest.approx(alone.interval().low)
+
+
+def test_copies_of_items_in_groups_tell_no_more_than_the_items() -> None:
+    differences = np.random.default_rng(9).normal(0.02, 0.3, 40)
+    alone = paired(differences, np.arange(40)).interval()
+    copied = paired(np.repeat(differences, 5), np.repeat(np.arange(40), 5)).interval()
+    assert (copied.low, copied.high) == pytest.approx((alone.low, alone.high))
+
+
+@given(st.lists(SCORES, min_size=1, max_size=60))
+def test_a_models_mean_stays_in_range_and_is_never_certain(scores: list[float]) -> None:
+    found = mean(np.array(scores))
+    assert 0 <= found.low <= found.value <= found.high <= 1
+    assert found.high > found.low
+
+
+def test_right_and_wrong_answers_have_wilsons_interval() -> None:
+    assert mean(np.array([1.0] * 15 + [0.0] * 133)) == wilson(15, 148)

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.runs import accurate, eval_run
+from weighbridge.core.errors import InputError, UnknownRunError
+from weighbridge.verbs import compare
+from weighbridge.verbs.outcome_table import TableChoice
+from weighbridge.workspace.folder import Workspace
+
+
+def save(workspace: Workspace, *runs: object) -> None:
+    for run in runs:
+        workspace.save(run.info, run)  # type: ignore[attr-defined]
+
+
+def test_runs_of_several_suites_are_compared_suite_by_suite(workspace: Workspace) -> None:
+    save(
+        workspace,
+        *(eval_run(model, suite, accurate(right, 60))
+          for model, suite, right in (
+              ("a", "s", 10), ("b", "s", 50), ("a", "t", 30), ("b", "t", 31), ("c", "t", 30),
+          )),
+    )  # fmt: skip
+    found = compare.compare(workspace, ["a@s", "b@t", "b@s", "a@t", "c@t"])
+    assert [subject.subject for subject in found.subjects] == ["s", "t"]
+    pairs = [(pair.subject, pair.a, pair.b) for pair in found.pairs]
+    assert pairs == [("s", "a", "b"), ("t", "b", "a"), ("t", "b", "c"), ("t", "a", "c")]
+    assert [pair.real for pair in found.pairs] == [True, False, False, False]
+
+
+def test_json_has_the_keys_that_are_promised(workspace: Workspace) -> None:
+    save(workspace, eval_run("a", "s", accurate(10, 60)), eval_run("b", "s", accurate(50, 60)))
+    document = compare.document(compare.compare(workspace, ["a@s", "b@s"]))
+    (pair,) = document["pairs"]
+    assert list(pair)[:10] == [
+        "a", "b", "subject", "n", "difference", "low", "high", "p_mcnemar", "flips_up",
+        "flips_down",
+    ]  # fmt: skip
+    assert (pair["a"], pair["b"], pair["n"]) == ("a", "b", 60)
+    assert (pair["flips_up"], pair["flips_down"]) == (40, 0)
+    assert pair["difference"] == pytest.approx(40 / 60)
+    assert document["subjects"][0]["standings"][0]["model"] == "b"
+
+
+def test_answers_that_failed_or_are_missing_count_as_wrong(workspace: Workspace) -> None:
+    a, b = eval_run("a", "s", accurate(4, 4)), eval_run("b", "s", accurate(4, 4))
+    failed = replace(b.items[0], correct=False, error="timeout")
+    save(workspace, a, replace(b, items=(failed, *b.items[2:])))
+    found = compare.compare(workspace, ["a@s", "b@s"])
+    pair = found.pairs[0]
+    assert (pair.n, pair.flips_down, pair.flips_up) == (4, 2, 0)
+    assert found.subjects[0].standings[1].missing == ("item-0", "item-1")
+
+
+def test_runs_of_one_model_go_by_their_ids_or_are_averaged(workspace: Workspace) -> None:
+    save(
+        workspace,
+        eval_run("m", "s", accurate(10, 20), run_id="eval-111111"),
+        eval_run("m", "s", accurate(12, 20), run_id="eval-222222"),
+        eval_run("n", "s", accurate(4, 20), run_id="eval-333333"),
+    )
+    names = ["eval-1", "eval-2", "eval-3"]
+    apart = compare.compare(workspace, names)
+    assert [(pair.a, pair.b) for pair in apart.pairs][0] == ("eval-111111", "eval-222222")
+    (pair,) = compare.compare(workspace, names, average=True).pairs
+    assert (pair.a, pair.b) == ("m", "n")
+    assert pair.difference.value == pytest.approx((4 - 11) / 20)
+    with pytest.raises(InputError, match="one model only: m"):
+        compare.compare(workspace, names[:2], average=True)
+
+
+def test_repeated_answers_within_a_run_are_averaged(workspace: Workspace) -> None:
+    a, b = eval_run("a", "s", accurate(2, 4)), eval_run("b", "s", accurate(2, 4))
+    again = replace(a.items[0], correct=False)
+    save(workspace, replace(a, items=(*a.items, again)), b)
+    (pair,) = compare.compare(workspace, ["a@s", "b@s"]).pairs
+    assert pair.n == 4
+    assert pair.difference.value == pytest.approx(0.5 / 4)
+    assert pair.p_mcnemar is None
+
+
+def test_runs_that_cannot_be_compared_are_refused(workspace: Workspace) -> None:
+    save(
+        workspace,
+        eval_run("a", "s", accurate(2, 4)),
+        eval_run("b", "s", accurate(2, 4), suite_hash="other"),
+        eval_run("c", "s", accurate(2, 4)),
+        replace(eval_run("d", "s", [True]), items=()),
+    )
+    with pytest.raises(InputError, match="did not answer the same items"):
+        compare.compare(workspace, ["a@s", "b@s"])
+    with pytest.raises(InputError, match="did not answer the same items"):
+        compare.compare(workspace, ["a@s", "c@s", "b@s"])
+    with pytest.raises(InputError, match="are the same run"):
+        compare.compare(workspace, ["a@s", "eval-a"])
+    with pytest.raises(InputError, match="run of d on s has no items"):
+        compare.compare(workspace, ["a@s", "d@s"])
+    with pytest.raises(InputError, match="two runs"):
+        compare.compare(workspace, ["a@s"])
+    with pytest.raises(UnknownRunError):
+        compare.compare(workspace, ["a@s", "z@s"])
+
+
+def test_a_table_needs_two_models(tmp_path: Path) -> None:
+    path = tmp_path / "items.csv"
+    path.write_text("item,a,b\nq1,1,0\nq2,1,1\n", encoding="utf-8")
+    found = compare.compare_table(path, TableChoice())
+    assert [(pair.a, pair.b) for pair in found.pairs] == [("a", "b")]
+    with pytest.raises(InputError, match="one model only: b"):
+        compare.compare_table(path, TableChoice(models=("b",)))

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.runs import accurate, eval_run
+from tests.shared_data import shared
+from weighbridge.core.errors import InputError
+from weighbridge.verbs import correlate
+from weighbridge.verbs.outcome_table import TableChoice
+from weighbridge.workspace.folder import Workspace
+
+
+def board(folder: Path, text: str) -> Path:
+    path = folder / "board.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def scores_of(count: int) -> str:
+    return "model,score\n" + "".join(f"m{index},{index}\n" for index in range(count))
+
+
+def save(workspace: Workspace, model: str, suite: str, right: int, *, is_task: bool = True) -> None:
+    run = replace(eval_run(model, suite, accurate(right, 100)), is_task=is_task)
+    workspace.save(run.info, run)
+
+
+def test_evaluations_of_the_workspace_give_the_utility(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    for index in range(20):
+        save(workspace, f"m{index}", "s", 20 + 3 * index)
+        save(workspace, f"m{index}", "t", 10 + 4 * index)
+        save(workspace, f"m{index}", "precision", 100 - index, is_task=False)
+    save(workspace, "only-s", "s", 50)
+    found = correlate.correlate_runs(workspace, board(tmp_path, scores_of(25)), None)
+    assert len(found.models) == 20
+    assert found.spearman.value == pytest.approx(1)
+    assert found.spearman.with_items is not None
+    assert 0.5 < found.spearman.with_items.low < 1
+    assert found.verdict == "predicts"
+    assert found.models[0].utility == pytest.approx((0.77 + 0.86) / 2)
+    assert found.only_scores == tuple(f"m{index}" for index in range(20, 25))
+    reverse = correlate.correlate_runs(
+        workspace, board(tmp_path, scores_of(25)), None, ["precision"]
+    )
+    assert reverse.verdict == "reverses"
+
+
+def test_the_workspace_must_have_evaluations(workspace: Workspace, tmp_path: Path) -> None:
+    path = board(tmp_path, scores_of(3))
+    with pytest.raises(InputError, match="no evaluations to correlate"):
+        correlate.correlate_runs(workspace, path, None)
+    save(workspace, "m0", "s", 50)
+    save(workspace, "m1", "t", 50)
+    with pytest.raises(InputError, match="Fewer than two models"):
+        correlate.correlate_runs(workspace, path, None)
+    with pytest.raises(InputError, match="no evaluations on 'z'"):
+        correlate.correlate_runs(workspace, path, None, ["z"])
+
+
+def test_a_table_gives_the_utility_with_its_uncertainty() -> None:
+    items = shared("data", "suites", "ifeval", "per_item_results_17models.csv")
+    arena = shared("data", "leaderboards", "arena_hard_20240731.csv")
+    found = correlate.correlate_table(arena, None, items, TableChoice())
+    assert [one.model for one in found.models] == [
+        "claude-3-5-sonnet-20240620", "gpt-4o-mini-2024-07-18", "claude-3-opus-20240229",
+        "claude-3-haiku-20240307",
+    ]  # fmt: skip
+    assert found.spearman.value == pytest.approx(0.8)
+    assert found.verdict == "cannot tell"
+
+
+def test_real_leaderboards_are_read_by_the_names_of_their_columns() -> None:
+    path = shared("data", "leaderboards", "alpaca_eval_benchmarks.csv")
+    found = correlate.correlate_utilities(
+        path, "AlpacaEval 1.0", path, "Arena Elo\n[April 18, 2024]"
+    )
+    assert found.source == "alpaca_eval_benchmarks (AlpacaEval 1.0)"
+    assert found.spearman.value == pytest.approx(-0.06, abs=0.005)
+    with pytest.raises(InputError, match="several columns.*--column: Arena Elo"):
+        correlate.read_scores(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "expected"),
+    [
+        ("model,score\na,1\nb,2.5\n", None, [("a", 1.0), ("b", 2.5)]),
+        ("\ufeffName;Points\nx;1\ny;2\n", None, [("x", 1.0), ("y", 2.0)]),
+        ("rank,model,score\n1,x,80%\n2,y,-\n3,z,60\n", None, [("x", 80.0), ("z", 60.0)]),
+        ("model,p,q\nx,1,2\n", "q", [("x", 2.0)]),
+    ],
+)
+def test_scores_are_read(
+    tmp_path: Path, text: str, column: str | None, expected: list[tuple[str, float]]
+) -> None:
+    assert correlate.read_scores(board(tmp_path, text), column) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "says"),
+    [
+        ("", None, "no table of scores"),
+        ("model\na\n", None, "no table of scores"),
+        ("model,score\n", None, "has no scores"),
+        ("model,score\na,good\n", None, "row 2: 'good' is no number"),
+        ("model,score\na,nan\n", None, "has no scores"),
+        ("model,p\na,1\n", "q", "no column 'q'.*It has: p"),
+        ("model,p,q\na,1,2\n", None, "several columns"),
+    ],
+)
+def test_what_is_no_leaderboard_is_said(
+    tmp_path: Path, text: str, column: str | None, says: str
+) -> None:
+    with pytest.raises(InputError, match=says):
+        correlate.read_scores(board(tmp_path, text), column)
+
+
+def test_json_has_both_intervals(tmp_path: Path) -> None:
+    path = board(tmp_path, scores_of(6))
+    found = correlate.to_json(correlate.correlate_utilities(path, None, path, None))
+    assert (found["n"], found["verdict"]) == (6, "cannot tell")
+    assert found["spearman"]["value"] == pytest.approx(1)
+    assert found["spearman"]["p"] == pytest.approx(2 / 720)
+    assert found["spearman"]["low_with_items"] is None
+    assert found["spearman"]["low"] < 1
