@@ -7,7 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check format bench bench-clients bench-engines wheel clean
+.PHONY: help demo test test-slow check format bench bench-clients bench-engines bench-gateway \
+	wheel clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,10 +16,10 @@ help: ## Show this list
 demo: $(VENV)/.demo ## Weigh three tiny real models end to end and write a report
 	@$(BIN)/weigh demo
 
-test: $(VENV)/.dev $(VENV)/.chromium $(VENV)/.postgres ## Run the tests
+test: $(VENV)/.dev $(VENV)/.chromium $(VENV)/.postgres $(VENV)/.sandbox ## Run the tests
 	@$(BIN)/pytest
 
-test-slow: $(VENV)/.dev $(VENV)/.chromium $(VENV)/.postgres ## Run the long tests too
+test-slow: $(VENV)/.dev $(VENV)/.chromium $(VENV)/.postgres $(VENV)/.sandbox ## Run the long tests too
 	@$(BIN)/pytest -m ""
 
 check: $(VENV)/.dev ## Format, lint, types, layers, budgets
@@ -40,6 +41,9 @@ bench-clients: $(VENV)/.dev ## Lay weigh bench beside other load testers (instal
 
 bench-engines: $(VENV)/.dev ## Lay weigh bench beside the counters of real engines (installs vLLM for CPUs)
 	@$(BIN)/python benchmarks/bench_engines.py
+
+bench-gateway: $(VENV)/.dev ## Lay weigh serve beside other gateways (installs LiteLLM and two routers)
+	@$(BIN)/python benchmarks/gateway.py --install
 
 wheel: $(VENV)/.dev ## Build the wheel into dist/
 	@$(BIN)/python -m pip -q wheel --no-deps -w dist .
@@ -69,4 +73,8 @@ $(VENV)/.chromium: $(VENV)/.base
 
 $(VENV)/.postgres: $(VENV)/.base
 	@tools/setup.sh postgres
+	@touch $@
+
+$(VENV)/.sandbox: $(VENV)/.base
+	@tools/setup.sh sandbox
 	@touch $@

@@ -44,4 +44,9 @@ postgres() {
         echo "Without PostgreSQL the tests of a shared ledger are skipped." >&2
 }
 
+sandbox() {
+    have bwrap || install bubblewrap ||
+        echo "Without bubblewrap no code is evaluated, and the tests of the sandbox are skipped." >&2
+}
+
 "$@"

@@ -72,7 +72,7 @@ def test_actions(tmp_path: Path, url: str, gateway: FakeGateway) -> None:
 @pytest.mark.usefixtures("url")
 def test_what_goes_wrong_is_a_sentence(tmp_path: Path) -> None:
     unknown = weigh("gateway", "stop", "taly", cwd=tmp_path)
-    assert (unknown.code, unknown.out) == (3, "")
+    assert (unknown.code, unknown.out) == (2, "")
     assert "Did you mean 'tally'?" in unknown.err
     failed = weigh("gateway", "start", "porter", cwd=tmp_path)
     assert failed.code == 3

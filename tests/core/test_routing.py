@@ -40,6 +40,13 @@ def test_a_configuration_survives_writing_and_reading() -> None:
     assert b"url" not in encoded
 
 
+def test_entries_kept_before_contexts_could_be_left_out_still_read() -> None:
+    kept = b'{"engine":"llamacpp-embedded","source":"a.gguf","slots":8}'
+    assert msgspec.json.decode(kept, type=ModelEntry).context is None
+    kept = b'{"engine":"llamacpp-embedded","source":"a.gguf","context":256,"slots":8}'
+    assert msgspec.json.decode(kept, type=ModelEntry).context == 256
+
+
 @pytest.mark.parametrize(
     "text",
     [

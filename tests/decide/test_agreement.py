@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.decide.test_preferences import panda_lm
@@ -48,6 +48,7 @@ def test_fleisss_kappa_by_hand() -> None:
 
 
 @given(LABELS)
+@settings(deadline=None)
 def test_kappas_are_at_most_one_and_one_for_copies(rows: list[tuple[str, str, str]]) -> None:
     columns = ["".join(row[rater] for row in rows) for rater in range(3)]
     for found in (*cohen(judged(*columns)), fleiss(judged(*columns))):

@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ttest_1samp
 
@@ -70,6 +70,7 @@ def test_where_equal_models_would_have_passed_what_was_seen_decides_how_many_mor
 
 
 @given(st.integers(0, 30), st.integers(0, 30), st.integers(1, 300), st.floats(0.005, 0.3))
+@settings(deadline=None)
 def test_a_larger_margin_never_turns_pass_into_fail(
     up: int, down: int, same: int, margin: float
 ) -> None:

@@ -16,6 +16,7 @@ from tests.shared_data import shared
 from weighbridge.core.errors import InputError
 from weighbridge.core.preferences import Ratings, Vote, Winner
 from weighbridge.decide.preferences import ELO, bradley_terry, davidson
+from weighbridge.decide.statistics.paired import Floats
 
 WINNERS: dict[int, Winner] = {0: "tie", 1: "a", 2: "b"}
 VOTES = st.lists(
@@ -90,7 +91,7 @@ def test_davidsons_strengths_are_of_greatest_likelihood() -> None:
     models = sorted({name for vote in votes for name in (vote.a, vote.b)})
     place = {model: index for index, model in enumerate(models)}
 
-    def loss(parameters: Sequence[float]) -> float:
+    def loss(parameters: Floats) -> float:
         strengths, nu = np.append(0.0, parameters[:-1]), math.exp(parameters[-1])
         total = 0.0
         for vote in votes:

@@ -11,7 +11,14 @@ from scipy.stats import binomtest
 
 from tests.fakes.runs import accurate, eval_run
 from weighbridge.core.errors import InputError
-from weighbridge.decide.statistics import compare, compare_runs, mcnemar, paired_difference, wilson
+from weighbridge.decide.statistics import (
+    compare,
+    compare_runs,
+    mcnemar,
+    paired_difference,
+    run_accuracy,
+    wilson,
+)
 
 PAIRS = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=300)
 COUNTS = st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
@@ -142,6 +149,34 @@ def test_an_answer_that_one_run_lacks_counts_as_wrong() -> None:
     found = compare_runs(a, replace(b, items=b.items[1:]))
     # Of items 0 to 5, a has 0 to 3 right, b only 1.
     assert (found.n, found.flips_down, found.flips_up) == (6, 3, 0)
+
+
+def test_of_repeated_answers_to_an_item_the_mean_counts() -> None:
+    a, b = eval_run("a", "sums", accurate(30, 60)), eval_run("b", "sums", accurate(30, 60))
+    again = tuple(replace(item, repeat=1, correct=index < 45) for index, item in enumerate(b.items))
+    found = compare_runs(a, replace(b, items=b.items + again))
+    assert (found.n, found.flips_up, found.flips_down) == (60, 15, 0)
+    assert found.difference.value == pytest.approx(15 / 2 / 60)
+    same = compare_runs(a, replace(b, items=b.items * 3))
+    assert same.difference == compare_runs(a, b).difference
+
+
+def test_items_of_one_group_count_together() -> None:
+    a, b = eval_run("a", "sums", accurate(20, 100)), eval_run("b", "sums", accurate(60, 100))
+    groups = [replace(item, group=f"doc {index // 20}") for index, item in enumerate(b.items)]
+    alone, grouped = compare_runs(a, b), compare_runs(a, replace(b, items=tuple(groups)))
+    assert grouped.difference.value == alone.difference.value == 0.4
+    assert alone.difference.excludes_zero
+    assert not grouped.difference.excludes_zero
+    assert grouped.p_mcnemar == alone.p_mcnemar
+
+
+def test_the_accuracy_of_a_run_rests_on_items_that_stand_alone() -> None:
+    run = eval_run("a", "sums", accurate(20, 100))
+    assert run_accuracy(run) == wilson(20, 100)
+    assert run_accuracy(replace(run, items=run.items * 3)) == wilson(20, 100)
+    grouped = tuple(replace(item, group=str(i // 10)) for i, item in enumerate(run.items))
+    assert run_accuracy(replace(run, items=grouped)) == wilson(2, 10)
 
 
 def test_two_runs_of_one_model_go_by_their_ids() -> None:

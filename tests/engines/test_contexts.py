@@ -40,8 +40,8 @@ def test_the_embedded_engine_takes_what_the_model_was_trained_for_within_bounds(
     models: Path,
 ) -> None:
     source = str(models / "tally-f16.gguf")  # trained for 512 tokens
-    argv = ADAPTERS["llamacpp-embedded"].command(
-        Wanted("m", "llamacpp-embedded", source, "m"), 1
-    ).argv
+    argv = (
+        ADAPTERS["llamacpp-embedded"].command(Wanted("m", "llamacpp-embedded", source, "m"), 1).argv
+    )
     assert json.loads(argv[-1])["context"] == 512
     assert [usual_context(trained) for trained in (100, 131072, None)] == [100, 4096, 4096]

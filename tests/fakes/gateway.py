@@ -7,7 +7,8 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from weighbridge.core.errors import ConfigError, EngineError
 from weighbridge.core.gateway import (

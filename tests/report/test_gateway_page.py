@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.fakes.gateway import GIB, HOSTILE, MODELS, FakeGateway
 from tests.report.html_check import Page

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import get_args
 
 import pytest
+from msgspec.structs import replace
 
 from tests.fakes.gateway import BUDGETS, GIB, MODELS, FakeGateway
 from weighbridge.core.gateway import EngineState, ModelView, Spending

@@ -169,12 +169,19 @@ def test_what_is_refused(body: bytes) -> None:
 def test_model_in_other_places_is_nobodys_business() -> None:
     body = b'{"metadata":{"model":"x","model":"y"}, "model" : "a" ,"s":"model","t":"\\"model\\":1"}'
     assert read(body).model == "a"
-    assert with_model(body, "a", "b") == body.replace(b'"a"', b'"b"')
-    assert with_model(b'{"mod\\u0065l":"a"}', "a", "b") == b'{"mod\\u0065l":"b"}'
-    assert with_model(b" { } ", "auto", "b") == b' {"model":"b" } '
-    assert with_model(b'{"a":1,"a":2}', "auto", "b") == b'{"model":"b","a":1,"a":2}'
-    assert with_model(b'{"a":"model"}', "auto", 'q"') == b'{"model":"q\\"","a":"model"}'
-    assert with_model(b'{"model":null}', "auto", "b") == b'{"model":"b"}'
+    assert renamed(body, "b") == body.replace(b'"a"', b'"b"')
+    assert renamed(b'{"mod\\u0065l":"a"}', "b") == b'{"mod\\u0065l":"b"}'
+    assert renamed(b'{"model":"a\\u0065"}', "b") == b'{"model":"b"}'
+    assert renamed(b'{"model":"auto","x":1}', "b") == b'{"model":"b","x":1}'
+    assert renamed(b'{"x":{"model":"auto"}}', "b") == b'{"model":"b","x":{"model":"auto"}}'
+    assert renamed(b" { } ", "b") == b' {"model":"b" } '
+    assert renamed(b'{"a":1,"a":2}', "b") == b'{"model":"b","a":1,"a":2}'
+    assert renamed(b'{"a":"model"}', 'q"') == b'{"model":"q\\"","a":"model"}'
+    assert renamed(b'{"model":null}', "b") == b'{"model":"b"}'
+
+
+def renamed(body: bytes, model: str) -> bytes:
+    return with_model(body, read(body), model)
 
 
 JSON = st.recursive(
@@ -218,7 +225,7 @@ def test_only_the_model_changes(
     except InputError:
         return
     assert asked.model == (model or "auto")
-    changed = with_model(body, asked.model, other.encode("utf-8", "replace").decode())
+    changed = with_model(body, asked, other.encode("utf-8", "replace").decode())
     expected = dict(json.loads(body))
     expected["model"] = other.encode("utf-8", "replace").decode()
     assert json.loads(changed) == expected
@@ -246,6 +253,4 @@ def test_damaged_bytes_are_refused_or_read(
     decoded = json.loads(damaged.decode("utf-8", "replace"))
     if "\ufffd" not in asked.model:
         assert asked.model == (decoded.get("model") or "auto")
-    assert (
-        json.loads(with_model(damaged, asked.model, "q").decode("utf-8", "replace"))["model"] == "q"
-    )
+    assert json.loads(with_model(damaged, asked, "q").decode("utf-8", "replace"))["model"] == "q"

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
+import re
+import threading
+import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from tests.fakes.gateway import HOSTILE, MODELS, FakeFleet, FakeGateway, admin_port
@@ -15,10 +22,14 @@ from tests.ui.browsing import MARKS, serving
 from tests.ui.test_plan import accessibility
 from weighbridge.core.errors import ConfigError
 from weighbridge.core.gateway import ModelView
+from weighbridge.core.routing import ModelEntry, Route, RouterConfig
+from weighbridge.verbs.serve import Running
+from weighbridge.verbs.serve import gateway as real_gateway
+from weighbridge.wire.client import Client
 from weighbridge.workspace.gateways import announce, withdraw
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 CLERK = "qwen/clerk 7b"
 # Reads the contrast of all that is written on the page, as the check of plans does for plans.
@@ -69,9 +80,51 @@ def url(tmp_path: Path, admin: str) -> Iterator[str]:
         yield address
 
 
+def row_of(page: Page, model: str) -> Locator:
+    return page.locator("table.fleet tr", has=page.get_by_role("rowheader", name=model))
+
+
 def state(page: Page, model: str) -> str:
-    row = page.locator("table.fleet tr", has=page.get_by_role("rowheader", name=model))
-    return row.locator(".state").inner_text()
+    return row_of(page, model).locator(".state").inner_text()
+
+
+@contextmanager
+def running(config: RouterConfig, folder: Path) -> Iterator[Running]:
+    """The real gateway with real engines, on a thread of its own."""
+    ready, over = threading.Event(), asyncio.Event()
+    found: list[tuple[Running, asyncio.AbstractEventLoop]] = []
+
+    async def serve() -> None:
+        async with (
+            Client() as client,
+            real_gateway(config, folder, client, port=0, workspace=folder) as one,
+        ):
+            found.append((one, asyncio.get_running_loop()))
+            ready.set()
+            await over.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    assert ready.wait(30)
+    one, loop = found[0]
+    try:
+        yield one
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join(timeout=30)
+    assert not thread.is_alive()
+
+
+def ask(url: str, text: str) -> str:
+    """The answer of ``auto``."""
+    body = {"model": "auto", "messages": [{"role": "user", "content": text}], "max_tokens": 8}
+    headers = {"content-type": "application/json"}
+    request = urllib.request.Request(  # noqa: S310 -- our own gateway
+        f"{url}/v1/chat/completions", json.dumps(body).encode(), headers
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        content: str = json.load(answer)["choices"][0]["message"]["content"]
+        return content
 
 
 class TestLive:
@@ -206,6 +259,32 @@ class TestButtons:
         errors.clear()  # the browser complains of what it refused
 
 
+class TestReal:
+    def test_a_real_engine_from_the_button_to_the_route_taken(
+        self, page: Page, tmp_path: Path, models: Path
+    ) -> None:
+        source = str(models / "tally-f16.gguf")
+        entry = ModelEntry(engine="llamacpp-embedded", source=source, context=256, slots=2)
+        config = RouterConfig({"tally": entry}, (Route(use=("tally",)),), admin="127.0.0.1:0")
+        with running(config, tmp_path) as gateway, serving(tmp_path) as url:
+            page.goto(f"{url}/gateway")
+            assert state(page, "tally") == "stopped"
+            page.get_by_text("No request has been answered yet.").wait_for()
+            page.get_by_role("button", name="Start tally").click()
+            row_of(page, "tally").get_by_text("ready", exact=True).wait_for(timeout=30_000)
+            memory = row_of(page, "tally").locator(".memory-of").inner_text()
+            assert re.search(r"\d+(\.\d+)? MiB", memory), memory
+            assert ask(gateway.url, "12+35=") == "47"
+            routes = page.locator("section[data-key=routes] tbody tr")
+            routes.wait_for(timeout=5000)
+            assert routes.inner_text().split("\t")[1:3] == ["tally", "1"]
+            rate = page.locator("dl.sparks div", has_text="Requests/s").locator(".figure")
+            assert 0.0 < float(rate.inner_text()) <= 1.0
+            page.get_by_role("button", name="Stop tally").click()
+            row_of(page, "tally").get_by_text("stopped", exact=True).wait_for(timeout=30_000)
+            assert gateway.center.fleet.used_bytes == 0
+
+
 class TestPage:
     @pytest.mark.parametrize("width", [360, 768, 1400, 2560])
     @pytest.mark.parametrize("many", [False, True])
@@ -213,7 +292,10 @@ class TestPage:
         self, page: Page, url: str, gateway: FakeGateway, width: int, *, many: bool
     ) -> None:
         if many:
-            long = [replace(MODELS[0], model=f"organisation/a-long-name-{n}-Q4") for n in range(9)]
+            long = [
+                msgspec.structs.replace(MODELS[0], model=f"organisation/a-long-name-{n}-Q4")
+                for n in range(9)
+            ]
             gateway.fleet.views = {one.model: one for one in long}
             gateway.told.append("x" * 500)
         page.set_viewport_size({"width": width, "height": 800})

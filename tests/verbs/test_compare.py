@@ -7,14 +7,16 @@ import pytest
 
 from tests.fakes.runs import accurate, eval_run
 from weighbridge.core.errors import InputError, UnknownRunError
+from weighbridge.core.runs import EvalRun
+from weighbridge.decide.statistics import compare_runs
 from weighbridge.verbs import compare
 from weighbridge.verbs.outcome_table import TableChoice
 from weighbridge.workspace.folder import Workspace
 
 
-def save(workspace: Workspace, *runs: object) -> None:
+def save(workspace: Workspace, *runs: EvalRun) -> None:
     for run in runs:
-        workspace.save(run.info, run)  # type: ignore[attr-defined]
+        workspace.save(run.info, run)
 
 
 def test_runs_of_several_suites_are_compared_suite_by_suite(workspace: Workspace) -> None:
@@ -65,7 +67,7 @@ def test_runs_of_one_model_go_by_their_ids_or_are_averaged(workspace: Workspace)
     )
     names = ["eval-1", "eval-2", "eval-3"]
     apart = compare.compare(workspace, names)
-    assert [(pair.a, pair.b) for pair in apart.pairs][0] == ("eval-111111", "eval-222222")
+    assert (apart.pairs[0].a, apart.pairs[0].b) == ("eval-111111", "eval-222222")
     (pair,) = compare.compare(workspace, names, average=True).pairs
     assert (pair.a, pair.b) == ("m", "n")
     assert pair.difference.value == pytest.approx((4 - 11) / 20)
@@ -81,6 +83,36 @@ def test_repeated_answers_within_a_run_are_averaged(workspace: Workspace) -> Non
     assert pair.n == 4
     assert pair.difference.value == pytest.approx(0.5 / 4)
     assert pair.p_mcnemar is None
+
+
+@pytest.mark.parametrize(("a", "b"), [(30, 41), (20, 160), (100, 100)])
+def test_decisions_and_comparisons_give_the_same_figures(
+    workspace: Workspace, a: int, b: int
+) -> None:
+    runs = eval_run("a", "s", accurate(a, 200)), eval_run("b", "s", accurate(b, 200))
+    save(workspace, *runs)
+    (pair,) = compare.compare(workspace, ["a@s", "b@s"]).pairs
+    decided = compare_runs(*runs)
+    assert (pair.difference, pair.p_mcnemar) == (decided.difference, decided.p_mcnemar)
+    assert (
+        compare.pair(decided).items()
+        <= compare.document(compare.compare(workspace, ["a@s", "b@s"]))["pairs"][0].items()
+    )
+
+
+def test_items_of_one_group_count_together(workspace: Workspace) -> None:
+    def grouped(model: str, right: int, size: int) -> EvalRun:
+        run = eval_run(model, f"s{size}", accurate(right, 60))
+        items = [replace(one, group=f"doc {n // size}") for n, one in enumerate(run.items)]
+        return replace(run, items=tuple(items))
+
+    for size in (1, 5, 60):
+        save(workspace, grouped("a", 20, size), grouped("b", 40, size))
+    counts = {
+        size: compare.compare(workspace, [f"a@s{size}", f"b@s{size}"]).subjects[0].groups
+        for size in (1, 5, 60)
+    }
+    assert counts == {1: None, 5: 12, 60: None}
 
 
 def test_runs_that_cannot_be_compared_are_refused(workspace: Workspace) -> None:

@@ -81,7 +81,7 @@ def test_real_leaderboards_are_read_by_the_names_of_their_columns() -> None:
     )
     assert found.source == "alpaca_eval_benchmarks (AlpacaEval 1.0)"
     assert found.spearman.value == pytest.approx(-0.06, abs=0.005)
-    with pytest.raises(InputError, match="several columns.*--column: Arena Elo"):
+    with pytest.raises(InputError, match=r"several columns.*--column: Arena Elo"):
         correlate.read_scores(path)
 
 

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
+
+import pytest
 
 from tests.facts.devices.programs import nvidia_smi, program
 from tests.fakes.clock import FakeClock
@@ -37,7 +40,7 @@ def test_what_is_there_is_not_missed(tmp_path: Path) -> None:
     checkup = checked(tmp_path)
     assert [(one.name, one.version) for one in checkup.engines] == [("llama.cpp", "6111")]
     assert checkup.sandbox == str(bin_folder / "bwrap")
-    for words in ("Which engine", "bubblewrap", "Whether there is a GPU"):
+    for words in ("Which engine", "without bubblewrap", "Whether there is a GPU"):
         assert words not in whats(checkup)
     document = doctor.to_json(checkup)
     device = document["machine"]["device"]
@@ -49,6 +52,27 @@ def test_what_is_there_is_not_missed(tmp_path: Path) -> None:
     assert document["accelerators"][0]["driver"] == "NVIDIA 550.1"
     assert document["engines"][0]["version"] == "6111"
     json.dumps(document)
+
+
+def test_a_bubblewrap_that_does_not_work_is_told(tmp_path: Path) -> None:
+    program(tmp_path / "bin", "bwrap", "echo 'setting up uid map: Permission denied' >&2; exit 1")
+    checkup = checked(tmp_path)
+    assert "The sandbox did not start: setting up uid map" in whats(checkup)
+    assert "AppArmor" in checkup.gaps[-1].fix
+    assert doctor.to_json(checkup)["sandbox"] == {"works": False, "tried": []}
+
+
+def test_a_working_sandbox_is_told_limit_by_limit(tmp_path: Path) -> None:
+    bwrap = shutil.which("bwrap")
+    if bwrap is None:
+        pytest.skip("bubblewrap is not installed: the sandbox cannot be tried")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/bwrap").symlink_to(bwrap)
+    document = doctor.to_json(checked(tmp_path))["sandbox"]
+    assert document["works"]
+    limits = {one["limit"]: one["held"] for one in document["tried"]}
+    assert set(limits) >= {"network", "files", "memory", "processes", "disk", "output"}
+    assert all(limits.values())
 
 
 def test_a_workspace_that_cannot_be_is_said(tmp_path: Path) -> None:

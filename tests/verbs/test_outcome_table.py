@@ -95,7 +95,7 @@ def test_repeats_are_averaged_where_asked(tmp_path: Path) -> None:
     assert found.items == ("q1", "q2")
     assert found.scores[0][0] == pytest.approx(1 / 3)
     assert math.isnan(found.scores[0][1])
-    with pytest.raises(InputError, match="'q1' stands 3 times.*--average"):
+    with pytest.raises(InputError, match=r"'q1' stands 3 times.*--average"):
         only(tmp_path, text)
 
 
@@ -153,7 +153,7 @@ def test_groups_must_be_told_and_be_one_per_item(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="Cannot read .*: No such file"):
+    with pytest.raises(InputError, match=r"Cannot read .*: No such file"):
         read_outcomes(tmp_path / "none.csv")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,11 @@ from weighbridge.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from weighbridge.core.model_comparison import ModelComparison, PairDifference
+    from weighbridge.core.model_comparison import (
+        ModelComparison,
+        PairDifference,
+        SubjectComparison,
+    )
 
 _EXAMPLES = """\b
 Example:
@@ -92,32 +97,88 @@ def command(
 
 
 def _show(comparison: ModelComparison) -> None:
-    from weighbridge.cli.tables import percent, print_table  # noqa: PLC0415
-
-    for subject in comparison.subjects:
-        groups = "" if subject.groups is None else f" in {subject.groups} groups"
-        print_table(
-            f"{subject.subject}: {subject.n} items{groups}",
-            ["<model", "accuracy [95 %]", "P(best)"],
-            [[one.model, percent(one.accuracy), _share(one.p_best)] for one in subject.standings],
-        )
-    pairs = comparison.pairs
-    print_table(
-        "Differences, b − a",
-        ["<a", "<b", *(["<on"] if len(comparison.subjects) > 1 else []), "points [95 %]",
-         "flips", "p", "p (Holm)", "<verdict", "more items"],
-        [
-            [one.a, one.b, *([one.subject] if len(comparison.subjects) > 1 else []), _points(one),
-             f"+{one.flips_up} −{one.flips_down}", f"{one.p:.2g}", f"{one.p_adjusted:.2g}",
-             _verdict(one), _more(one)]
-            for one in pairs
-        ],
-        caption=" ".join(comparison.notes),
-    )  # fmt: skip
-    if len(pairs) == 1:
-        click.echo(printable(pairs[0].sentence))
+    if len(comparison.subjects) == 1:
+        _show_subject(comparison.subjects[0])
+    else:
+        _show_tasks(comparison.subjects)
+    _show_pairs(comparison)
+    if len(comparison.pairs) == 1:
+        click.echo(printable(comparison.pairs[0].sentence))
     if not comparison.any_real:
         click.echo("The data cannot tell any of them apart.")
+
+
+def _show_subject(subject: SubjectComparison) -> None:
+    from weighbridge.cli.tables import percent, print_table  # noqa: PLC0415
+
+    groups = "" if subject.groups is None else f" in {subject.groups} groups"
+    middle = _detectable(subject)
+    print_table(
+        f"{subject.subject}: {subject.n} items{groups}",
+        ["<model", "accuracy [95 %]", "P(best)"],
+        [[one.model, percent(one.accuracy), _share(one.p_best)] for one in subject.standings],
+        caption="So few items show hardly any difference."
+        if middle >= 1
+        else f"So many items show a true difference of about {100 * middle:.1f} points in 4 of 5 "
+        "cases.",
+    )
+
+
+def _show_tasks(subjects: Sequence[SubjectComparison]) -> None:
+    """Tasks in rows, models in columns: the accuracies, then the probabilities to be the best."""
+    from weighbridge.cli.tables import percent, print_table  # noqa: PLC0415
+
+    models = dict.fromkeys(one.model for subject in subjects for one in subject.standings)
+    accuracies, chances = [], []
+    for subject in subjects:
+        of = {one.model: one for one in subject.standings}
+        groups = "–" if subject.groups is None else str(subject.groups)
+        shows = f"{100 * _detectable(subject):.1f}"
+        accuracies.append(
+            [subject.subject, str(subject.n), groups, shows]
+            + [percent(of[model].accuracy) if model in of else "–" for model in models]
+        )
+        chances.append(
+            [subject.subject]
+            + [_share(of[model].p_best) if model in of else "–" for model in models]
+        )
+    print_table(
+        "Accuracy [95 %] by task",
+        ["<task", "items", "groups", "shows from", *models],
+        accuracies,
+        caption="“Shows from”: points of true difference that so many items show in 4 of 5 cases.",
+    )
+    print_table("P(best) by task", ["<task", *models], chances)
+
+
+def _show_pairs(comparison: ModelComparison) -> None:
+    from weighbridge.cli.tables import print_table  # noqa: PLC0415
+
+    several = len(comparison.subjects) > 1
+    rows, short = [], []
+    for one in comparison.pairs:
+        # Of bounds for repeated looks there is no p-value that may be looked at as often.
+        p = ["–", "–"] if one.anytime else [f"{one.p:.2g}", f"{one.p_adjusted:.2g}"]
+        flips = f"+{one.flips_up} −{one.flips_down}"
+        found = [_verdict(one), _more(one)]
+        on = [one.subject] if several else []
+        rows.append([one.a, one.b, *on, _points(one), flips, *p, *found])
+        names = "\n".join((f"b: {one.b}", f"a: {one.a}", *(f"on {name}" for name in on)))
+        short.append([names, _points(one), p[1], *found])
+    subjects = ["<on"] if several else []
+    last = ["<verdict", "more items"]
+    print_table(
+        "Differences, b − a",
+        ["<a", "<b", *subjects, "points [95 %]", "flips", "p", "p (Holm)", *last],
+        rows,
+        caption=" ".join(comparison.notes),
+        shorter=[(["<models", "points [95 %]", "p (Holm)", *last], short)],
+    )
+
+
+def _detectable(subject: SubjectComparison) -> float:
+    """The smallest true difference that shows, for the pair in the middle."""
+    return sorted(pair.detectable for pair in subject.pairs)[len(subject.pairs) // 2]
 
 
 def _share(probability: float) -> str:

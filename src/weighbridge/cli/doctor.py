@@ -17,13 +17,18 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: weigh doctor --probe")
-@click.option("--probe", is_flag=True, help="Measure the memory's bandwidth too: two seconds.")
+@click.option(
+    "--probe",
+    is_flag=True,
+    help="Measure the memory's bandwidth and try the sandbox anew: a few seconds.",
+)
 @json_option
 @workspace_option
 def command(probe: bool, as_json: bool, workspace: Path) -> None:
     """Say what this machine is, which engines it has, and what could not be found out.
 
-    Nothing is started or changed. Figures of devices come from the catalogue; memory is what the
+    Nothing is changed, and nothing started but the sandbox, whose limits are tried once after each
+    start of the machine. Figures of devices come from the catalogue; memory is what the
     driver reports here.
     """
     from weighbridge.verbs import doctor, effects  # noqa: PLC0415 -- not needed for --help
@@ -69,8 +74,15 @@ def _software_rows(checkup: Checkup) -> list[tuple[str, str]]:
         *rows,
         ("embedded engine", checkup.embedded or "not installed"),
         ("bubblewrap", checkup.sandbox or "not installed"),
+        ("sandbox", _sandbox_text(checkup)),
         ("workspace", f"{checkup.workspace}, {state}"),
     ]
+
+
+def _sandbox_text(checkup: Checkup) -> str:
+    if checkup.trouble or not checkup.tried:
+        return "does not work" if checkup.trouble else "none: code is not run"
+    return f"works; tried: {', '.join(one.name for one in checkup.tried)}"
 
 
 def _found_text(found: Found) -> str:

@@ -46,7 +46,9 @@ def _lines(run: EvalRun, price: Price | None) -> list[str]:
         ]
         lines.append(", ".join(parts))
     if abs(run.mean_score - run.accuracy) > 1e-9:
-        lines.append(f"Mean score {100 * run.mean_score:.1f} %: partly right answers count in part.")
+        lines.append(
+            f"Mean score {100 * run.mean_score:.1f} %: partly right answers count in part."
+        )
     told = figures.notes(run.items)
     if "inconsistent" in told:
         lines.append(
@@ -73,7 +75,7 @@ def _print_failed(run: EvalRun) -> None:
         f"Failed, counted as wrong: {len(failed)}",
         ["<item", "<error", "<why"],
         [[item.id, item.error or "", _cut(item.detail)] for item in failed[:_FAILED_SHOWN]],
-        caption=f"and {more} more; --json lists all" if more > 0 else None,
+        caption=f"and {more} more; --json lists all" if more > 0 else "",
     )
 
 

@@ -28,6 +28,7 @@ VERBS = {
     "bench": "Measure: an endpoint's latency and throughput under load.",
     "calibrate": "Predict: better for your machine, from its own load runs.",
     "eval": "Measure: a model's accuracy on a suite of your tasks.",
+    "suites": "Measure: suites of tasks, ours and published ones brought in.",
     "compare": "Decide: which differences between evaluations are real.",
     "gate": "Decide: whether a candidate is no worse than a baseline, for CI.",
     "correlate": "Decide: whether a public leaderboard predicts what was measured here.",

@@ -1,12 +1,12 @@
 """What the rooms of the gateway tell each other: requests, decisions, engines, outcomes.
 
-What is made for every request is a Struct: a dataclass takes ten times as long to make. None of them
-can be part of a circle, so the garbage collector need not look at them.
+What is made for every request is a Struct: a dataclass takes ten times as long to make. None of
+them can be part of a circle, so the garbage collector need not look at them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
@@ -41,11 +41,13 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
         message: the text of the last user message, the prompt, or the input; at most 4,000
             characters of it.
         prefix: a hash of the prompt's beginning, equal for requests whose engine could reuse its
-            cache of the other's; 0 for none.
+            cache of the other's; 0 for none, and where only one engine could have it.
         tools: whether tools are offered.
         json_schema: whether the answer has to fit a schema.
         images: whether it contains images.
         deadline_s: within which time the client wants its answer; None where it does not say.
+        is_plain: whether ``model`` stands in the body just once and as it is, so that it can be
+            replaced at a glance.
     """
 
     path: str
@@ -60,6 +62,7 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     json_schema: bool = False
     images: bool = False
     deadline_s: float | None = None
+    is_plain: bool = False
 
 
 class Grant(msgspec.Struct, frozen=True, gc=False):
@@ -112,8 +115,7 @@ class Choice(msgspec.Struct, frozen=True, gc=False):
     route: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ModelView:
+class ModelView(msgspec.Struct, frozen=True, gc=False):
     """How a model is doing, as policies, pages and metrics see it.
 
     Attributes:
@@ -227,8 +229,7 @@ class RouteCount:
     requests: int
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayView:
+class GatewayView(msgspec.Struct, frozen=True):
     """The gateway at one moment, as the live page shows it; ``GET /admin/state`` is its JSON.
 
     Attributes:
@@ -268,5 +269,5 @@ class GatewayView:
     routes: tuple[RouteCount, ...] = ()
     budgets: tuple[Spending, ...] = ()
     config_error: str = ""
-    recent: tuple[str, ...] = field(default=())
+    recent: tuple[str, ...] = ()
     """The latest sentences for whoever runs the gateway, the newest last."""

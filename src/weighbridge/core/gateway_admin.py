@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeGuard, get_args
+from typing import Final, Literal, TypeGuard, get_args
 
 from weighbridge.core.gateway import GatewayView, ModelView
+
+KEY_VARIABLE: Final = "WEIGHBRIDGE_ADMIN_KEY"
+"""The environment variable in which an administrator's own commands find their key."""
 
 Action = Literal["start", "stop", "sleep"]
 ACTIONS: tuple[Action, ...] = get_args(Action)

@@ -18,7 +18,7 @@ from weighbridge.core.model_comparison import (
 )
 from weighbridge.core.outcomes import Outcomes
 from weighbridge.decide.statistics.bootstrap import mean_draws, p_best
-from weighbridge.decide.statistics.flips import mcnemar
+from weighbridge.decide.statistics.flips import flip_difference, mcnemar
 from weighbridge.decide.statistics.multiplicity import holm
 from weighbridge.decide.statistics.paired import Floats, Ints, mean, paired
 from weighbridge.decide.statistics.power import detectable, items_needed
@@ -107,7 +107,7 @@ def compare_models(subjects: Sequence[Outcomes], *, anytime: bool = False) -> Mo
         )
         for one, table, pairs in zip(subjects, tables, settled, strict=True)
     )
-    return ModelComparison(comparisons, _notes(comparisons))
+    return ModelComparison(comparisons, _notes(comparisons, anytime=anytime))
 
 
 def _standings(outcomes: Outcomes, table: Columns) -> tuple[Standing, ...]:
@@ -133,14 +133,16 @@ def _pairs(outcomes: Outcomes, table: Columns) -> list[PairDifference]:
         estimate = paired(differences, table.groups)
         p_mcnemar = mcnemar(up, down) if table.is_binary else None
         # McNemar's test takes items for independent, which those of one group are not.
-        p = estimate.p if p_mcnemar is None or table.groups is not None else p_mcnemar
+        by_flips = p_mcnemar is not None and table.groups is None
+        interval = flip_difference(up, down, len(differences)) if by_flips else estimate.interval()
+        p = p_mcnemar if p_mcnemar is not None and by_flips else estimate.p
         pairs.append(
             PairDifference(
                 a=outcomes.models[a],
                 b=outcomes.models[b],
                 subject=outcomes.subject,
                 n=len(differences),
-                difference=estimate.interval(),
+                difference=interval,
                 method=estimate.method,
                 p_mcnemar=p_mcnemar,
                 p=p,
@@ -187,10 +189,17 @@ def _with_need(
     return replace(pair, more_items=None if needed is None else max(1, needed - pair.n))
 
 
-def _notes(subjects: Sequence[SubjectComparison]) -> tuple[str, ...]:
+def _notes(subjects: Sequence[SubjectComparison], *, anytime: bool) -> tuple[str, ...]:
     notes = []
     family = sum(len(subject.pairs) for subject in subjects)
-    if family > 1:
+    if anytime:
+        notes.append(
+            f"Bounds hold at all looks, for all {family} pairs together; p-values hold for one "
+            "look only."
+            if family > 1
+            else "Bounds hold at all looks; p-values hold for one look only."
+        )
+    elif family > 1:
         notes.append(f"Verdicts allow for {family} comparisons (Holm); intervals do not.")
     for subject in subjects:
         notes.extend(_missing_note(subject, one) for one in subject.standings if one.missing)

@@ -10,7 +10,7 @@ from weighbridge.core.runs import EvalRun
 from weighbridge.core.units import format_bytes
 from weighbridge.core.verdict import Assignment, ModelEvidence, ModelMemory, TaskVerdict, Verdict
 from weighbridge.decide.assignment import best_assignment
-from weighbridge.decide.statistics import compare_runs, wilson
+from weighbridge.decide.statistics import compare_runs, run_accuracy
 
 RunsByTask = Mapping[str, Mapping[str, EvalRun]]
 
@@ -94,7 +94,11 @@ def _task_verdict(task: str, models: Mapping[str, EvalRun]) -> TaskVerdict:
     ranked = sorted(models.values(), key=lambda run: (-run.accuracy, run.info.model))
     standings = tuple(
         ModelEvidence(
-            run.info.model, task, len(run.items), wilson(run.correct, len(run.items)), run.info.id
+            run.info.model,
+            task,
+            len({item.id for item in run.items}),
+            run_accuracy(run),
+            run.info.id,
         )
         for run in ranked
     )

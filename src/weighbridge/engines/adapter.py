@@ -33,6 +33,7 @@ class Wanted:
         memory_share: of each GPU's memory, where it may not take what it likes.
         on_gpu: whether models lie in GPU memory.
         can: what it can do beyond chat, as configured.
+        hidden: variables of our environment that it does not get, unless ``env`` names them.
     """
 
     model: str
@@ -50,6 +51,7 @@ class Wanted:
     memory_share: float | None = None
     on_gpu: bool = False
     can: tuple[str, ...] = ()
+    hidden: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

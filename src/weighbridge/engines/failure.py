@@ -49,11 +49,13 @@ def ended(model: str, log: str, code: int | None, *, when: str) -> EngineError:
     """The error for an engine that ended by itself; ``when`` completes the sentence."""
     why = reason(log, code)
     message = f"The engine for {model} ended {when}" + (f": {why}." if why else ".")
-    if _OUT_OF_MEMORY.search(log) or code == 128 + signal.SIGKILL:
-        fix = (
-            "It ran out of memory, or was killed for it: a smaller context, fewer slots, less else."
-        )
+    if _OUT_OF_MEMORY.search(log):
+        fix = "It ran out of memory: a smaller context, fewer slots, or less beside it."
         return OutOfMemoryError(message, fix=fix)
+    if code == 128 + signal.SIGKILL:  # its last line knows nothing of that
+        fix = "Somebody did, or the kernel because memory ran out: `dmesg` tells."
+        message = f"The engine for {model} ended {when}: it was killed (SIGKILL)."
+        return EngineError(message, fix=fix)
     if _NOT_INSTALLED in log:
         return EngineError(message, fix="Install it with: pip install 'weighbridge[demo]'.")
     if _PORT_TAKEN.search(log):

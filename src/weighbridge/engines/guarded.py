@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -40,8 +40,14 @@ class Guarded:
         self._seen: dict[int, float] = {}
 
     @classmethod
-    def start(cls, argv: Sequence[str], env: Mapping[str, str] | None = None) -> Guarded:
-        """Start ``argv``, with ``env`` on top of our own environment.
+    def start(
+        cls,
+        argv: Sequence[str],
+        env: Mapping[str, str] | None = None,
+        *,
+        hidden: Collection[str] = (),
+    ) -> Guarded:
+        """Start ``argv``, with ``env`` on top of our own environment without ``hidden``.
 
         Raises:
             EngineError: not even the guardian can be started.
@@ -49,6 +55,7 @@ class Guarded:
         log = tempfile.TemporaryFile()  # noqa: SIM115 -- closed by stop()
         # So that the engine goes on at the new end once we have shortened it.
         fcntl.fcntl(log.fileno(), fcntl.F_SETFL, os.O_APPEND)
+        inherited = {name: text for name, text in os.environ.items() if name not in hidden}
         program = [sys.executable, "-I", "-S", str(_GUARDIAN), str(os.getpid()), *argv]
         try:
             process = subprocess.Popen(
@@ -56,7 +63,7 @@ class Guarded:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                env=os.environ | (env or {}),
+                env=inherited | dict(env or {}),
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:

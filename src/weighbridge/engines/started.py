@@ -146,7 +146,8 @@ class StartedEngine:
     async def _run_stop_command(self, text: str) -> None:
         port = self._admin.endpoint.base.port
         env = {"PORT": str(port)} | {k: filled(v, port) for k, v in self._wanted.env.items()}
-        command = Guarded.start(words_of(text, self._wanted.model, port), env)
+        words = words_of(text, self._wanted.model, port)
+        command = Guarded.start(words, env, hidden=self._wanted.hidden)
         deadline = asyncio.get_running_loop().time() + _STOP_COMMAND_S
         while command.is_alive() and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(_POLL_S)
@@ -224,7 +225,7 @@ class EngineLauncher:
     async def _launch(self, wanted: Wanted, deadline_s: float) -> StartedEngine:
         adapter, port = ADAPTERS[wanted.engine], free_port()
         command = adapter.command(wanted, port)
-        process = Guarded.start(command.argv, command.env)
+        process = Guarded.start(command.argv, command.env, hidden=wanted.hidden)
         endpoint = endpoint_at(f"http://127.0.0.1:{port}", wanted.served)
         admin = Admin(self._client, endpoint)
         engine = StartedEngine(adapter, wanted, process, admin, self._client)

@@ -22,7 +22,7 @@ from weighbridge.core.routing import AUTO
 
 DEADLINE = b"x-weighbridge-deadline"
 MOST_CHARACTERS = 4_000
-_PREFIX_BYTES = 1024
+_PREFIX_CHARACTERS = 1024
 _BYTES_PER_TOKEN = 4
 # What an image takes of the prompt: engines differ from 85 to some thousand.
 _IMAGE_TOKENS = 600
@@ -83,10 +83,6 @@ class _Body(msgspec.Struct):
     output_format: msgspec.Raw = _NOTHING
 
 
-class _Model(msgspec.Struct):
-    model: Any = None
-
-
 class _LooseBody(_Body):
     """For messages in shapes that only their engine knows."""
 
@@ -95,17 +91,17 @@ class _LooseBody(_Body):
 
 _BODY = msgspec.json.Decoder(_Body)
 _LOOSE = msgspec.json.Decoder(_LooseBody)
-_MODEL = msgspec.json.Decoder(_Model)
 _ANY = msgspec.json.Decoder()
 
 
-def read_asked(path: str, headers: Headers, body: bytes) -> Asked:
+def read_asked(path: str, headers: Headers, body: bytes, *, prefix: bool = True) -> Asked:
     """What routing wants to know of a request.
 
     Args:
         path: one of ``core.gateway.COMPLETIONS``.
         headers: names in lower case.
         body: as it came.
+        prefix: whether the prompt's beginning is wanted: only between several replicas.
 
     Raises:
         InputError: the body is not a JSON object, names its model twice, or the deadline is none.
@@ -115,8 +111,9 @@ def read_asked(path: str, headers: Headers, body: bytes) -> Asked:
             read = _BODY.decode(body)
         except msgspec.ValidationError:
             read = _LOOSE.decode(body)
-        # Only then can there be two of it, or one that is spelled with escapes.
-        if body.count(_KEY) > 1 or _has_escaped_letters(body):
+        # Else there may be two of it, or one that is spelled with escapes.
+        is_plain = body.count(_KEY) <= 1 and not (b"\\" in body and b"\\u006" in body)
+        if not is_plain:
             _model_values(body)
         schema = _FORMATTED(read) != _UNFORMATTED and _wants_schema(read)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -145,30 +142,29 @@ def read_asked(path: str, headers: Headers, body: bytes) -> Asked:
         prompt_tokens or 1,
         max_tokens if type(max_tokens) is int and max_tokens > 0 else None,
         _last_user_text(messages) if messages else _sent_text(read),
-        _prefix(read, messages),
+        _prefix(read, messages) if prefix else 0,
         (read.tools is not _NOTHING and _given(read.tools))
         or (read.functions is not _NOTHING and _given(read.functions)),
         schema,
         images > 0,
         _deadline(headers),
+        is_plain and bool(read.model),
     )
 
 
-def with_model(body: bytes, was: str, model: str) -> bytes:
+def with_model(body: bytes, asked: Asked, model: str) -> bytes:
     """``body`` with another top-level ``model``; every other byte as it was.
 
     Args:
-        body: as it came, and as :func:`read_asked` has read it.
-        was: the model that was read.
+        body: as it came.
+        asked: what :func:`read_asked` has read in it.
         model: the one to write.
 
     Raises:
         InputError: it is not a JSON object, or names its model twice.
     """
     name = msgspec.json.encode(model)
-    # ``auto`` is what was read, or nothing was.
-    is_named = was != AUTO or _MODEL.decode(body).model == AUTO
-    if is_named and body.count(_KEY) == 1 and not _has_escaped_letters(body):
+    if asked.is_plain:
         # A model was read, so this is it: inside a text, its quotes would have backslashes.
         found = _PLAIN.match(body, body.find(_KEY))
         if found is not None:
@@ -190,11 +186,6 @@ _SPACE = b" \t\r\n"
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _PLAIN = re.compile(rb'"model"[ \t\r\n]*+:[ \t\r\n]*+(' + _STRING + rb"|null)", re.DOTALL)
 _TOKEN = re.compile(_STRING + rb"|[{}\[\]:,]|[^\s\"{}\[\]:,]++", re.DOTALL)
-
-
-def _has_escaped_letters(body: bytes) -> bool:
-    """Whether a letter of ``model`` may be written as its number."""
-    return b"\\" in body and b"\\u006" in body
 
 
 def _model_values(body: bytes) -> list[tuple[int, int]]:
@@ -309,15 +300,10 @@ def _prefix(read: _Body, messages: Sequence[_Message]) -> int:
     if len(messages) == 1 and read.system is None and read.instructions is None:
         content = messages[0].content
         if type(content) is str:  # the most frequent case, without what is below
-            return zlib.crc32(content[:_PREFIX_BYTES].encode("utf-8", "surrogatepass"))
-    value, room = 0, _PREFIX_BYTES
-    for text in _beginning(read, messages):
-        piece = text[:room].encode("utf-8", "surrogatepass")
-        value = zlib.crc32(piece, value)
-        room -= len(piece)
-        if room <= 0:
-            break
-    return value
+            return zlib.crc32(content[:_PREFIX_CHARACTERS].encode("utf-8", "surrogatepass"))
+    texts = _beginning(read, messages)
+    whole = " ".join([text[:_PREFIX_CHARACTERS] for text in texts])[:_PREFIX_CHARACTERS]
+    return zlib.crc32(whole.encode("utf-8", "surrogatepass"))
 
 
 def _beginning(read: _Body, messages: Sequence[_Message]) -> list[str]:

@@ -7,9 +7,10 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
+
+from msgspec.structs import replace
 
 from weighbridge.core.errors import ConfigError, WeighbridgeError
 from weighbridge.core.gateway import GatewayView, ModelView, Spending
@@ -157,7 +158,7 @@ class Center:
                 self._config_error = str(error)
                 self.tell(f"The configuration is not used, the one before stays: {error}")
                 raise
-            waits = [name for name in _ONLY_AT_START if _differs(name, config, self.config)]
+            waits = only_at_start(config, self.config)
             self.config, self._config_error = config, ""
         self.tell(f"{self._path} is in use from now on.")
         if waits:
@@ -210,5 +211,11 @@ class Center:
         return parts[0] if len(parts) == 1 and isinstance(parts[0], Snapshot) else merge(parts)
 
 
-def _differs(name: str, new: RouterConfig, old: RouterConfig) -> bool:
-    return bool(getattr(new, name) != getattr(old, name))
+def only_at_start(new: RouterConfig, old: RouterConfig) -> list[str]:
+    """What has changed and counts only from the next start on."""
+    found = [name for name in _ONLY_AT_START if getattr(new, name) != getattr(old, name)]
+    if (new.tls is None) != (old.tls is None):  # certificates themselves are read anew
+        found.append("tls")
+    if new.machine.device != old.machine.device:
+        found.append("machine.device")
+    return found

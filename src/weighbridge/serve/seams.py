@@ -9,7 +9,7 @@ microseconds.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from weighbridge.core.endpoint import Endpoint
 from weighbridge.core.gateway import Asked, Choice, Grant, ModelView, Outcome, Refusal, TokenUse
@@ -83,11 +83,16 @@ class Fleet(Protocol):
 class Observer(Protocol):
     """Wants to know of every request: metrics, log, traces, capture."""
 
-    def began(self, id: str, asked: Asked, body: bytes) -> Tap | None:  # noqa: A002 -- the word
-        """A request is about to be passed on; a tap is given what is answered."""
-
     def ended(self, outcome: Outcome) -> None:
         """A request has ended."""
+
+
+@runtime_checkable
+class Witness(Observer, Protocol):
+    """An observer that also wants to know when a request begins."""
+
+    def began(self, id: str, asked: Asked, body: bytes) -> Tap | None:  # noqa: A002 -- the word
+        """A request is about to be passed on; a tap is given what is answered."""
 
 
 class Tap(Protocol):

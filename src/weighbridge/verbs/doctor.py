@@ -10,6 +10,7 @@ from typing import Any
 
 from weighbridge import __version__
 from weighbridge.core.effects import Clock
+from weighbridge.core.errors import SandboxError
 from weighbridge.core.machine import Device, Link, Machine
 from weighbridge.facts.devices.bandwidth import copy_bytes_per_s
 from weighbridge.facts.devices.commands import located
@@ -17,6 +18,8 @@ from weighbridge.facts.devices.detect import Detection, detect
 from weighbridge.facts.devices.found import Found, Gap
 from weighbridge.facts.host import host_line
 from weighbridge.facts.software import Installed, installed, package_version
+from weighbridge.measure.sandbox.sandbox import Sandbox
+from weighbridge.measure.sandbox.self_test import Tried, tried_sandbox
 
 _EMBEDDED = "xllamacpp"
 _SANDBOX = "bwrap"
@@ -50,6 +53,8 @@ class Checkup:
         workspace: the folder that keeps the measurements.
         writable: whether it can be written, or made.
         sandbox: where bubblewrap is, or None.
+        tried: the sandbox's limits, each tried since the machine started.
+        trouble: why the sandbox cannot be used, where there is bubblewrap.
         measured_bytes_per_s: memory bandwidth of the host, where it was measured.
         date: when all this was.
     """
@@ -61,6 +66,8 @@ class Checkup:
     workspace: Path
     writable: bool
     sandbox: str | None
+    tried: tuple[Tried, ...]
+    trouble: Gap | None
     measured_bytes_per_s: float | None
     date: str
 
@@ -78,7 +85,8 @@ class Checkup:
             (self.sandbox is None, _NO_SANDBOX),
             (not self.writable, denied),
         )
-        return self.detection.gaps + tuple(gap for lacks, gap in missing if lacks)
+        trouble = (self.trouble,) if self.trouble else ()
+        return self.detection.gaps + tuple(gap for lacks, gap in missing if lacks) + trouble
 
 
 def check(
@@ -89,17 +97,22 @@ def check(
     path: str | None = None,
     look: Callable[..., Detection] = detect,
 ) -> Checkup:
-    """Look at everything that later verbs depend on. Takes no more than seconds; starts nothing.
+    """Look at everything that later verbs depend on. Takes no more than seconds.
+
+    Starts nothing but the sandbox, whose limits are tried once after each start of the machine.
 
     Args:
         workspace: the folder of measurements; it is not made.
         clock: says the date that is noted.
-        probe: whether to measure the memory's bandwidth, which takes two seconds.
+        probe: whether to measure the memory's bandwidth, which takes two seconds, and to try the
+            sandbox anew.
         path: where to look for programs instead of PATH.
         look: finds the devices.
     """
     date = clock.now_iso()
     measured = copy_bytes_per_s() if probe else None
+    sandbox = located(_SANDBOX, path)
+    tried, trouble = _try_sandbox(sandbox, anew=probe) if sandbox else ((), None)
     return Checkup(
         host=host_line(),
         detection=look(measured_bytes_per_s=measured, date=date, path=path),
@@ -107,10 +120,25 @@ def check(
         embedded=package_version(_EMBEDDED),
         workspace=workspace,
         writable=_writable(workspace),
-        sandbox=located(_SANDBOX, path),
+        sandbox=sandbox,
+        tried=tried,
+        trouble=trouble,
         measured_bytes_per_s=measured,
         date=date,
     )
+
+
+def _try_sandbox(bwrap: str, *, anew: bool) -> tuple[tuple[Tried, ...], Gap | None]:
+    try:
+        tried = tried_sandbox(Sandbox(2, bwrap=bwrap), anew=anew)
+    except SandboxError as error:
+        return (), Gap(f"How well models write code: {error.message}", error.fix)
+    broken = [one for one in tried if one.broke]
+    if not broken:
+        return tried, None
+    names = ", ".join(f"{one.name} ({one.broke})" for one in broken)
+    what = f"How well models write code: the sandbox does not limit {names}, so code is not run."
+    return tried, Gap(what, "docs/sandbox.md says what each limit needs of the system.")
 
 
 def _writable(folder: Path) -> bool:
@@ -142,6 +170,13 @@ def to_json(checkup: Checkup) -> dict[str, Any]:
         "embedded_engine": checkup.embedded,
         "workspace": {"path": str(checkup.workspace), "writable": checkup.writable},
         "bubblewrap": checkup.sandbox,
+        "sandbox": {
+            "works": bool(checkup.tried) and checkup.trouble is None,
+            "tried": [
+                {"limit": one.name, "held": not one.broke, "broke": one.broke or None}
+                for one in checkup.tried
+            ],
+        },
         "unknown": [{"what": gap.what, "fix": gap.fix} for gap in checkup.gaps],
         "date": checkup.date,
     }

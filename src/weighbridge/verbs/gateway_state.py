@@ -11,11 +11,9 @@ import msgspec
 
 from weighbridge.core.errors import InputError, ProtocolError, StatusError
 from weighbridge.core.gateway import GatewayView
-from weighbridge.core.gateway_admin import Action, ActionAnswer, ReloadAnswer
+from weighbridge.core.gateway_admin import KEY_VARIABLE, Action, ActionAnswer, ReloadAnswer
 from weighbridge.core.http import HttpClient, Request, Timeouts, Url, parse_url
 from weighbridge.workspace.gateways import running
-
-KEY_VARIABLE: Final = "WEIGHBRIDGE_ADMIN_KEY"
 
 _QUICK: Final = Timeouts(connect=2.0, first_byte=5.0, between_bytes=5.0, total=10.0)
 _LONGER_S: Final = 10.0
@@ -24,6 +22,7 @@ _RecordT = TypeVar("_RecordT")
 
 class _Fault(msgspec.Struct):
     message: str
+    type: str = ""
 
 
 class _Refused(msgspec.Struct):
@@ -88,7 +87,8 @@ async def act(
     """Start, stop or put to sleep a model's engine; waits up to ``wait_s`` seconds for it.
 
     Raises:
-        EndpointError: nobody answers, there is no such model, or its engine failed.
+        InputError: there is no such model.
+        EndpointError: nobody answers, or its engine failed.
     """
     path = f"admin/models/{quote(model, safe='')}/{action}?wait={wait_s:g}"
     return await _ask(client, port, "POST", path, ActionAnswer, wait_s=wait_s)
@@ -130,7 +130,7 @@ async def _ask(
     timeouts = replace(_QUICK, first_byte=longer, total=longer) if wait_s else _QUICK
     answer = await client.fetch(request, timeouts)
     if answer.head.status >= 400:
-        raise _status_error(port, answer.head.status, answer.body)
+        raise _refusal(port, answer.head.status, answer.body)
     try:
         return msgspec.json.decode(answer.body, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -140,12 +140,14 @@ async def _ask(
         ) from None
 
 
-def _status_error(port: AdminPort, status: int, body: bytes) -> StatusError:
+def _refusal(port: AdminPort, status: int, body: bytes) -> InputError | StatusError:
     try:
-        message = msgspec.json.decode(body, type=_Refused).error.message
+        fault = msgspec.json.decode(body, type=_Refused).error
     except (msgspec.MsgspecError, UnicodeDecodeError):
         message = f"{port.url.origin} answered with status {status}, not as a gateway does."
         fix = "Ask the address that stands under `admin` in its configuration."
         return StatusError(message, status=status, fix=fix)
+    if fault.type == "model_not_found":  # the user's word is at fault, not the gateway
+        return InputError(fault.message)
     fix = f"Put an admin key into {KEY_VARIABLE}." if status == 401 else ""
-    return StatusError(message, status=status, fix=fix)
+    return StatusError(fault.message, status=status, fix=fix)

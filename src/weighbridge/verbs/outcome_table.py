@@ -74,15 +74,25 @@ def read_outcomes(
         first = file.readline()
         if not first.strip() or "\0" in first or first.lstrip().startswith(("{", "[{", "<")):
             raise FormatError(f"{path} is no CSV table.", fix=_FORM)
-        delimiter = max(
-            _DELIMITERS, key=lambda mark: len(next(csv.reader([first], delimiter=mark)))
-        )
+        delimiter = _delimiter(first)
         file.seek(0)
         reader = csv.reader(file, delimiter=delimiter, strict=True)
         try:
             return _read(path, reader, choice, decimal_comma=delimiter != ",")
         except csv.Error as error:
             raise FormatError(f"{path}, line {reader.line_num}: {error}.", fix=_FORM) from None
+
+
+def _delimiter(header: str) -> str:
+    """The separator by which the header has most cells."""
+
+    def cells(mark: str) -> int:
+        try:
+            return len(next(csv.reader([header], delimiter=mark)))
+        except csv.Error:
+            return 0
+
+    return max(_DELIMITERS, key=cells)
 
 
 @contextmanager

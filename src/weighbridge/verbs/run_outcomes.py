@@ -10,6 +10,7 @@ from weighbridge.core.effects import Store
 from weighbridge.core.errors import InputError
 from weighbridge.core.outcomes import Outcomes
 from weighbridge.core.runs import EvalRun
+from weighbridge.decide.statistics import item_groups
 
 
 def load_runs(store: Store, names: Sequence[str]) -> list[EvalRun]:
@@ -73,6 +74,7 @@ def _outcomes(runs: Sequence[EvalRun], *, average: bool) -> Outcomes:
         scores=tuple(
             array("d", (table.get(item, math.nan) for item in items)) for table in answers
         ),
+        groups=item_groups(runs, items),
     )
 
 

@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from weighbridge.core.errors import ConfigError, InputError, UnknownRunError, WeighbridgeError
+from weighbridge.core.gateway_admin import KEY_VARIABLE
 from weighbridge.core.runs import RunInfo
 from weighbridge.core.study import DemoRun, VerdictRun
 from weighbridge.core.verdict import Verdict
@@ -27,7 +28,6 @@ from weighbridge.report.page import STATIC, asset, asset_tag, style_hashes
 from weighbridge.report.run_page import run_page
 from weighbridge.report.study import study_page
 from weighbridge.verbs.effects import open_workspace
-from weighbridge.verbs.gateway_state import KEY_VARIABLE
 from weighbridge.verbs.runs import load_any
 from weighbridge.verbs.study import load_study
 from weighbridge.web.gateway import GatewayPages

@@ -12,7 +12,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from weighbridge.core.errors import EndpointError, StatusError, WeighbridgeError
+from weighbridge.core.errors import EndpointError, InputError, StatusError, WeighbridgeError
 from weighbridge.core.gateway import GatewayView
 from weighbridge.core.gateway_admin import is_action
 from weighbridge.report.gateway_page import (
@@ -86,10 +86,10 @@ class GatewayPages:
         try:
             async with Client() as client:
                 answer = await verb.act(client, port, name, action, _WAIT_S)
-        except StatusError as error:
-            return _said(error.status, str(error))
+        except InputError as error:  # there is no such model
+            return _said(404, str(error))
         except EndpointError as error:
-            return _said(502, str(error))
+            return _said(error.status if isinstance(error, StatusError) else 502, str(error))
         return _said(200 if answer.done else 202, answer.sentence)
 
     def is_running(self) -> bool:

@@ -7,14 +7,16 @@ only the very same bytes are recognised: nothing passes that the parser would ha
 
 from __future__ import annotations
 
-import re
 from typing import Generic, TypeVar
 
 from weighbridge.core.http import Headers
 
 Parsed = TypeVar("Parsed")
 
-_LENGTH = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: ([0-9]{1,9})(?=\r\n)")
+_LOWER = b"\r\ncontent-length: "
+_UPPER = b"\r\nContent-Length: "
+_NAME_BYTES = len(_LOWER)
+_NO_CANDIDATE = (b"", None, 0)
 _HEAD_END = b"\r\n\r\n"
 _MOST_HEADS = 256
 _MOST_BYTES = 4096
@@ -34,11 +36,17 @@ class KnownHeads(Generic[Parsed]):
         """
         end = data.find(_HEAD_END, 0, _MOST_BYTES)
         if end < 0:
-            return b"", None, 0
-        match = _LENGTH.search(data, 0, end + 2)
-        if match is None or len(data) != end + 4 + int(match[1]):
-            return b"", None, 0
-        key = data[: match.start()] + data[match.end() : end]
+            return _NO_CANDIDATE
+        at = data.find(_LOWER, 0, end)
+        if at < 0:
+            at = data.find(_UPPER, 0, end)
+            if at < 0:
+                return _NO_CANDIDATE
+        line_end = data.find(b"\r\n", at + 2)
+        length = data[at + _NAME_BYTES : line_end]
+        if not length.isdigit() or len(length) > 9 or len(data) != end + 4 + int(length):
+            return _NO_CANDIDATE
+        key = data[:at] + data[line_end:end]
         return key, self._known.get(key), end + 4
 
     def keep(self, key: bytes, headers: Headers, parsed: Parsed) -> None:

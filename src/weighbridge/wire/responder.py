@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -73,6 +73,19 @@ def _nothing() -> None:
     pass
 
 
+class Listener(Protocol):
+    """Who wants to know how the client does."""
+
+    def on_gone(self) -> None:
+        """It has closed its connection before the answer's end."""
+
+    def on_pause(self) -> None:
+        """It reads too slowly."""
+
+    def on_resume(self) -> None:
+        """It caught up."""
+
+
 class Responder:
     """Answers one request. Everything is written at once; nothing here waits but :meth:`drain`.
 
@@ -85,25 +98,17 @@ class Responder:
         keep_alive: whether the connection stays open afterwards.
     """
 
-    __slots__ = (
-        "_chunked",
-        "_drained",
-        "_gone",
-        "_gone_event",
-        "_head_only",
-        "_http11",
-        "_on_end",
-        "_on_gone",
-        "_outbox",
-        "_pause",
-        "_paused",
-        "_remaining",
-        "_resume",
-        "_transport",
-        "ended",
-        "keep_alive",
-        "started",
-    )
+    # As attributes of the class, because most answers never change them.
+    started = ended = False
+    _head_only = _chunked = _gone = _paused = False
+    _http11 = True
+    _remaining: int | None = None
+    _gone_event: asyncio.Event | None = None
+    _on_gone: tuple[Callable[[], None], ...] = ()
+    _listener: Listener | None = None
+    _pause: Callable[[], None] | None = None
+    _resume: Callable[[], None] | None = None
+    _drained: asyncio.Future[None] | None = None
 
     def __init__(
         self,
@@ -111,28 +116,18 @@ class Responder:
         outbox: Outbox,
         on_end: Callable[[], None],
         *,
-        head_only: bool,
-        http11: bool,
         keep_alive: bool,
-        paused: bool,
     ) -> None:
-        self.started = False
-        self.ended = False
         self.keep_alive = keep_alive
         self._transport = transport
         self._outbox = outbox
         self._on_end = on_end
+
+    def suit(self, *, head_only: bool, http11: bool, paused: bool) -> None:
+        """Answer no ordinary request: to HEAD, over HTTP/1.0, or while the client is slow."""
         self._head_only = head_only
         self._http11 = http11
-        self._chunked = False
-        self._remaining: int | None = None
-        self._gone = False
-        self._gone_event: asyncio.Event | None = None
-        self._on_gone: list[Callable[[], None]] = []
         self._paused = paused
-        self._pause: Callable[[], None] | None = None
-        self._resume: Callable[[], None] | None = None
-        self._drained: asyncio.Future[None] | None = None
 
     # -- answering ------------------------------------------------------------------------------
 
@@ -158,8 +153,19 @@ class Responder:
         if self._head_only or not (data or last):
             return
         if self._chunked:
-            self._chunked = not last
-            data = _chunk(data, last=last)
+            if last:
+                self._chunked = False
+                data = _chunk(data, last=True)
+            elif not self._gone and len(data) < _LARGE_BYTES:
+                # Without another call: this is done for every token of every stream.
+                data = b"%x\r\n%b\r\n" % (len(data), data)
+                if self._outbox.pending:
+                    self._outbox.put(self._transport, data)
+                elif not self._transport.is_closing():
+                    self._transport.write(data)
+                return
+            else:
+                data = _chunk(data, last=False)
         elif self._remaining is not None:
             if len(data) > self._remaining:
                 message = "the body is longer than announced"
@@ -250,12 +256,20 @@ class Responder:
                 self._gone_event.set()
         return self._gone_event
 
+    def listen(self, listener: Listener) -> None:
+        """Have ``listener`` told of the client: all that follows, in one."""
+        self._listener = listener
+        if self._gone:
+            listener.on_gone()
+        elif self._paused:
+            listener.on_pause()
+
     def on_gone(self, callback: Callable[[], None]) -> None:
         """Have ``callback`` called when the client leaves before the answer's end."""
         if self._gone:
             callback()
         else:
-            self._on_gone.append(callback)
+            self._on_gone = (*self._on_gone, callback)
 
     def on_pressure(self, pause: Callable[[], None], resume: Callable[[], None]) -> None:
         """Have ``pause`` called when the client reads too slowly, ``resume`` when it caught up."""
@@ -276,9 +290,11 @@ class Responder:
     def set_paused(self, paused: bool) -> None:
         """The socket's buffer is full, or empty again."""
         self._paused = paused
-        callback = self._pause if paused else self._resume
+        callback, listener = self._pause if paused else self._resume, self._listener
         if callback is not None and not self.ended:
             callback()
+        if listener is not None and not self.ended:
+            listener.on_pause() if paused else listener.on_resume()
         if not paused:
             self._release()
 
@@ -290,9 +306,10 @@ class Responder:
         self.keep_alive = False
         if self._gone_event is not None:
             self._gone_event.set()
-        callbacks, self._on_gone = self._on_gone, []
-        for callback in callbacks:
+        for callback in self._on_gone:
             callback()
+        if self._listener is not None:
+            self._listener.on_gone()
         self._end()
 
     def _head(self, status: int, headers: Headers, length: int | None) -> bytes:
@@ -317,7 +334,7 @@ class Responder:
         return head
 
     def _write(self, data: bytes) -> None:
-        if self._gone or self._transport.is_closing():
+        if self._gone:
             return
         self._outbox.put(self._transport, data)
         if len(data) > _LARGE_BYTES:  # whether the client keeps up has to be known at once
@@ -330,9 +347,12 @@ class Responder:
 
     def _end(self) -> None:
         self.ended = True
-        self._release()
+        if self._drained is not None:
+            self._release()
         # What hangs together in a circle would have to wait for the garbage collector.
-        self._on_gone.clear()
-        self._pause = self._resume = None
+        self._listener = None
+        if self._on_gone or self._pause is not None:
+            self._on_gone = ()
+            self._pause = self._resume = None
         on_end, self._on_end = self._on_end, _nothing
         on_end()

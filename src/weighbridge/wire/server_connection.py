@@ -177,8 +177,11 @@ class ServerConnection(asyncio.Protocol):
                 path, query, headers = known
                 body = data[body_start:]
                 request = ServerRequest("POST", path, query, headers, body, self._peer)
-                self._waiting.append(_Arrived(request, True, True))
-                self._pump()
+                if self._is_free:
+                    self._begin(request, True, True)
+                else:
+                    self._waiting.append(_Arrived(request, True, True))
+                    self._pump()
                 return
         self._dry_bytes += len(data)
         try:
@@ -344,19 +347,12 @@ class ServerConnection(asyncio.Protocol):
         headers: Headers = (),
     ) -> None:
         self._refusal = None
-        responder = Responder(
-            self._transport,
-            self._owner.outbox,
-            lambda: None,
-            head_only=False,
-            http11=True,
-            keep_alive=False,
-            paused=self._write_paused,
-        )
+        outbox = self._owner.outbox
+        responder = Responder(self._transport, outbox, lambda: None, keep_alive=False)
         responder.error(status, message, kind, headers=headers)
         # Closing with unread bytes would reset the connection before the client has read why.
         self._linger_until = self._loop.time() + _LINGER_S
-        self._owner.outbox.flush()
+        outbox.flush()
         if self._transport.can_write_eof():
             self._transport.write_eof()
 
@@ -379,6 +375,12 @@ class ServerConnection(asyncio.Protocol):
         return self._responder is not None or self._task is not None
 
     @property
+    def _is_free(self) -> bool:
+        """Whether a request that arrived can be answered at once."""
+        is_free = self._responder is None and self._task is None and not self._waiting
+        return is_free and not self._pumping and not self._transport.is_closing()
+
+    @property
     def _busy(self) -> bool:
         return self._is_answering or bool(self._waiting)
 
@@ -390,7 +392,7 @@ class ServerConnection(asyncio.Protocol):
         transport = self._transport
         while self._responder is None and self._task is None and not transport.is_closing():
             if self._waiting:
-                self._begin(self._waiting.popleft())
+                self._begin(*self._waiting.popleft())
                 continue
             if self._refusal is not None and not self._linger_until:
                 self._send_refusal(*self._refusal)
@@ -406,17 +408,13 @@ class ServerConnection(asyncio.Protocol):
             else:
                 transport.resume_reading()
 
-    def _begin(self, arrived: _Arrived) -> None:
-        request, http11, keep_alive = arrived
-        responder = self._responder = Responder(
-            self._transport,
-            self._owner.outbox,
-            self._answered,
-            head_only=request.method == "HEAD",
-            http11=http11,
-            keep_alive=keep_alive and not self._owner.closing,
-            paused=self._write_paused,
-        )
+    def _begin(self, request: ServerRequest, http11: bool, keep_alive: bool) -> None:
+        keeps = keep_alive and not self._owner.closing
+        responder = Responder(self._transport, self._owner.outbox, self._answered, keep_alive=keeps)
+        self._responder = responder
+        is_head = request.method == "HEAD"
+        if is_head or not http11 or self._write_paused:
+            responder.suit(head_only=is_head, http11=http11, paused=self._write_paused)
         try:
             answering = self._owner.handler(request, responder)
         except Exception:  # noqa: BLE001 -- a defect of a handler must not end the server
@@ -471,7 +469,8 @@ class ServerConnection(asyncio.Protocol):
         if self._owner.closing and not self._waiting and not self._reading:
             self._owner.outbox.flush()
             self._transport.close()
-        self._pump()
+        if self._waiting or self._refusal is not None or self._owes_continue or self._read_paused:
+            self._pump()
 
 
 def _split_target(target: bytes) -> tuple[str, bytes]:

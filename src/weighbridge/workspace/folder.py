@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,6 +30,7 @@ RecordT = TypeVar("RecordT")
 # Fields that are kept as one JSON object a line, so that other tools can read them as a table.
 TABLES = ("items", "requests")
 _STALE_S = 3600.0
+_encode = msgspec.json.Encoder().encode
 _ELSEWHERE = "Choose another folder with --workspace."
 
 
@@ -92,16 +93,14 @@ class Workspace:
         Raises:
             WorkspaceError: it cannot be written.
         """
-        document = msgspec.to_builtins(record)
+        document, tables = _split(record)
         self._make()
         draft = self._runs / f".draft-{info.id}"
         try:
             draft.mkdir()
-            for table in TABLES:
-                rows = document.pop(table, None)
-                if rows is not None:
-                    lines = (msgspec.json.encode(row) + b"\n" for row in rows)
-                    (draft / f"{table}.jsonl").write_bytes(b"".join(lines))
+            for table, rows in tables.items():
+                with (draft / f"{table}.jsonl").open("wb") as out:
+                    out.writelines(_encode(row) + b"\n" for row in rows)
             text = json.dumps(document, indent=1, ensure_ascii=False)
             (draft / "run.json").write_text(text + "\n", encoding="utf-8")
             draft.rename(self._runs / info.id)
@@ -218,6 +217,16 @@ class Workspace:
             return (self._runs / run_id / "run.json").stat().st_mtime_ns
         except OSError:
             return 0
+
+
+def _split(record: object) -> tuple[dict[str, Any], dict[str, Sequence[Any]]]:
+    """A record's own fields as JSON has them, and its tables, whose rows are encoded one by one."""
+    fields = getattr(record, "__dataclass_fields__", ())
+    rows = {name: getattr(record, name) for name in TABLES if name in fields}
+    tables = {name: told for name, told in rows.items() if told is not None}
+    own = {name: getattr(record, name) for name in fields if name not in tables}
+    document: dict[str, Any] = msgspec.to_builtins(own if fields else record)
+    return document, tables
 
 
 def _damaged(run_id: str, folder: Path, error: Exception) -> WorkspaceError:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from weighbridge.decide.statistics.bootstrap import mean_draws, p_best
-from weighbridge.decide.statistics.paired import paired
+from weighbridge.decide.statistics.paired import Floats, paired
 
 
-def table(seed: int, n: int, rates: tuple[float, ...]) -> np.ndarray[tuple[int, int], np.dtype]:  # type: ignore[type-arg]
+def table(seed: int, n: int, rates: tuple[float, ...]) -> Floats:
     return (np.random.default_rng(seed).random((n, len(rates))) < rates).astype(float)
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weighbridge.decide.statistics.multiplicity import holm
@@ -16,6 +16,7 @@ def test_holm_by_hand() -> None:
 
 
 @given(P_VALUES)
+@settings(deadline=None)
 def test_adjusted_values_keep_the_order_and_lie_between_raw_and_bonferroni(
     values: list[float],
 ) -> None:

@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ttest_1samp, ttest_rel
 
 from weighbridge.decide.statistics import flip_difference, paired_difference, wilson
-from weighbridge.decide.statistics.paired import Floats, mean, paired
+from weighbridge.decide.statistics.paired import Floats, Ints, mean, paired
 
 SCORES = st.sampled_from((0.0, 0.25, 0.5, 1.0))
 DIFFERENCES = st.lists(st.sampled_from((-1.0, -0.5, 0.0, 0.5, 1.0)), min_size=1, max_size=150)
@@ -41,6 +41,7 @@ def test_scores_in_between_have_students_interval_even_if_few() -> None:
 
 
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(1, 400))
+@settings(deadline=None)
 def test_columns_and_counts_of_flips_give_the_same_interval(up: int, down: int, rest: int) -> None:
     n = up + down + rest
     ours, counted = paired(flips(up, down, n)).interval(), flip_difference(up, down, n)
@@ -57,6 +58,7 @@ def test_few_flips_or_items_have_the_interval_of_bonett_and_price() -> None:
 
 
 @given(DIFFERENCES)
+@settings(deadline=None)
 def test_order_does_not_matter_and_a_swap_mirrors(values: list[float]) -> None:
     there = paired(np.array(values))
     shuffled = paired(np.array(values[::-1]))
@@ -68,6 +70,7 @@ def test_order_does_not_matter_and_a_swap_mirrors(values: list[float]) -> None:
 
 
 @given(DIFFERENCES)
+@settings(deadline=None)
 def test_the_interval_excludes_zero_just_where_its_p_value_says(values: list[float]) -> None:
     found = paired(np.array(values))
     interval = found.interval()
@@ -96,6 +99,22 @@ def test_clusters_by_hand() -> None:
     assert found.error == pytest.approx(error)
 
 
+@pytest.mark.parametrize(
+    ("differences", "groups"),
+    [
+        (np.full(60, 0.1), None),
+        (np.full(60, 0.1), np.repeat(np.arange(20), 3)),
+        (np.full(90, 0.1), np.repeat(np.arange(20), np.arange(20) % 2 * 3 + 3)),
+        (np.tile([1.0, 0.0], 60), np.repeat(np.arange(40), np.arange(40) % 2 * 2 + 2)),
+    ],
+)
+def test_what_is_alike_in_all_groups_is_not_certain(
+    differences: Floats, groups: Ints | None
+) -> None:
+    interval = paired(differences, groups).interval()
+    assert interval.high - interval.low > 0.03
+
+
 def test_groups_of_one_item_each_are_no_groups() -> None:
     differences = np.random.default_rng(8).normal(0, 0.3, 40)
     alone, grouped = paired(differences), paired(differences, np.arange(40))
@@ -110,10 +129,18 @@ def test_copies_of_items_in_groups_tell_no_more_than_the_items() -> None:
 
 
 @given(st.lists(SCORES, min_size=1, max_size=60))
+@settings(deadline=None)
 def test_a_models_mean_stays_in_range_and_is_never_certain(scores: list[float]) -> None:
     found = mean(np.array(scores))
     assert 0 <= found.low <= found.value <= found.high <= 1
     assert found.high > found.low
+
+
+def test_a_mean_that_is_alike_in_all_groups_is_not_certain() -> None:
+    groups = np.repeat(np.arange(20), np.arange(20) % 2 * 3 + 3)
+    found = mean(np.full(90, 0.7), groups)
+    assert found.value == pytest.approx(0.7)
+    assert found.low == pytest.approx(wilson(14, 20).low)
 
 
 def test_right_and_wrong_answers_have_wilsons_interval() -> None:

@@ -12,7 +12,7 @@ FLIPS = st.lists(st.sampled_from((-1.0, 0.0, 1.0)), min_size=1, max_size=200)
 
 
 @given(FLIPS)
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_bounds_only_ever_tighten_and_mirror(values: list[float]) -> None:
     whole, part = (
         anytime_difference(np.array(values)),

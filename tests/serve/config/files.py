@@ -22,7 +22,7 @@ budgets:
   team: {usd: 20, per: month}
 machine: {memory: 80%%, device: cpu, reserve: 1 GiB}
 models:
-  tally: {engine: llamacpp-embedded, source: tally.gguf, aliases: [small], ttl: 5m}
+  tally: {engine: llamacpp-embedded, source: tally.gguf, aliases: [small], ttl: 5m, price: {}}
   own:
     cmd: my-server --port ${PORT} --root ${env.ROOT}
     env: {CACHE: "${env.ROOT}/cache"}

@@ -18,6 +18,7 @@ from weighbridge.serve.config import (
     merged_context_fallbacks,
     merged_fallbacks,
     parse_listen,
+    secret_variables,
 )
 
 
@@ -81,3 +82,11 @@ def test_addresses() -> None:
     assert listen_address(":80") == ("127.0.0.1", 80)
     assert parse_listen("unix:/run/w.sock").is_local
     assert not parse_listen("[::]:80").is_local
+
+
+def test_variables_that_hold_keys_are_known_although_only_digests_are_kept(
+    config: RouterConfig,
+) -> None:
+    there = ENVIRONMENT | {"COPY": f" {ENVIRONMENT['ALICE']}\n", "HOME": "/root"}
+    found = secret_variables(config, there)
+    assert found == {"ALICE", "COPY", "FAR_KEY", "WEIGHBRIDGE_ADMIN_KEY"}

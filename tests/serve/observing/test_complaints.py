@@ -50,3 +50,11 @@ def test_a_thousand_troubles_do_not_grow_for_ever() -> None:
         complaints.ended(replace(FAILED, reason=f"Trouble {number}."))
     assert len(told) == 1000
     assert len(complaints._told) <= 256
+
+
+def test_gateways_that_call_each_other_are_told_of_though_it_is_a_refusal() -> None:
+    told: list[str] = []
+    complaints = Complaints(told.append)
+    complaints.ended(replace(FAILED, end="complete", status=508, reason=""))  # passed on
+    complaints.ended(replace(FAILED, end="refused", status=508, reason="It has come back."))
+    assert told == ["/v1/chat/completions: no answer. It has come back."]

@@ -10,7 +10,7 @@ from weighbridge.serve.observing.capture import Captures
 from weighbridge.serve.observing.metrics import Metrics, merge
 from weighbridge.serve.observing.observers import events, live_figures
 from weighbridge.serve.observing.tracing import Traces
-from weighbridge.serve.seams import Observer
+from weighbridge.serve.seams import Observer, Witness
 from weighbridge.workspace.traffic import Traffic
 
 ASKED = Asked(path="/v1/chat/completions", model="auto")
@@ -23,7 +23,8 @@ def test_each_is_an_observer_and_tells_what_it_did(tmp_path: Path) -> None:
     observers: list[Observer] = [Metrics(), log, captures]
     kinds: list[type[Observer]] = [Metrics, AccessLog, Captures, Traces]
     assert len(kinds) == 4  # what the type checker sees is the test
-    taps = [observer.began("one", ASKED, b"{}") for observer in observers]
+    witnesses = [observer for observer in observers if isinstance(observer, Witness)]
+    taps = [witness.began("one", ASKED, b"{}") for witness in witnesses]
     (tap,) = [tap for tap in taps if tap is not None]
     tap.feed(b'{"choices": [{"text": "fine"}]}')
     tap.close(outcome(id="one"))

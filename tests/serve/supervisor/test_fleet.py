@@ -222,8 +222,7 @@ def test_a_frozen_engine_is_noticed_killed_and_started_again() -> None:
         async with supervised(config(100, a=model(60)), machine, told=told) as fleet:
             await ask(fleet, "a")
             machine.running["a"].frozen = True
-            await until(lambda: fleet.views["a"].state == "failed")
-            assert "stop a" in machine.events
+            await until(lambda: "stop a" in machine.events)
             assert await ask(fleet, "a") == "a"
         assert any("has not answered" in line for line in told)
 
@@ -289,6 +288,7 @@ def test_idle_engines_end_when_their_time_is_up_and_sleepers_sleep() -> None:
             assert fleet.views["b"].memory_bytes == 1
             assert await ask(fleet, "b") == "b"
             assert fleet.views["b"].memory_bytes == 40
+            assert fleet.starts == {"a": 1, "b": 2}  # woken counts
         assert machine.starts("b") == 1
         assert "wake b" in machine.events
 
@@ -493,5 +493,39 @@ def test_an_engine_that_somebody_else_unloaded_is_merely_stopped() -> None:
             del machine.taken[engine.pid]
             await until(lambda: fleet.views["a"].state == "stopped")
             assert await ask(fleet, "a") == "a"
+
+    run(scenario())
+
+
+def test_one_that_failed_comes_back_without_being_asked_for() -> None:
+    """Routing leaves out what has failed where there is a fallback, so that nobody asks for it."""
+
+    async def scenario() -> None:
+        machine = two()
+        async with supervised(config(100, a=model(60), b=model(60)), machine) as fleet:
+            await ask(fleet, "a")
+            machine.running["a"].alive = False
+            await until(lambda: machine.starts("a") == 2 and state(fleet, "a") == "ready")
+            # But nobody is evicted for it.
+            await ask(fleet, "b")
+            machine.failures["a"] = 1
+            with pytest.raises(EngineError):
+                await ask(fleet, "a")
+            await ask(fleet, "b")
+            await asyncio.sleep(0.5)
+            assert (state(fleet, "a"), state(fleet, "b")) == ("failed", "ready")
+
+    run(scenario())
+
+
+def test_one_that_never_starts_is_not_tried_for_ever() -> None:
+    async def scenario() -> None:
+        machine = two()
+        machine.failures["a"] = 100
+        async with supervised(config(100, a=model(60)), machine) as fleet:
+            with pytest.raises(EngineError):
+                await ask(fleet, "a")
+            await asyncio.sleep(2)
+            assert machine.failures["a"] == 97
 
     run(scenario())

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import weighbridge
@@ -14,6 +15,7 @@ from weighbridge.serve.supervisor.memory import GpuMeter, HostMeter, budget_byte
 from weighbridge.serve.supervisor.plans import plan_for
 
 MODELS = Path(weighbridge.__file__).parent / "demo" / "models"
+TRAINED = 512  # tokens that the demo's models were trained for
 
 
 @pytest.mark.parametrize(
@@ -88,6 +90,19 @@ def test_a_header_and_the_context_predict_memory() -> None:
     assert expected(small)[1] == "predicted"
     assert 36 * MIB < expected(small)[0] < 60 * MIB
     assert expected(large)[0] > expected(small)[0] + 10 * MIB
+
+
+def test_without_a_context_the_engines_own_is_reckoned_with() -> None:
+    silent = ModelEntry(engine="llamacpp-embedded", source="clerk-f16.gguf")
+    assert expected(silent) == expected(msgspec.structs.replace(silent, context=TRAINED))
+    # llama.cpp's own server shares the model's whole context among its slots.
+    whole = ModelEntry(engine="llamacpp", source="clerk-f16.gguf", slots=1)
+    shared = msgspec.structs.replace(whole, slots=2)
+    assert expected(whole) == expected(msgspec.structs.replace(whole, context=TRAINED))
+    assert expected(shared) == expected(msgspec.structs.replace(shared, context=TRAINED // 2))
+    told = msgspec.structs.replace(shared, args=("-c", "65536"))
+    assert expected(told) == expected(msgspec.structs.replace(shared, context=32768))
+    assert expected(told)[0] > expected(shared)[0]
 
 
 def test_engines_that_take_a_share_of_the_card_take_it_whatever_the_model() -> None:

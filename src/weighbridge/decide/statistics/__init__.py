@@ -6,13 +6,20 @@ modules that work on whole tables import numpy at once.
 
 from weighbridge.decide.statistics.flips import flip_difference, mcnemar, paired_difference
 from weighbridge.decide.statistics.rates import wilson
-from weighbridge.decide.statistics.run_pairs import compare, compare_runs
+from weighbridge.decide.statistics.run_pairs import (
+    compare,
+    compare_runs,
+    item_groups,
+    run_accuracy,
+)
 
 __all__ = [
     "compare",
     "compare_runs",
     "flip_difference",
+    "item_groups",
     "mcnemar",
     "paired_difference",
+    "run_accuracy",
     "wilson",
 ]

@@ -19,6 +19,7 @@ Ints = NDArray[np.intp]
 
 # Scores other than 0 and 1: with fewer items or groups that differ, their spread is not known.
 _FEWEST_DIFFERING: Final = 10
+_CERTAIN: Final = 1e-9  # an error that only rounding has left
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +61,27 @@ def paired(differences: Floats, groups: Ints | None = None) -> Paired:
     Where items, flips or groups are few, a difference of +1 and one of −1 are added before the
     error is computed, which for right and wrong answers is Bonett and Price's interval.
     """
-    n = len(differences)
-    value = float(differences.mean())
     sums = differences if groups is None else _sums(groups, differences)
-    added = _is_thin(differences, sums)
-    if added:
+    found = _estimate(differences, groups, is_thin=_is_thin(differences, sums))
+    # Groups that are all alike would make it certain.
+    return found if found.error > _CERTAIN else _estimate(differences, groups, is_thin=True)
+
+
+def _estimate(differences: Floats, groups: Ints | None, *, is_thin: bool) -> Paired:
+    value = float(differences.mean())
+    if is_thin:
         differences = np.append(differences, (1.0, -1.0))
         if groups is not None:
             groups = np.append(groups, (groups.max() + 1, groups.max() + 2))
-    centre = float(differences.mean())
+    n, centre = len(differences), float(differences.mean())
     if groups is not None:
         error, clusters = _cluster_error(differences, groups)
         method, dof = "cluster", float(clusters - 1)
-    elif added:
-        error, method, dof = float(differences.std()) / math.sqrt(n + 2), "bonett-price", math.inf
+    elif is_thin:
+        error, method, dof = float(differences.std()) / math.sqrt(n), "bonett-price", math.inf
     else:
         error, method, dof = float(differences.std(ddof=1)) / math.sqrt(n), "t", float(n - 1)
-    return Paired(value, centre, error, dof, method, error**2 * len(differences))
+    return Paired(value, centre, error, dof, method, error**2 * n)
 
 
 def _sums(groups: Ints, values: Floats) -> Floats:
@@ -88,7 +93,7 @@ def _is_thin(differences: Floats, sums: Floats) -> bool:
     differing = int(np.count_nonzero(sums))
     if np.isin(differences, (-1.0, 0.0, 1.0)).all():
         return few(len(differences), differing)
-    return differing < _FEWEST_DIFFERING or bool(np.ptp(sums) == 0)
+    return differing < _FEWEST_DIFFERING
 
 
 def _cluster_error(values: Floats, groups: Ints) -> tuple[float, int]:
@@ -112,7 +117,7 @@ def mean(scores: Floats, groups: Ints | None = None) -> Interval:
     n, value = len(scores), float(scores.mean())
     is_binary = bool(np.isin(scores, (0.0, 1.0)).all())
     sums = scores if groups is None else _sums(groups, scores - value)
-    varied = int(np.count_nonzero(sums - sums.mean()))
+    varied = int(np.count_nonzero(np.abs(sums - sums.mean()) > _CERTAIN))
     if (is_binary and groups is None) or varied < _FEWEST_DIFFERING:
         count = n if groups is None else len(sums)
         return wilson(min(count, max(0.0, value * count)), count)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -116,15 +115,25 @@ def _fields(line: bytes, where: str) -> dict[str, Any]:
         raise ConfigError(f"{where}: {error}.", fix="Each line is one JSON object.") from None
 
 
-@dataclass(slots=True)
 class _Reader:
     """Turns lines into items, for one suite."""
 
-    settings: SuiteFile
-    kind: Kind
-    options: Any
-    shots: tuple[Message, ...]
-    _prompt: Callable[[Mapping[str, Any], str], str] | None = None
+    def __init__(
+        self,
+        settings: SuiteFile,
+        kind: Kind,
+        options: Any,
+        shots: tuple[Message, ...],  # noqa: ANN401
+    ) -> None:
+        self._settings = settings
+        self._kind = kind
+        self._options = options
+        self._shots = shots
+        self._fill: Callable[[Mapping[str, Any], str], str] | None = None
+        self._reads = ("tools", *kind.reads(options)) if settings.tools else kind.reads(options)
+        needed = ["id", *(["answer"] if kind.needs_answer else ())]
+        needed += [*(["tools"] if settings.tools else ()), *filter(None, [settings.group])]
+        self._needed = frozenset(needed)
 
     def item(self, line: bytes, where: str) -> Item:
         """The item of one line.
@@ -134,39 +143,34 @@ class _Reader:
         """
         fields = _fields(line, where)
         self._check(fields, where)
-        if self._prompt is None:
-            self._prompt = template(self.settings.prompt, where)
-        kept = ("tools", *self.kind.reads(self.options)) if self.settings.tools else None
-        names = kept or self.kind.reads(self.options)
+        if self._fill is None:
+            self._fill = template(self._settings.prompt, where)
+        group = self._settings.group
         item = Item(
             id=str(fields["id"]),
-            prompt=self._prompt(fields, where),
+            prompt=self._fill(fields, where),
             answer=fields.get("answer"),
-            fields={name: fields[name] for name in names if name in fields},
-            before=(*self.shots, *_turns(fields.get("messages"), where)),
-            group=str(fields[self.settings.group]) if self.settings.group else "",
+            fields={name: fields[name] for name in self._reads if name in fields},
+            before=(*self._shots, *_turns(fields["messages"], where))
+            if "messages" in fields
+            else self._shots,
+            group=str(fields[group]) if group else "",
         )
-        complaint = self.kind.complaint(item, self.options)
+        complaint = self._kind.complaint(item, self._options)
         if complaint:
-            scorer = self.settings.scorer
+            scorer = self._settings.scorer
             raise ConfigError(f"{where}: for the scorer `{scorer}`, {complaint}.")
         return item
 
     def _check(self, fields: Mapping[str, Any], where: str) -> None:
-        needed = ["answer"] if self.kind.needs_answer else []
-        needed += ["tools"] if self.settings.tools else []
-        needed += [self.settings.group] if self.settings.group else []
-        missing = {"id", *needed} - fields.keys()
-        if missing:
-            raise ConfigError(f"{where}: the item has no `{min(missing)}`.")
+        if not self._needed <= fields.keys():
+            raise ConfigError(f"{where}: the item has no `{min(self._needed - fields.keys())}`.")
         if not isinstance(fields["id"], str | int) or isinstance(fields["id"], bool):
             raise ConfigError(f"{where}: `id` must be a string or a whole number.")
 
 
 def _turns(messages: Any, where: str) -> tuple[Message, ...]:  # noqa: ANN401 -- any JSON value
     """The turns that an item brings along, before its prompt."""
-    if messages is None:
-        return ()
     try:
         return msgspec.convert(messages, tuple[Message, ...])
     except msgspec.ValidationError:

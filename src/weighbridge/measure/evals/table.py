@@ -21,7 +21,7 @@ SCORERS = {
     "judge": ("judge", "JUDGE"),
     "python": ("function", "PYTHON"),
     "code": ("code", "CODE"),
-    "command": ("code", "COMMAND"),
+    "command": ("command", "COMMAND"),
 }
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pickle
+import signal
 from dataclasses import dataclass
 from typing import Literal
 
 from weighbridge.core.errors import ConfigError
 from weighbridge.measure.sandbox.inside.confine import READY
-from weighbridge.measure.sandbox.limits import Ended, Limits
+from weighbridge.measure.sandbox.limits import Ended, Ending, Limits
 from weighbridge.measure.sandbox.sandbox import Program, Sandbox
 
 Reason = Literal[
@@ -24,8 +25,26 @@ Reason = Literal[
     "files",
     "output",
 ]
-_FRAME_HEAD = 4
-_SIGXCPU = 128 + 24
+# What the judge inside may say; tests that write to its channel can say no more than that.
+_TOLD: dict[str, Reason | Literal["suite"]] = {
+    "passed": "passed",
+    "assertion": "assertion",
+    "exception": "exception",
+    "syntax": "syntax",
+    "missing": "missing",
+    "timeout": "timeout",
+    "memory": "memory",
+    "exit": "exit",
+    "crash": "crash",
+    "suite": "suite",
+}
+_ENDED: dict[Ending, tuple[Reason, str]] = {
+    "timeout": ("timeout", "not done after {limits.wall_s:g} s"),
+    "memory": ("memory", "all its processes together took too much memory"),
+    "files": ("files", "made more than {limits.files} files"),
+    "output": ("output", "printed too much"),
+}
+_SIGXCPU = 128 + signal.SIGXCPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +56,8 @@ class Task:
             is called with the entry point.
         entry_point: the function that must be there; empty where the tests name what they call.
         given: Python that belongs to the task: what it defines is not the answer's to change.
-        beside: run the tests in the answer's own process. For tests that need its objects; an answer
-            can then forge its verdict.
+        beside: run the tests in the answer's own process. For tests that need its objects; an
+            answer can then forge its verdict.
         packages: installed packages that the tests or answers may import.
     """
 
@@ -77,9 +96,7 @@ def judge_functions(sandbox: Sandbox, source: str, task: Task, limits: Limits) -
         "beside": task.beside,
     }
     sent = (source.encode(errors="surrogatepass"), pickle.dumps(job))
-    ended = sandbox.run(
-        Program(("judge",), sent=sent, limits=limits, packages=task.packages)
-    )
+    ended = sandbox.run(Program(("judge",), sent=sent, limits=limits, packages=task.packages))
     reason, detail = _verdict(ended, limits)
     if reason == "suite":
         raise ConfigError(
@@ -89,19 +106,14 @@ def judge_functions(sandbox: Sandbox, source: str, task: Task, limits: Limits) -
 
 
 def _verdict(ended: Ended, limits: Limits) -> tuple[Reason | Literal["suite"], str]:
-    told = ended.channel[len(READY) + _FRAME_HEAD :]
-    if told:  # written by our own code, which has no other use for the channel
-        reason, detail = pickle.loads(told)  # noqa: S301
-        return reason, detail
-    if ended.ending == "timeout":
-        return "timeout", f"not done after {limits.wall_s:g} s"
-    if ended.ending == "memory":
-        return "memory", "all its processes together took too much memory"
-    if ended.ending == "files":
-        return "files", f"made more than {limits.files} files"
-    if ended.ending == "output":
-        return "output", "printed too much"
+    told = ended.channel.removeprefix(READY).decode(errors="replace")
+    reason, _, detail = told.partition("\n")
+    if told and reason in _TOLD:
+        return _TOLD[reason], detail
+    if ended.ending in _ENDED:
+        reason_of, words = _ENDED[ended.ending]
+        return reason_of, words.format(limits=limits)
     if ended.status == _SIGXCPU:
         return "timeout", f"used more than {limits.cpu_s} s of processor time"
-    last = ended.stderr.decode(errors="replace").strip().splitlines()[-1:]
-    return "crash", f"the tests' process ended with status {ended.status} {''.join(last)[:200]}".strip()
+    last = "".join(ended.stderr.decode(errors="replace").strip().splitlines()[-1:])
+    return "crash", f"the tests' process ended with status {ended.status} {last[:200]}".strip()

@@ -89,5 +89,7 @@ def package_mounts(names: tuple[str, ...]) -> tuple[Mount, ...]:
             )
         folder = Path(spec.origin).parent
         beside = folder.with_name(f"{name}.libs")
-        mounts += [Mount(str(one), f"{PACKAGES}/{one.name}") for one in (folder, beside) if one.is_dir()]
+        mounts += [
+            Mount(str(one), f"{PACKAGES}/{one.name}") for one in (folder, beside) if one.is_dir()
+        ]
     return tuple(mounts)

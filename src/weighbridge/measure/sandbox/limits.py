@@ -17,8 +17,8 @@ class Limits:
     Attributes:
         wall_s: seconds from start to end.
         cpu_s: seconds of processor time, each process by itself.
-        memory_bytes: address space of each process; None for programs that reserve far more than they
-            use, as engines of JavaScript do.
+        memory_bytes: address space of each process; None for programs that reserve far more than
+            they use, as engines of JavaScript do.
         total_memory_bytes: resident memory of all processes together; looked at ten times a second.
         processes: processes and threads at once.
         disk_bytes: all files together. They live in memory, in a file system of their own.

@@ -51,7 +51,8 @@ class _Execution:
         self.channel = _Stream(_CHANNEL_BYTES)
         self._unsent = memoryview(sent)
         self._selector = selectors.DefaultSelector()
-        assert process.stdin and process.stdout and process.stderr  # noqa: S101 -- we asked for pipes
+        if not (process.stdin and process.stdout and process.stderr):
+            raise AssertionError("unreachable: we asked for pipes")
         for descriptor, stream in (
             (process.stdout.fileno(), self.stdout),
             (process.stderr.fileno(), self.stderr),

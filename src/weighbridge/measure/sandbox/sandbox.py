@@ -21,10 +21,13 @@ from weighbridge.measure.sandbox.limits import Ended, Limits
 from weighbridge.measure.sandbox.process import execute
 from weighbridge.measure.sandbox.syscalls import system_call_filter
 
-INSTALL = "Install bubblewrap: `apt install bubblewrap`, or the package of that name of your system."
+INSTALL = (
+    "Install bubblewrap: `apt install bubblewrap`, or the package of that name of your system."
+)
 _HEAD = struct.Struct("<I")
 _INSIDE = Path(__file__).parent / "inside"
-_BEGIN = f"import sys; sys.path[:0] = ['/sandbox']; sys.path.append('{PACKAGES}')\n" + (
+_BEGIN = (
+    f"import sys; sys.path[:0] = ['/sandbox']; sys.path.append('{PACKAGES}')\n"
     "from inside.entry import main; main(sys.argv[1:])"
 )
 # Far above the identities that systems give to people and services.
@@ -49,7 +52,7 @@ class Program:
     command: tuple[str, ...]
     files: Mapping[str, bytes] = field(default_factory=dict)
     sent: tuple[bytes, ...] = ()
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     packages: tuple[str, ...] = ()
     mounts: tuple[Mount, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -76,9 +79,10 @@ class Sandbox:
         self.bwrap = path
         self.slots = min(slots, _SLOTS_PER_PROCESS)
         self._filter = filter_
-        self._root = os.geteuid() == 0
+        own = _identities(self.slots) if os.geteuid() == 0 else None
+        self._root = own is not None
         self._uids: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for uid in _identities(self.slots) if self._root else [0] * self.slots:
+        for uid in own or [0] * self.slots:
             self._uids.put(uid)
 
     def run(self, program: Program) -> Ended:
@@ -140,9 +144,9 @@ def hint(told: Sequence[str]) -> str:
         return "It needs bubblewrap 0.8 or newer."
     if "uid map" in text or "namespace" in text or "Permission denied" in text:
         return (
-            "Unprivileged user namespaces seem to be forbidden. Ubuntu allows them for bubblewrap by "
-            "an AppArmor profile (or `sysctl kernel.apparmor_restrict_unprivileged_userns=0`); a "
-            "container needs to be started with --privileged or --cap-add SYS_ADMIN."
+            "Unprivileged user namespaces seem to be forbidden. Ubuntu allows them for bubblewrap "
+            "by an AppArmor profile (or `sysctl kernel.apparmor_restrict_unprivileged_userns=0`); "
+            "a container needs to be started with --privileged or --cap-add SYS_ADMIN."
         )
     return "`weigh doctor` tries the sandbox and says what it lacks."
 
@@ -166,13 +170,16 @@ def _frames(program: Program) -> bytes:
     return b"".join(_HEAD.pack(len(one)) + one for one in (*first, *program.sent))
 
 
-def _identities(slots: int) -> range:
-    """Identities of our own for each slot, so that limits per identity count one sandbox."""
+def _identities(slots: int) -> range | None:
+    """Identities that nobody else has, so that what is counted by identity is one sandbox's.
+
+    None in a container whose root is the only one there.
+    """
     highest = 0
     for line in Path("/proc/self/uid_map").read_text().splitlines():
         inside, _, count = map(int, line.split())
         highest = max(highest, inside + count)
     first = _FIRST_UID + os.getpid() * _SLOTS_PER_PROCESS
     if first + slots > highest:  # a container that maps only few
-        first = max(1, highest - 2 - (1 + os.getpid() % 60) * _SLOTS_PER_PROCESS)
-    return range(first, first + slots)
+        first = highest - 2 - (1 + os.getpid() % 60) * _SLOTS_PER_PROCESS
+    return range(first, first + slots) if first > 0 else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import socket
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -85,6 +86,17 @@ try:
 except OSError:
     print("held")
 """
+_ALLOWED = [
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "LANG",
+    "LC_CTYPE",
+    "LD_LIBRARY_PATH",
+    "OPENBLAS_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "PWD",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +130,7 @@ def probes(port: int, name: str, place: str) -> tuple[Probe, ...]:
         place: a file of the host that is to be out of sight.
     """
     listening = _LISTENING.replace("PORT", str(port)).replace("NAME", name)
-    allowed = (
-        "PATH HOME TMPDIR LANG LD_LIBRARY_PATH OPENBLAS_NUM_THREADS OMP_NUM_THREADS PWD LC_CTYPE"
-    ).split()
-    files = _FILES.replace("PLACE", repr(place)).replace("ALLOWED", repr(allowed))
+    files = _FILES.replace("PLACE", repr(place)).replace("ALLOWED", repr(_ALLOWED))
     memory = "try:\n    bytearray(3 << 30)\nexcept MemoryError:\n    print('held')"
     return (
         Probe("network", listening, _QUICK, _says_held),
@@ -152,13 +161,11 @@ def probes(port: int, name: str, place: str) -> tuple[Probe, ...]:
 
 
 def self_test(sandbox: Sandbox) -> tuple[Tried, ...]:
-    """Try every limit.
+    """Try every limit, now.
 
     Raises:
         SandboxError: nothing can be started at all.
     """
-    import socket  # noqa: PLC0415 -- only here
-
     name = f"weighbridge-{os.getpid()}-{os.urandom(4).hex()}"
     with (
         socket.create_server(("127.0.0.1", 0)) as tcp,
@@ -188,18 +195,30 @@ def open_sandbox(slots: int, *, bwrap: str | None = None, cache: Path | None = N
         SandboxError: there is none, or a limit does not hold; says which.
     """
     sandbox = Sandbox(slots, bwrap=bwrap)
-    note = (cache or _cache_folder()) / "sandbox.json"
-    tested = _state(sandbox)
-    if _noted(note) == tested:
-        return sandbox
-    broken = [tried for tried in self_test(sandbox) if tried.broke]
+    broken = [one for one in tried_sandbox(sandbox, cache=cache) if one.broke]
     if broken:
         raise SandboxError(
             f"Code is not run: the sandbox does not limit {broken[0].name} ({broken[0].broke}).",
             fix="`weigh doctor` shows what holds and what does not.",
         )
-    _note(note, tested)
     return sandbox
+
+
+def tried_sandbox(
+    sandbox: Sandbox, *, cache: Path | None = None, anew: bool = False
+) -> tuple[Tried, ...]:
+    """What came of every limit; where all held since the machine started, it is not tried again.
+
+    Raises:
+        SandboxError: nothing can be started at all.
+    """
+    note, state = (cache or _cache_folder()) / "sandbox.json", _state(sandbox)
+    if not anew and _noted(note) == state:
+        return tuple(Tried(probe.name) for probe in probes(0, "", ""))
+    tried = self_test(sandbox)
+    if not any(one.broke for one in tried):
+        _note(note, state)
+    return tried
 
 
 def _cache_folder() -> Path:
@@ -208,13 +227,15 @@ def _cache_folder() -> Path:
 
 
 def _state(sandbox: Sandbox) -> str:
-    """All on which the result rests: this start of the machine, who we are, programs and code."""
+    """All on which the result rests: the machine's start, the container, programs, our code."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    around = [os.readlink(f"/proc/self/ns/{kind}") for kind in ("user", "mnt")]
     times = [Path(path).stat().st_mtime_ns for path in (sandbox.bwrap, interpreter().program)]
     code = hashlib.sha256()
     for path in sorted(Path(__file__).parent.rglob("*.py")):
         code.update(path.read_bytes())
-    parts = (boot, os.geteuid(), sandbox.bwrap, times, interpreter().program, code.hexdigest())
+    who = os.geteuid()
+    parts = (boot, around, who, sandbox.bwrap, times, interpreter().program, code.hexdigest())
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
@@ -227,9 +248,9 @@ def _noted(note: Path) -> str | None:
         return None
 
 
-def _note(note: Path, tested: str) -> None:
+def _note(note: Path, state: str) -> None:
     try:
         note.parent.mkdir(parents=True, exist_ok=True)
-        note.write_bytes(msgspec.json.encode({"holds": tested}))
+        note.write_bytes(msgspec.json.encode({"holds": state}))
     except OSError:  # then it is tried again the next time
         return

@@ -1,4 +1,4 @@
-"""Programs that suites run in the sandbox, found on this machine and shown inside under ``/tools``."""
+"""Programs that suites run in the sandbox: found on this machine, shown inside in ``/tools``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from weighbridge.core.errors import InputError
@@ -21,7 +21,7 @@ _SHIM_SOURCE = """#!/tools/node
 const compiler = require("/tools/node_modules/solc");
 if (process.argv.includes("--version")) {
   const version = compiler.version().replace("Emscripten.clang", "Linux.g++");
-  process.stdout.write(`solc, the solidity compiler commandline interface\\nVersion: ${version}\\n`);
+  console.log(`solc, the solidity compiler commandline interface\\nVersion: ${version}`);
 } else {
   const asked = require("fs").readFileSync(0, "utf8");
   process.stdout.write(compiler.compile(asked));
@@ -40,8 +40,8 @@ class Tools:
     """
 
     mounts: tuple[Mount, ...] = ()
-    files: Mapping[str, bytes] | None = None
-    environment: Mapping[str, str] | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @functools.cache
@@ -55,7 +55,7 @@ def find_tools(name: str) -> Tools:
 
 
 def npm_folder(environment: Mapping[str, str]) -> Path:
-    """Where `weigh suites tools solidity` would have npm put its packages."""
+    """Where npm is told to put the packages, and where they are looked for."""
     base = environment.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "weighbridge" / "npm"
 
@@ -68,8 +68,10 @@ def solidity_tools(environment: Mapping[str, str]) -> Tools:
     """
     npm = npm_folder(environment)
     forge = _forge(environment, npm)
-    native = environment.get("WEIGHBRIDGE_SOLC") or shutil.which("solc", path=environment.get("PATH"))
-    if forge and native:
+    native = environment.get("WEIGHBRIDGE_SOLC") or shutil.which(
+        "solc", path=environment.get("PATH")
+    )
+    if forge and native and Path(native).is_file():
         programs = {"/tools/forge": forge, "/tools/solc": Path(native)}
         return _shown(programs, (), {}, "/tools/solc")
     node = shutil.which("node", path=environment.get("PATH"))

@@ -21,6 +21,7 @@ from weighbridge.serve.config.resolved import (
     key_digests,
     limit_figures,
     memory_budget,
+    secret_variables,
 )
 from weighbridge.serve.config.writing import write_config
 
@@ -44,6 +45,7 @@ __all__ = [
     "parse_config",
     "parse_listen",
     "read_config",
+    "secret_variables",
     "source_path",
     "warnings",
     "write_config",

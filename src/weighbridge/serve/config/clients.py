@@ -101,12 +101,12 @@ def _key_entry(
             yield Fault((*at, "rate"), "it limits nothing")
         for what in ("requests_per_minute", "tokens_per_minute"):
             yield from values.at_least(getattr(key.rate, what), 1, (*at, "rate", what))
+    budget = config.budgets.get(key.budget) if isinstance(key.budget, str) else key.budget
+    if budget is not None:
+        yield from _unpriced(key, budget, at, config, names)
     if isinstance(key.budget, Budget):
         yield from _budget(key.budget, (*at, "budget"))
-        yield from _unpriced(key, key.budget, at, config, names)
-    elif key.budget in config.budgets:
-        yield from _unpriced(key, config.budgets[key.budget], at, config, names)
-    elif key.budget is not None:
+    elif key.budget is not None and budget is None:
         hint = near(key.budget, config.budgets)
         yield Fault((*at, "budget"), f"`budgets` has no {key.budget!r}{hint}")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from weighbridge.core.gateway_admin import KEY_VARIABLE
 from weighbridge.core.routing import KeyEntry, Limits, MachineEntry, RouterConfig
 from weighbridge.core.units import parse_seconds, parse_size
 from weighbridge.serve.config.clients import digest, digest_of
@@ -102,6 +103,17 @@ def with_digests(config: RouterConfig, environment: Mapping[str, str]) -> Router
         for kept, entry in key_digests(config, environment)
     )
     return msgspec.structs.replace(config, keys=keys)
+
+
+def secret_variables(config: RouterConfig, environment: Mapping[str, str]) -> frozenset[str]:
+    """The variables that hold keys: of clients, of other servers, and an administrator's.
+
+    A checked configuration keeps only digests, so clients' keys are found by what variables hold.
+    """
+    digests = {kept for kept, _ in key_digests(config, environment)}
+    held = {name for name, text in environment.items() if digest(text.strip()) in digests}
+    others = {entry.key_env for entry in config.models.values() if entry.key_env is not None}
+    return frozenset(held | others | {KEY_VARIABLE})
 
 
 def digest_text(token: str) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from weighbridge.core.gateway import Asked, Outcome
+from weighbridge.core.gateway import Outcome
 
 _QUIET_S: Final = 10.0
 _MOST_KNOWN: Final = 256
 _CUT: Final = ("cut", "failed")
+_LOOP: Final = 508
 
 
 class Complaints:
@@ -23,12 +24,11 @@ class Complaints:
         self._tell = tell
         self._told: dict[tuple[str, str], tuple[float, int]] = {}
 
-    def began(self, id: str, asked: Asked, body: bytes) -> None:  # noqa: A002 -- the seam's
-        """Nothing to complain of yet."""
-
     def ended(self, outcome: Outcome) -> None:
         """A request has ended."""
-        if outcome.end not in _CUT:
+        # Other refusals are the client's affair; gateways that call each other are the operator's.
+        goes_round = outcome.end == "refused" and outcome.status == _LOOP
+        if outcome.end not in _CUT and not goes_round:
             return
         trouble = (outcome.end, outcome.reason)
         last, silent = self._told.get(trouble, (0.0, 0))

@@ -191,9 +191,6 @@ class Metrics:
         self._process = psutil.Process()
         self._started = time.time()
 
-    def began(self, id: str, asked: object, body: bytes) -> None:  # noqa: A002 -- the seam's
-        """Nothing is counted before the end; requests under way are counted by the fleet."""
-
     def ended(self, outcome: Outcome) -> None:
         """Count a request. Flat and long on purpose: a call costs as much as what it would do."""
         why = outcome.choice.why

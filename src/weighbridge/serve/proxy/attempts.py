@@ -12,24 +12,22 @@ RETRIED_STATUSES = frozenset((429, 502, 503, 504))
 class Attempts:
     """Failures so far, in order."""
 
-    __slots__ = ("_busy", "_reasons", "_retry_after_s", "_status", "count")
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._reasons: list[str] = []
-        self._status = 503
-        self._busy = True
-        self._retry_after_s: float | None = None
+    # As attributes of the class, because most requests never change them.
+    count = 0
+    _reasons: tuple[str, ...] = ()
+    _status = 503
+    _busy = True
+    _retry_after_s: float | None = None
 
     def failed(self, model: str, why: str, status: int = 502) -> None:
         """An engine did not answer."""
-        self._reasons.append(f"{model}: {why.rstrip('.')}.")
+        self._reasons += (f"{model}: {why.rstrip('.')}.",)
         self._busy = False
         self._status = status
 
     def unable(self, model: str, error: WeighbridgeError) -> None:
         """A model could not be had."""
-        self._reasons.append(f"{model}: {error}")
+        self._reasons += (f"{model}: {error}",)
         self._status = 503
         if isinstance(error, BusyError):
             self._retry_after_s = error.retry_after_s

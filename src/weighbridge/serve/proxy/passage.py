@@ -20,7 +20,7 @@ from weighbridge.core.endpoint import Endpoint
 from weighbridge.core.errors import EngineError, WeighbridgeError
 from weighbridge.core.gateway import Asked, Choice, Grant, Outcome, Refusal, TokenUse
 from weighbridge.core.http import Headers
-from weighbridge.serve.asked import with_model
+from weighbridge.serve.asked import read_asked, with_model
 from weighbridge.serve.proxy.attempts import RETRIED_STATUSES, Attempts
 from weighbridge.serve.proxy.defects import safely
 from weighbridge.serve.proxy.forward import REQUEST_ID
@@ -49,6 +49,8 @@ class Passage:
     # As attributes of the class, because most requests never change them.
     _model = ""
     _entered = _ended = _seen = _passed_on = _paused = False
+    _tried: Sequence[Endpoint] = ()
+    _ends: AnswerEnds | None = None
     _endpoints: Sequence[Endpoint] = ()
     _endpoint: Endpoint | None = None
     _target: Target
@@ -92,16 +94,12 @@ class Passage:
         self._request_bytes = len(request.body)
         self._tokens = asked.prompt_tokens + (asked.max_tokens or _ANSWER_TOKENS)
         self._attempts = Attempts()
-        self._tried: list[Endpoint] = []
-        self._ends = AnswerEnds()
 
     # -- on the way to an engine ----------------------------------------------------------------
 
     def start(self) -> None:
         """Go."""
-        responder = self._responder
-        responder.on_gone(self._client_left)
-        responder.on_pressure(self._pause, self._resume)
+        self._responder.listen(self)
         if self._grant.metered:
             self._spawn(self._reserve())
             return
@@ -174,7 +172,9 @@ class Passage:
     def _enter(self, endpoints: Sequence[Endpoint]) -> bool:
         self._entered = True
         self._endpoints = endpoints
-        self._tried = []
+        self._tried = ()
+        if len(endpoints) > 1 and not self._asked.prefix:
+            self._asked = read_asked(self._asked.path, self._asked.headers, self._body)
         if self._try_replica():
             return True
         message = "none of its servers may be asked now, because they failed lately"
@@ -223,13 +223,13 @@ class Passage:
         target, asked = self._target, self._asked
         if not self._seen:
             self._seen = True
-            for observer in self._plane.observers:
-                tap = safely(observer.began, self._id.decode(), asked, self._body)
+            for witness in self._plane.witnesses:
+                tap = safely(witness.began, self._id.decode(), asked, self._body)
                 if tap is not None:
                     self._taps += (tap,)
         body = self._body
         if asked.model != target.model or self._choice.use[0] != asked.model:
-            body = with_model(body, asked.model, target.model)
+            body = with_model(body, asked, target.model)
         self._upstream = upstream
         head = b"%b%bcontent-length: %d\r\n\r\n" % (
             target.begin(asked.path, self._query),
@@ -268,9 +268,13 @@ class Passage:
                 return
         if data:
             self._answer_bytes += len(data)
-            self._ends.add(data)
-            for tap in self._taps:
-                safely(tap.feed, data)
+            if self._ends is None:
+                self._ends = AnswerEnds(data)
+            else:
+                self._ends.add(data)
+            if self._taps:
+                for tap in self._taps:
+                    safely(tap.feed, data)
         if self._passed_on:
             self._responder.write(data, last=last)
         else:
@@ -301,7 +305,9 @@ class Passage:
             name == b"content-type" and value.startswith(b"text/event-stream")
             for name, value in self._head
         )
-        return (is_stream or self._asked.stream) and self._ends.ends_within_event()
+        if not (is_stream or self._asked.stream):
+            return False
+        return self._ends is None or self._ends.ends_within_event()
 
     def on_broken(self, why: str, *, retry: bool) -> None:
         """The answer will not come, or not to its end."""
@@ -345,7 +351,7 @@ class Passage:
         self._attempts.failed(self._model, why, status)
         self._status, self._head, self._length = 0, (), None
         if endpoint is not None:
-            self._tried.append(endpoint)
+            self._tried = (*self._tried, endpoint)
             self._release_replica(fault=fault)
             if suspect:
                 self._plane.fleet.suspect(self._model, endpoint)
@@ -382,18 +388,21 @@ class Passage:
 
     # -- the client -----------------------------------------------------------------------------
 
-    def _pause(self) -> None:
+    def on_pause(self) -> None:
+        """It reads too slowly."""
         self._paused = True
         if self._upstream is not None:
             self._upstream.pause()
 
-    def _resume(self) -> None:
+    def on_resume(self) -> None:
+        """It caught up."""
         self._paused = False
         self._resumed_s = time.monotonic()
         if self._upstream is not None:
             self._upstream.resume()
 
-    def _client_left(self) -> None:
+    def on_gone(self) -> None:
+        """It has left before the end."""
         if not self._ended:
             self._drop_upstream()
             self._end("client_left", self._status if self._passed_on else 499)
@@ -421,27 +430,39 @@ class Passage:
         if self._ended:
             return
         self._ended = True
-        plane, task = self._plane, self._task
-        plane.left(self)
-        self._task = None
+        self._plane.left(self)
+        task, self._task = self._task, None
         if task is not None and not task.done() and task is not _current_task():
             task.cancel()
-        safely(self._release_replica, fault=fault or (end == "complete" and status >= 500))
-        safely(self._leave_model)
-        outcome = self._outcome(end, status, reason or self._attempts.reason)
+        try:
+            self._release_replica(fault=fault or (end == "complete" and status >= 500))
+        except Exception:  # noqa: BLE001 -- the others must hear of it all the same
+            _log.exception("A replica was not released")
+        try:
+            self._leave_model()
+        except Exception:  # noqa: BLE001 -- likewise
+            _log.exception("A model was not left")
+        self._tell(end, status, reason or self._attempts.reason)
+
+    def _tell(self, end: End, status: int, reason: str) -> None:
+        """Settle, count, and tell everybody who wants to know."""
+        plane, now_s = self._plane, time.monotonic()
+        outcome = self._outcome(end, status, reason, now_s)
         reservation, self._reservation = self._reservation, None
         if reservation is not None:
             safely(reservation.settle, self._model, outcome.use)
         if outcome.use is not None:
-            safely(plane.access.count, self._grant, outcome.use, time.monotonic())
+            try:
+                plane.access.count(self._grant, outcome.use, now_s)
+            except Exception:  # noqa: BLE001 -- likewise
+                _log.exception("Tokens were not counted")
         for tap in self._taps:
             safely(tap.close, outcome)
         plane.tell(outcome)
 
-    def _outcome(self, end: End, status: int, reason: str) -> Outcome:
-        now_s = time.monotonic()
+    def _outcome(self, end: End, status: int, reason: str, now_s: float) -> Outcome:
         use: TokenUse | None = None
-        if self._answer_bytes and self._status < 400:
+        if self._ends is not None and self._status < 400:
             use = self._ends.token_use(self._asked, self._answer_bytes)
         handed_s = self._handed_s or now_s
         return Outcome(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import ssl
 import time
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from weighbridge.core.errors import InputError
@@ -15,7 +16,6 @@ from weighbridge.core.http import Headers
 from weighbridge.core.routing import AUTO, Limits
 from weighbridge.serve import hops
 from weighbridge.serve.asked import read_asked
-from weighbridge.serve.proxy.defects import safely
 from weighbridge.serve.proxy.forward import (
     REQUEST_ID,
     Memo,
@@ -27,8 +27,10 @@ from weighbridge.serve.proxy.passage import Passage
 from weighbridge.serve.proxy.refusals import refuse
 from weighbridge.serve.proxy.target import Targets
 from weighbridge.serve.proxy.times import times_of
-from weighbridge.serve.seams import Access, Balancer, Fleet, Observer, Policy
+from weighbridge.serve.seams import Access, Balancer, Fleet, Observer, Policy, Witness
 from weighbridge.wire.server import Handler, Responder, ServerRequest
+
+_log = logging.getLogger("weighbridge.serve")
 
 _MOST_TOLD = 1024
 _NO_CHOICE = Choice((), None, "refused")
@@ -48,11 +50,12 @@ class Plane:
         policy: which models may answer.
         fleet: where they are.
         balancer: which of their replicas.
-        observers: who is told of every request.
+        witnesses: those of the observers who are also told when a request begins.
         extra: what answers on other paths; one that ends in a slash, on all below it.
         times: how long anything may take.
         targets: connections to engines.
         passages: requests under way.
+        left: called by each of them at its end.
     """
 
     def __init__(
@@ -71,11 +74,12 @@ class Plane:
         self.policy = policy
         self.fleet = fleet
         self.balancer = balancer
-        self.observers = tuple(observers)
+        self.observers = observers
         self.extra = extra
         self.times = times_of(limits)
         self.targets = Targets(tls)
         self.passages: set[Passage] = set()
+        self.left: Callable[[object], None] = self.passages.discard
         self._own = secrets.token_hex(8).encode()
         self._hop_lines = _lines(hops.onward((), self._own))
         self._ids = secrets.token_hex(6).encode()
@@ -141,14 +145,23 @@ class Plane:
             self._answers.keep(headers, lines)
         return lines
 
-    def left(self, passage: object) -> None:
-        """A passage has ended."""
-        self.passages.discard(passage)
+    @property
+    def observers(self) -> Sequence[Observer]:
+        """Who is told of every request."""
+        return self._observers
+
+    @observers.setter
+    def observers(self, observers: Sequence[Observer]) -> None:
+        self._observers = tuple(observers)
+        self.witnesses = tuple(each for each in observers if isinstance(each, Witness))
 
     def tell(self, outcome: Outcome) -> None:
         """Tell every observer; one that fails must not keep the others from knowing."""
-        for observer in self.observers:
-            safely(observer.ended, outcome)
+        for observer in self._observers:
+            try:
+                observer.ended(outcome)
+            except Exception:  # noqa: BLE001 -- whatever it raised
+                _log.exception("%r failed", observer)
 
     # -- a request ------------------------------------------------------------------------------
 
@@ -164,18 +177,20 @@ class Plane:
         if not id_:
             self._count += 1
             id_ = b"%b-%x" % (self._ids, self._count)
-        arrival = _Arrival(request, responder, id_, since_s)
         loop = hops.loop(headers, self._own) if is_hop else None
         if loop is not None:
-            self._refuse(arrival, Refusal(508, loop, "loop_detected"))
+            self._refuse(
+                _Arrival(request, responder, id_, since_s), Refusal(508, loop, "loop_detected")
+            )
             return
         grant = self.access.admit(headers, since_s)
         if isinstance(grant, Refusal):
-            self._refuse(arrival, grant)
+            self._refuse(_Arrival(request, responder, id_, since_s), grant)
             return
         try:
-            asked = read_asked(path, headers, request.body)
+            asked = read_asked(path, headers, request.body, prefix=False)
         except InputError as error:
+            arrival = _Arrival(request, responder, id_, since_s)
             self._refuse(arrival, Refusal(400, str(error), "invalid_request_error"), grant)
             return
         choice = self.policy.decide(asked, grant, self.fleet.views)
@@ -183,6 +198,7 @@ class Plane:
         if refusal is None and not choice.use:
             refusal = self._unknown(asked, choice)
         if refusal is not None:
+            arrival = _Arrival(request, responder, id_, since_s)
             self._refuse(arrival, refusal, grant, asked, choice)
             return
         told = _lines(hops.onward(headers, self._own)) if is_hop else self._hop_lines

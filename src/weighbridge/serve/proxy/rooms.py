@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from weighbridge.core.gateway import Outcome
     from weighbridge.core.http import Headers
     from weighbridge.serve.proxy.target import Targets
     from weighbridge.serve.proxy.times import Times
-    from weighbridge.serve.seams import Access, Balancer, Fleet, Observer
+    from weighbridge.serve.seams import Access, Balancer, Fleet, Witness
 
 
 class Rooms(Protocol):
@@ -18,7 +20,9 @@ class Rooms(Protocol):
     access: Access
     fleet: Fleet
     balancer: Balancer
-    observers: tuple[Observer, ...]
+    witnesses: tuple[Witness, ...]
+    left: Callable[[object], None]
+    """A passage has ended."""
     times: Times
     targets: Targets
 
@@ -30,6 +34,3 @@ class Rooms(Protocol):
 
     def tell(self, outcome: Outcome) -> None:
         """Tell every observer."""
-
-    def left(self, passage: object) -> None:
-        """A passage has ended."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from weighbridge.wire.outbox import Outbox
 
+
 _KNOWN: KnownHeads[tuple[int, Headers]] = KnownHeads()
 _LARGE_BYTES = 64 * 1024
 _NOT_HTTP = "it does not speak HTTP (is the port right, and http or https?)"
@@ -145,7 +146,7 @@ class Upstream(asyncio.Protocol):
             return
         self.last_s = time.monotonic()
         key = b""
-        if not self._dry_bytes:
+        if not (self._told or self._dry_bytes):
             key, known, body_start = _KNOWN.find(data)
             if known is not None:
                 self._status, headers = known
@@ -170,7 +171,13 @@ class Upstream(asyncio.Protocol):
             receiver.on_head(self._status, headers, self._length)
             if self._receiver is not receiver:
                 return
-        self._hand_over(receiver, why)
+        pieces = self._pieces
+        if len(pieces) == 1 and not (self._complete or why):
+            # What every token of every stream is: handed over without another call.
+            self._dry_bytes = 0
+            receiver.on_body(pieces.pop(), last=False)
+        else:
+            self._hand_over(receiver, why)
 
     def _hand_over(self, receiver: Receiver, why: str) -> None:
         body = b""
@@ -257,7 +264,7 @@ class Upstream(asyncio.Protocol):
         transport = self._transport
         # An engine may answer before it has read the request; the unsent rest bars reuse.
         unsent = transport.get_write_buffer_size()
-        if self._keep_alive and not unsent and self.is_open:
+        if self._keep_alive and not (unsent or self._stray or transport.is_closing()):
             self.idle_since = self.last_s
             self._on_idle(self)
         elif unsent:

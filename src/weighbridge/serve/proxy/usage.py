@@ -14,6 +14,7 @@ import msgspec
 from weighbridge.core.gateway import Asked, TokenUse
 
 _KEPT_BYTES = 8 * 1024
+_MOST_BYTES = 2 * _KEPT_BYTES
 _BEGIN_BYTES = 2 * 1024
 _BYTES_PER_TOKEN = 4
 _MOST_LOOKS = 4
@@ -50,25 +51,31 @@ class AnswerEnds:
 
     __slots__ = ("_begin", "_events", "_pieces", "_size")
 
-    def __init__(self) -> None:
-        self._begin = b""
-        self._pieces: list[bytes] = []
-        self._size = 0
+    def __init__(self, first: bytes = b"") -> None:
+        """Of an answer that begins with ``first``."""
+        self._begin = first[:_BEGIN_BYTES]
+        self._pieces = [first]
+        self._size = len(first)
         self._events = 0
+        if self._size > _MOST_BYTES:
+            self._shorten()
 
     def add(self, data: bytes) -> None:
-        """Some of the body."""
-        if not self._begin:
-            self._begin = data[:_BEGIN_BYTES]
+        """Some more of the body."""
         self._pieces.append(data)
         self._size += len(data)
-        if self._size > 2 * _KEPT_BYTES:
-            self._events += self._count()
-            kept = b"".join(self._pieces)[-_KEPT_BYTES:]
-            # What is kept was counted already.
-            self._events -= kept.count(b"data:")
-            self._pieces = [kept]
-            self._size = len(kept)
+        if self._size > _MOST_BYTES:
+            self._shorten()
+
+    def _shorten(self) -> None:
+        self._events += self._count()
+        whole = b"".join(self._pieces)
+        self._begin = self._begin or whole[:_BEGIN_BYTES]
+        kept = whole[-_KEPT_BYTES:]
+        # What is kept was counted already.
+        self._events -= kept.count(b"data:")
+        self._pieces = [kept]
+        self._size = len(kept)
 
     def _count(self) -> int:
         return sum(piece.count(b"data:") for piece in self._pieces)
@@ -77,6 +84,7 @@ class AnswerEnds:
         """What the engine says, or else an estimate."""
         pieces = self._pieces
         end = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self._begin = self._begin or end[:_BEGIN_BYTES]
         found = _last_usage(end)
         if found is not None:
             use = _token_use(found)
@@ -107,7 +115,9 @@ class AnswerEnds:
 def _last_usage(data: bytes) -> _Usage | None:
     end = len(data)
     for _ in range(_MOST_LOOKS):
-        start = max(data.rfind(b'"usage"', 0, end), data.rfind(b'"timings"', 0, end))
+        start = data.rfind(b'"usage"', 0, end)
+        # What follows the usage is short: the other word is looked for only there.
+        start = max(start, data.rfind(b'"timings"', max(0, start), end))
         if start < 0:
             return None
         match = _USAGE.match(data, start)

@@ -84,14 +84,20 @@ class PowerOfTwo:
         self._draw = draw
         self._rules = rules
         self._replicas: dict[Endpoint, _Replica] = {}
+        self._by_id: dict[int, tuple[Endpoint, _Replica]] = {}
 
     def pick(
         self, endpoints: Sequence[Endpoint], asked: Asked, tried: Sequence[Endpoint]
     ) -> Endpoint | None:
         """A replica that is not in ``tried``; None when no other may be asked now."""
-        now_s = self._now_s()
         if len(self._replicas) > _MOST_KNOWN:
             self._forget()
+        if len(endpoints) == 1 and not tried:
+            # The most frequent case by far.
+            only = endpoints[0]
+            if self._known(only).breaker.state == "closed":
+                return only
+        now_s = self._now_s()
         open_to = [
             endpoint
             for endpoint in endpoints
@@ -111,7 +117,8 @@ class PowerOfTwo:
         replica = self._known(endpoint)
         replica.tokens += tokens
         replica.requests += 1
-        replica.breaker = breakers.sent(replica.breaker)
+        if replica.breaker.state != "closed":
+            replica.breaker = breakers.sent(replica.breaker)
 
     def ended(self, endpoint: Endpoint, tokens: int, *, failed: bool, ttft_s: float | None) -> None:
         """It has ended; ``failed`` where the server was at fault, not the client."""
@@ -123,8 +130,10 @@ class PowerOfTwo:
         replica.breaker = breakers.ended(
             replica.breaker, now_s, failed=failed, rules=self._rules.breaker
         )
+        if not replica.siblings:
+            return
         replica.health = breakers.healthier(replica.health, failed=failed, ttft_s=ttft_s)
-        due = replica.siblings and not replica.health.requests % _COMPARE_EVERY
+        due = not replica.health.requests % _COMPARE_EVERY
         if due and replica.breaker.state == "closed":
             self._compare(endpoint, replica, now_s)
 
@@ -139,9 +148,16 @@ class PowerOfTwo:
         return CLOSED if replica is None else replica.breaker
 
     def _known(self, endpoint: Endpoint) -> _Replica:
+        # By identity first: hashing an endpoint costs more than all the rest of a look-up.
+        same = self._by_id.get(id(endpoint))
+        if same is not None and same[0] is endpoint:
+            return same[1]
         replica = self._replicas.get(endpoint)
         if replica is None:
             replica = self._replicas[endpoint] = _Replica(endpoint)
+        if len(self._by_id) > _MOST_KNOWN:
+            self._by_id.clear()
+        self._by_id[id(endpoint)] = (endpoint, replica)
         return replica
 
     def _forget(self) -> None:
@@ -149,6 +165,7 @@ class PowerOfTwo:
         idle = [endpoint for endpoint, replica in self._replicas.items() if not replica.requests]
         for endpoint in idle[: len(idle) // 2 + 1]:
             del self._replicas[endpoint]
+        self._by_id.clear()
 
     def _choose(self, open_to: Sequence[Endpoint], prefix: int) -> Endpoint:
         known = self._replicas

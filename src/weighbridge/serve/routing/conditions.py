@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from weighbridge.core.gateway import Asked, Grant, ModelView
-from weighbridge.core.routing import Condition, Signals, words
+from weighbridge.core.routing import Condition
 from weighbridge.core.units import parse_seconds
 from weighbridge.serve.routing.language import language
 from weighbridge.serve.routing.learned import Learned, LearnedRoute
+from weighbridge.serve.routing.tasks import Tasks
 
 LEARNED = "learned"
 """What ``use`` says for the learned route's choice."""
@@ -17,35 +18,23 @@ LEARNED = "learned"
 _UNREAD = object()
 
 
-def classify(message: str, signals: Signals) -> str | None:
-    """The task whose keywords the message has most of; None when none or two alike."""
-    bag = words(message)
-    hits = {task: len(bag.intersection(signal.keywords)) for task, signal in signals.task.items()}
-    ranked = sorted(hits.items(), key=lambda pair: -pair[1])
-    if not ranked or ranked[0][1] == 0:
-        return None
-    if len(ranked) > 1 and ranked[0][1] == ranked[1][1]:
-        return None
-    return ranked[0][0]
-
-
 class Moment:
     """A request and the state of the models when it came; what costs time is read only once."""
 
-    __slots__ = ("_language", "_learned", "_route", "_signals", "_task", "asked", "grant", "views")
+    __slots__ = ("_language", "_learned", "_route", "_task", "_tasks", "asked", "grant", "views")
 
     def __init__(
         self,
         asked: Asked,
         grant: Grant,
         views: Mapping[str, ModelView],
-        signals: Signals,
+        tasks: Tasks | None,
         route: LearnedRoute | None,
     ) -> None:
         self.asked = asked
         self.grant = grant
         self.views = views
-        self._signals = signals
+        self._tasks = tasks
         self._route = route
         self._task: object = _UNREAD
         self._language: object = _UNREAD
@@ -55,7 +44,7 @@ class Moment:
     def task(self) -> str | None:
         """By keywords; where these tell nothing, by the learned route."""
         if self._task is _UNREAD:
-            found = classify(self.asked.message, self._signals) if self._signals.task else None
+            found = self._tasks.recognise(self.asked.message) if self._tasks else None
             learned = self.learned if found is None else None
             self._task = learned.task if learned is not None else found
         return self._task  # type: ignore[return-value]

@@ -11,6 +11,8 @@ from weighbridge.core.routing import ModelEntry, Preference, RouterConfig
 # Answers are taken to be this long where a request does not limit them, to compare prices.
 _USUAL_OUTPUT = 256
 _UNASKED = frozenset({"chat", "completions"})
+_CHATS = frozenset(path for path, kind in COMPLETIONS.items() if kind in _UNASKED)
+_NOTHING: frozenset[str] = frozenset()
 _WARMTH = {
     "ready": 0,
     "waking": 1,
@@ -94,7 +96,10 @@ def fitting(names: Sequence[str], asked: Asked, known: Mapping[str, Card]) -> tu
     The length is an estimate, so a model that seems too small stays as the last resort.
     """
     needed = asked.prompt_tokens + (asked.max_tokens or 0)
-    if all(_has_room(known[name], needed) for name in names):
+    for name in names:
+        if not _has_room(known[name], needed):
+            break
+    else:
         return tuple(names)
     enough: dict[str, None] = {}
     for name in names:
@@ -123,6 +128,8 @@ def able(names: Sequence[str], asked: Asked, known: Mapping[str, Card]) -> tuple
 
 def _needed(asked: Asked) -> frozenset[str]:
     """The abilities beyond chat that a request takes."""
+    if asked.path in _CHATS and not (asked.tools or asked.json_schema or asked.images):
+        return _NOTHING
     needed = []
     if asked.tools:
         needed.append("tools")
@@ -175,11 +182,11 @@ def _cost(card: Card, asked: Asked) -> float:
 
 def failing_last(names: tuple[str, ...], views: Mapping[str, ModelView]) -> tuple[str, ...]:
     """Models whose engine has failed, or none of whose replicas is well, after the others."""
-    bad = [name for name in names if name in views and _is_failing(views[name])]
+    bad = [name for name in names if _is_failing(views.get(name))]
     if not bad or len(bad) == len(names):
         return names
     return (*(name for name in names if name not in bad), *bad)
 
 
-def _is_failing(view: ModelView) -> bool:
-    return view.state == "failed" or view.replicas[1] == 0
+def _is_failing(view: ModelView | None) -> bool:
+    return view is not None and (view.state == "failed" or view.replicas[1] == 0)

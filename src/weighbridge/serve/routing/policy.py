@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from weighbridge.core.gateway import Asked, Choice, Grant, ModelView
 from weighbridge.core.routing import AUTO, Condition, Preference, Route, RouterConfig
-from weighbridge.serve.routing.conditions import LEARNED, Moment, Test, classify, tests
+from weighbridge.serve.routing.conditions import LEARNED, Moment, Test, tests
 from weighbridge.serve.routing.learned import LearnedRoute
 from weighbridge.serve.routing.order import (
+    Card,
     able,
     cards,
     failing_last,
@@ -17,6 +18,7 @@ from weighbridge.serve.routing.order import (
     preferred,
     with_fallbacks,
 )
+from weighbridge.serve.routing.tasks import Tasks, classify
 
 __all__ = ["Explanation", "Reason", "RoutePolicy", "RouteVerdict", "choose", "classify"]
 
@@ -65,11 +67,14 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
+    """A route, worked out once; ``whole`` is its order with fallbacks where that never varies."""
+
     number: int
     route: Route
     use: tuple[str, ...]
     tests: tuple[Test, ...]
     why: str
+    whole: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +88,14 @@ class RoutePolicy:
 
     def __init__(self, config: RouterConfig, learned: LearnedRoute | None = None) -> None:
         """Compile; ``learned`` is what ``signals.learned`` names, where that is set."""
-        self._signals = config.signals
+        self._tasks = Tasks(config.signals) if config.signals.task else None
         self._learned = learned
         self._cards = cards(config)
         self._reads_tasks = bool(config.signals.task) or learned is not None
         own = {alias: name for name, entry in config.models.items() for alias in entry.aliases}
         own |= {name: name for name in (*config.models, LEARNED)}
         self._routes = tuple(
-            _compiled(number, route, own) for number, route in enumerate(config.routes)
+            _compiled(number, route, own, self._cards) for number, route in enumerate(config.routes)
         )
         self._routed = {AUTO} | {route.when.model for route in config.routes if route.when.model}
         self._named = self._names(config)
@@ -104,7 +109,7 @@ class RoutePolicy:
             return self._by_name(named, asked, grant, models)
         if asked.model not in self._routed:
             return Choice((), None, f"no model {asked.model[:_LONGEST_NAME]}")
-        moment = Moment(asked, grant, models, self._signals, self._learned)
+        moment = Moment(asked, grant, models, self._tasks, self._learned)
         for route in self._routes:
             for test in route.tests:
                 if not test.holds(moment):
@@ -119,7 +124,7 @@ class RoutePolicy:
     def explain(self, asked: Asked, grant: Grant, models: Mapping[str, ModelView]) -> Explanation:
         """The decision with what every route says of the request."""
         choice = self.decide(asked, grant, models)
-        moment = Moment(asked, grant, models, self._signals, self._learned)
+        moment = Moment(asked, grant, models, self._tasks, self._learned)
         verdicts = tuple(self._verdict(route, moment, choice) for route in self._routes)
         return Explanation(choice, moment.task, moment.language, verdicts)
 
@@ -151,8 +156,9 @@ class RoutePolicy:
     def _use(self, route: _Compiled, moment: Moment) -> tuple[str, ...]:
         """The models of a route for this request, in order."""
         asked, views = moment.asked, moment.views
-        listed = self._listed(route, moment)
-        names = with_fallbacks(listed, self._cards)
+        names = route.whole
+        if names is None:
+            names = with_fallbacks(self._listed(route, moment), self._cards)
         return self._ordered(able(names, asked, self._cards), asked, moment.grant, views)
 
     def _listed(self, route: _Compiled, moment: Moment) -> Sequence[str]:
@@ -211,10 +217,20 @@ def choose(config: RouterConfig, model: str, message: str) -> Choice:
     return RoutePolicy(config).decide(asked, Grant(), {})
 
 
-def _compiled(number: int, route: Route, own: Mapping[str, str]) -> _Compiled:
+def _compiled(
+    number: int, route: Route, own: Mapping[str, str], known: Mapping[str, Card]
+) -> _Compiled:
     """A route with the names of models in place of their aliases, and without unknown ones."""
     use = tuple(dict.fromkeys(own[name] for name in route.use if name in own))
-    return _Compiled(number, route, use, tests(route.when, use or ("no model",)), _why(route.when))
+    is_fixed = route.prefer == "order" and LEARNED not in use
+    return _Compiled(
+        number,
+        route,
+        use,
+        tests(route.when, use or ("no model",)),
+        _why(route.when),
+        with_fallbacks(use, known) if is_fixed else None,
+    )
 
 
 def _why(when: Condition) -> str:

@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from weighbridge.core.endpoint import Endpoint
 from weighbridge.core.errors import EngineError
@@ -20,10 +20,11 @@ from weighbridge.core.gateway import ModelView, Outcome
 from weighbridge.core.http import HttpClient
 from weighbridge.core.routing import ModelEntry, RouterConfig
 from weighbridge.core.units import parse_seconds
+from weighbridge.serve.config.resolved import secret_variables
 from weighbridge.serve.supervisor.eviction import Patience
 from weighbridge.serve.supervisor.gate import Gate
 from weighbridge.serve.supervisor.memory import Meter, budget_bytes
-from weighbridge.serve.supervisor.owner import Launcher, Order, Owner, Surroundings
+from weighbridge.serve.supervisor.owner import Launcher, Order, Owner, Plan, Surroundings
 from weighbridge.serve.supervisor.pace import Pace
 from weighbridge.serve.supervisor.plans import differs, endpoints_of, most_at_once, plan_for
 from weighbridge.serve.supervisor.remote import Remote
@@ -138,9 +139,7 @@ class Supervisor:
                 self._close_and_settle(name)
             elif room := self._rooms.get(name):
                 room.entry = entry
-                room.owner.plan = plan_for(
-                    name, entry, self._folder, self._environment, self._meter
-                )
+                room.owner.plan = self._plan(name, entry)
         self._scheduler.wake()
 
     def _close_and_settle(self, name: str) -> None:
@@ -158,6 +157,10 @@ class Supervisor:
             else:
                 plan_for(name, entry, self._folder, self._environment, self._meter)
 
+    def _plan(self, name: str, entry: ModelEntry) -> Plan:
+        hidden = secret_variables(self._config, self._environment)
+        return plan_for(name, entry, self._folder, self._environment, self._meter, hidden=hidden)
+
     def _set_limits(self, gate: Gate, entry: ModelEntry, config: RouterConfig) -> None:
         most = most_at_once(entry)
         gate.most = math.inf if most is None else most
@@ -174,8 +177,7 @@ class Supervisor:
             endpoints = endpoints_of(name, entry, self._environment)
             self._remotes[name] = Remote(endpoints, gate, self._client, self._pace.remote_s)
             return
-        plan = plan_for(name, entry, self._folder, self._environment, self._meter)
-        room = Room(Owner(plan, gate, self._around), entry)
+        room = Room(Owner(self._plan(name, entry), gate, self._around), entry)
         if entry.preload:
             room.want(self._now_s())
         self._rooms[name] = room
@@ -341,6 +343,10 @@ class _Views(Mapping[str, ModelView]):
 
     def __len__(self) -> int:
         return len(self._gates)
+
+    def get(self, model: str, default: Any = None) -> Any:  # noqa: ANN401 -- Mapping's own
+        """Without an exception where there is none, which is asked with every request."""
+        return self[model] if model in self._gates else default
 
     def __getitem__(self, model: str) -> ModelView:
         gate = self._gates[model]

@@ -24,9 +24,15 @@ _VARIABLE = re.compile(r"\$\{env\.([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def plan_for(
-    name: str, entry: ModelEntry, folder: Path, environment: Mapping[str, str], meter: Meter
+    name: str,
+    entry: ModelEntry,
+    folder: Path,
+    environment: Mapping[str, str],
+    meter: Meter,
+    *,
+    hidden: frozenset[str] = frozenset(),
 ) -> Plan:
-    """How the engine of an entry is run.
+    """How the engine of an entry is run; it gets no variables that are ``hidden``.
 
     Raises:
         ConfigError: it names an engine or a variable that there is not, or a size that is none.
@@ -51,6 +57,7 @@ def plan_for(
         ready_path=entry.ready_path,
         on_gpu=meter.is_gpu,
         can=entry.can,
+        hidden=hidden,
     )
     expected = _expected(name, entry, wanted, meter)
     if expected.known_from == "configured" and meter.is_gpu and meter.total_bytes:

@@ -22,6 +22,8 @@ from weighbridge.serve.supervisor.pace import Pace
 _LOAD_BYTES_PER_S = 1e9
 _LOAD_S = 1.0
 _ASLEEP_GUESS = 0.1
+# One that has never been ready is not started again and again without being asked for.
+_MOST_FIRST_ATTEMPTS = 3
 
 
 @dataclass(slots=True, eq=False)
@@ -33,6 +35,7 @@ class Room:
         entry: its configuration, for what may change while it runs.
         is_wanted: whether it is to be ready although nobody waits for it.
         wanted_since_s: since when.
+        is_recovering: whether that is so only because it has failed.
         is_leaving: whether it is taken down for good.
         is_claiming: whether others make room for it.
         refusal: why it was refused last.
@@ -42,6 +45,7 @@ class Room:
     entry: ModelEntry
     is_wanted: bool = False
     wanted_since_s: float = 0.0
+    is_recovering: bool = False
     is_leaving: bool = False
     is_claiming: bool = False
     refusal: str = field(default="")
@@ -162,6 +166,7 @@ class Scheduler:
         """Put the orders that are due; whether anybody is left waiting for memory."""
         now_s = self._now_s()
         self._expire(now_s)
+        self._recover(now_s)
         for room in self.rooms.values():
             if room.is_wanted and room.owner.state == "ready":
                 room.is_wanted = False
@@ -177,6 +182,25 @@ class Scheduler:
             if room.waited_s(now_s) >= self._patience.bound_s(room.reload_s):
                 break  # nobody overtakes one that has waited so long
         return waits
+
+    def _recover(self, now_s: float) -> None:
+        """Engines that have failed come back where there is room, before anybody asks for them.
+
+        Where a model has a fallback nobody does: routing leaves out what has failed.
+        """
+        for room in self.rooms.values():
+            owner = room.owner
+            if owner.state != "failed":
+                room.is_recovering = room.is_recovering and owner.state != "ready"
+                continue
+            is_hopeless = owner.load_s is None and owner.attempts >= _MOST_FIRST_ATTEMPTS
+            if is_hopeless and room.is_recovering:
+                room.is_wanted = room.is_recovering = False
+            if is_hopeless or room.is_wanted or owner.stuck_bytes or now_s < owner.retry_at_s:
+                continue
+            if self._plan(room, now_s).fits:
+                room.want(now_s)
+                room.is_recovering = True
 
     def _bring_up(self, room: Room, now_s: float) -> bool:
         """Whether the matter is settled for this round."""

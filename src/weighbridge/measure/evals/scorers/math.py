@@ -18,7 +18,7 @@ from weighbridge.measure.evals.scoring import Kind, Means, NoOptions, Rule, Scor
 
 _MATHS = re.compile(r"(?<!\\)\$\$?(.+?)(?<!\\)\$\$?|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 _SPACING = re.compile(
-    r"\\(?:left|right|big|Big|bigg|Bigg|displaystyle|limits)(?![a-zA-Z])|\\[!,;: ]|~"
+    r"\\(?:left|right|big|Big|bigg|Bigg|displaystyle|limits)(?![a-zA-Z])|(?<!\\)\\[!,;: ]|~"
 )
 _QUAD = re.compile(r"\\q?quad(?![a-zA-Z])")
 _STYLE = re.compile(

@@ -49,6 +49,8 @@ def golds(answer: Any) -> list[str]:  # noqa: ANN401 -- any JSON value
 
 def words_complaint(item: Item, _: object) -> str:
     """Texts, numbers, or lists of them."""
+    if isinstance(item.answer, str):
+        return ""
     accepted = item.answer if isinstance(item.answer, list) else [item.answer]
     sound = bool(accepted) and all(
         isinstance(one, str | int | float) and not isinstance(one, bool) for one in accepted

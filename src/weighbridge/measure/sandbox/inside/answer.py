@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
-import types
 
 from .plain import EndedError, packed, receive, send, unpacked
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # imported late or never: see the package
+    from types import ModuleType
 
 _SHOWN = 300
 
 
 def serve(source: bytes, calls: int, replies: int) -> None:
     """Run the answer, then call its functions for as long as the judge asks."""
-    module = types.ModuleType("answer")
+    module = type(sys)("answer")
     sys.modules["answer"] = module
     try:
         code = compile(source, "answer.py", "exec")
@@ -33,7 +36,7 @@ def serve(source: bytes, calls: int, replies: int) -> None:
         return
 
 
-def _answer_one(module: types.ModuleType, calls: int, replies: int) -> None:
+def _answer_one(module: ModuleType, calls: int, replies: int) -> None:
     frame = receive(calls)
     name, arguments, keywords = unpacked(frame)
     if name == "":  # tests that need the answer's own objects run here, beside it
@@ -49,12 +52,14 @@ def _answer_one(module: types.ModuleType, calls: int, replies: int) -> None:
     send(replies, reply)
 
 
-def _tested(module: types.ModuleType, test: str, entry_point: str, secret: bytes) -> bytes:
+def _tested(module: ModuleType, test: str, entry_point: str, secret: bytes) -> bytes:
     names = module.__dict__
+    own_check = names.get("check")
     try:
         exec(compile(test, "test.py", "exec"), names)  # noqa: S102
-        if "check" in names and entry_point:
-            names["check"](names[entry_point])
+        check = names.get("check")
+        if check and check is not own_check and entry_point:
+            check(names[entry_point])
     except AssertionError as error:
         return packed(("assertion", _text(error)))
     except BaseException as error:  # noqa: BLE001

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Mapping
 
 READY = b"ready\n"
 
 
-def confine(limits: Mapping[str, int], uid: int) -> None:
+def confine(limits: dict[str, int], uid: int) -> None:
     """Set the limits for good and give up root, if that is who we are.
 
     Args:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import builtins
 import os
-import pickle
-import signal
-import traceback
-from dataclasses import dataclass
-from typing import Any
 
 from .answer import serve
-from .plain import EndedError, NotPlainError, packed, receive, send, unpacked
+from .plain import EndedError, NotPlainError, packed, receive, send, trusted, unpacked
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing takes longer to import than most answers to run
+    from typing import Any
 
 _SHOWN_CHARACTERS = 300
 
@@ -33,14 +32,16 @@ class AnswerError(Exception):
     """An exception of the answer whose class only the answer knows."""
 
 
-@dataclass(slots=True)
 class _Answer:
     """The answer's process, seen from the judge."""
 
-    pid: int
-    calls: int
-    replies: int
-    last: tuple[Any, ...] = ()
+    __slots__ = ("calls", "last", "pid", "replies")
+
+    def __init__(self, pid: int, calls: int, replies: int) -> None:
+        self.pid = pid
+        self.calls = calls
+        self.replies = replies
+        self.last: tuple[Any, ...] = ()
 
     def ask(self, name: str, arguments: Any, keywords: Any) -> Any:  # noqa: ANN401
         """One call; the reply's parts."""
@@ -64,6 +65,8 @@ class _Answer:
     def _dead(self) -> _Verdict:
         _, status = os.waitpid(self.pid, 0)
         if os.WIFSIGNALED(status):
+            import signal  # noqa: PLC0415 -- rare
+
             number = os.WTERMSIG(status)
             if number == signal.SIGXCPU:
                 return _Verdict("timeout", "used up its processor time")
@@ -80,14 +83,15 @@ def judge(channel: int) -> None:
         _become_answer(source, channel, to_answer, to_judge)
     os.close(to_answer[0])
     os.close(to_judge[1])
-    job = pickle.loads(receive(0))  # noqa: S301 -- from our own parent
+    job = trusted(receive(0))
     try:
         _run(_Answer(pid, to_answer[1], to_judge[0]), job)
     except _Verdict as verdict:
-        told = verdict
+        final = verdict
     except MemoryError:
-        told = _Verdict("memory", "the tests ran out of memory")
-    send(channel, pickle.dumps((told.reason, told.detail[: 4 * _SHOWN_CHARACTERS])))
+        final = _Verdict("memory", "the tests ran out of memory")
+    text = f"{final.reason}\n{final.detail[: 4 * _SHOWN_CHARACTERS]}"
+    os.write(channel, text.encode(errors="backslashreplace"))
 
 
 def _become_answer(
@@ -107,12 +111,12 @@ def _become_answer(
 
 
 def _run(answer: _Answer, job: dict[str, Any]) -> None:
-    kind, *told = answer.reply()
+    kind, *rest = answer.reply()
     if kind == "syntax":
-        raise _Verdict("syntax", told[0])
+        raise _Verdict("syntax", rest[0])
     if kind != "ready":
-        raise _Verdict(_reason(told[0]), f"{told[0]}: {told[1]} (before any test)")
-    names = [name for name in told[0] if isinstance(name, str)]
+        raise _Verdict(_reason(rest[0]), f"{rest[0]}: {rest[1]} (before any test)")
+    names = [name for name in rest[0] if isinstance(name, str)]
     entry_point = job["entry_point"]
     if entry_point and entry_point not in names:
         raise _Verdict("missing", f"there is no function {entry_point}")
@@ -124,12 +128,12 @@ def _run(answer: _Answer, job: dict[str, Any]) -> None:
 def _beside(answer: _Answer, job: dict[str, Any]) -> None:
     """Have the tests run in the answer's own process; only who saw their end knows the secret."""
     secret = os.urandom(16)
-    kind, *told = answer.ask("", (job["test"], job["entry_point"], secret), {})
-    if kind == "passed" and told[0] == secret:
+    kind, *rest = answer.ask("", (job["test"], job["entry_point"], secret), {})
+    if kind == "passed" and rest[0] == secret:
         raise _Verdict("passed")
     if kind == "assertion":
-        raise _Verdict("assertion", told[0])
-    raise _Verdict(_reason(told[0]), f"{told[0]}: {told[1]}")
+        raise _Verdict("assertion", rest[0])
+    raise _Verdict(_reason(rest[0]), f"{rest[0]}: {rest[1]}")
 
 
 def _apart(answer: _Answer, job: dict[str, Any], names: list[str]) -> None:
@@ -143,11 +147,14 @@ def _apart(answer: _Answer, job: dict[str, Any], names: list[str]) -> None:
     # An answer that defines `zip` or `len` must not have the tests use it.
     own = {*space, *vars(builtins)} - {job["entry_point"]}
     wanted = [name for name in names if name not in own and not name.startswith("__")]
-    space |= {name: _stand_in(answer, name) for name in wanted}
+    stand_ins = {name: _stand_in(answer, name) for name in wanted}
+    space |= stand_ins
     try:
         exec(code, space)  # noqa: S102
-        if "check" in space and job["entry_point"]:
-            space["check"](space[job["entry_point"]])
+        check = space.get("check")
+        # The answer may define a `check` too; only that of the tests judges.
+        if check and check is not stand_ins.get("check") and job["entry_point"]:
+            check(space[job["entry_point"]])
     except AssertionError as error:
         raise _Verdict("assertion", _failure(error, job["test"], answer.last)) from None
     except MemoryError:
@@ -161,16 +168,16 @@ def _apart(answer: _Answer, job: dict[str, Any], names: list[str]) -> None:
 def _stand_in(answer: _Answer, name: str) -> Any:  # noqa: ANN401
     def call(*arguments: Any, **keywords: Any) -> Any:  # noqa: ANN401
         answer.last = (name, arguments)
-        kind, *told = answer.ask(name, arguments, keywords)
+        kind, *rest = answer.ask(name, arguments, keywords)
         if kind == "gave":
-            result, changed = told
+            result, changed = rest
             if changed is not None:
                 _copy_changes((arguments, keywords), changed)
             answer.last = (name, arguments, result)
             return result
         if kind != "raised":
             raise _Verdict("crash", "did not keep to the protocol")
-        raise _as_exception(str(told[0]), str(told[1]))
+        raise _as_exception(str(rest[0]), str(rest[1]))
 
     call.__name__ = name
     return call
@@ -213,10 +220,16 @@ def _reason(exception: str) -> str:
 
 def _failure(error: BaseException, test: str, last: tuple[Any, ...]) -> str:
     """Message, the test's line and the last call, as far as they are known."""
+    import traceback  # noqa: PLC0415 -- half as long to import as all else here
+
     lines = test.splitlines()
     trace = traceback.extract_tb(error.__traceback__)
     places = [one.lineno for one in trace if one.filename == "test.py" and one.lineno]
-    where = lines[places[-1] - 1].strip()[:_SHOWN_CHARACTERS] if places and places[-1] <= len(lines) else ""
+    where = (
+        lines[places[-1] - 1].strip()[:_SHOWN_CHARACTERS]
+        if places and places[-1] <= len(lines)
+        else ""
+    )
     return "; ".join(part for part in (str(error)[:_SHOWN_CHARACTERS], where, _call(*last)) if part)
 
 

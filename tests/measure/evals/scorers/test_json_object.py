@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import warnings
 from typing import Any
 
@@ -10,9 +11,16 @@ from hypothesis import strategies as st
 from referencing.exceptions import Unresolvable
 
 from tests.fakes.llm_server import fake_llm_thread
-from weighbridge.measure.evals.scorers import SCORERS, exact
-from weighbridge.measure.evals.scorers import json as score_json
-from weighbridge.measure.evals.suite import SuiteFile
+from weighbridge.core.errors import ConfigError
+from weighbridge.measure.evals.records import Item, SuiteFile
+from weighbridge.measure.evals.scorers.json_object import (
+    JSON,
+    FieldRule,
+    JsonOptions,
+    JsonRule,
+    field_share,
+)
+from weighbridge.measure.evals.scoring import Answer, Means, Score, read_options
 
 PERSON = {
     "type": "object",
@@ -27,24 +35,10 @@ def suite(schema: dict[str, Any] | None = None) -> SuiteFile:
     return SuiteFile(name="s", prompt="p", scorer="json", schema=schema)
 
 
-@pytest.mark.parametrize(
-    ("answer", "gold", "correct"),
-    [
-        ("-9", "-9", True),
-        (" -9\n", "-9", True),
-        ("-9.", "-9", False),
-        ("9", "-9", False),
-        ("", "-9", False),
-        ("7", 7, True),
-        ("7.0", 7, False),
-        ("Yes", "yes", False),
-        ("a  b", "a b", False),
-    ],
-)
-def test_exact_wants_the_very_words(answer: str, gold: object, correct: bool) -> None:
-    score = exact(answer, gold, suite())
-    assert (score.correct, score.value) == (correct, float(correct))
-    assert bool(score.detail) == (not correct)
+def score_json(answer: str, gold: dict[str, Any], settings: SuiteFile, **options: Any) -> Score:
+    told = msgspec.structs.replace(settings, options=options)
+    scorer = JSON.make(told, read_options(JSON, told, "here"), Means())
+    return asyncio.run(scorer.score(Item("i", "p", gold), Answer(answer)))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +138,8 @@ def test_a_schema_is_never_fetched_from_the_network() -> None:
     with fake_llm_thread() as url, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # jsonschema's own, which would hide a fetch as an error
         with pytest.raises(Unresolvable):
-            score_json("{}", {}, suite({"$ref": f"{url}/models"}))  # an address that answers JSON
+            # An address that answers JSON; reading a suite refuses it, judging does not ask it.
+            JsonRule(suite({"$ref": f"{url}/models"}), JsonOptions()).judge("{}", {})
 
 
 _VALUES = st.recursive(
@@ -161,8 +156,66 @@ def test_the_gold_itself_is_always_right(gold: dict[str, Any]) -> None:
 
 
 @given(st.text(), st.dictionaries(st.text(), _VALUES, max_size=3))
-def test_no_answer_breaks_a_scorer(answer: str, gold: dict[str, Any]) -> None:
-    for scorer in SCORERS.values():
-        score = scorer(answer, gold, suite(PERSON))
+def test_no_answer_breaks_the_scorer(answer: str, gold: dict[str, Any]) -> None:
+    for fenced in (False, True):
+        score = score_json(answer, gold, suite(PERSON), fenced=fenced)
         assert 0 <= score.value <= 1
         assert score.correct == (score.detail == "")
+
+
+# -- Rules of fields -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rule", "told", "gold", "right"),
+    [
+        ({"rule": "exact"}, "12.50", "12.5", False),
+        ({"rule": "number"}, "$12.50", 12.5, True),
+        ({"rule": "number"}, "1,250", "1250.00", True),
+        ({"rule": "number"}, "12.51", 12.5, False),
+        ({"rule": "number", "tolerance": 0.02}, "12.51", 12.5, True),
+        ({"rule": "number"}, "none", 12.5, False),
+        ({"rule": "number"}, "n/a", "n/a", True),
+        ({"rule": "date"}, "2018-12-25", "25/12/2018", True),
+        ({"rule": "date"}, "December 25, 2018", "25 Dec 18", True),
+        ({"rule": "date"}, "3/4/2025", "2025-04-03", True),
+        ({"rule": "date", "order": "mdy"}, "3/4/2025", "2025-03-04", True),
+        ({"rule": "date"}, "2018-12-26", "25/12/2018", False),
+        ({"rule": "date"}, "31/02/2018", "28/02/2018", False),
+        ({"rule": "normalised"}, "ACME, Inc.", "acme inc", True),
+        ({"rule": "normalised"}, "ACME", "acme inc", False),
+        ({"rule": "f1"}, "12 High Street, Leeds", "12 high street leeds", True),
+        ({"rule": "f1"}, "High Street", "12 high street leeds", False),
+        ({"rule": "f1", "at_least": 0.6}, "High Street", "12 high street leeds", True),
+    ],
+)
+def test_fields_are_held_against_their_golds_by_rule(
+    rule: dict[str, Any], told: Any, gold: Any, right: bool
+) -> None:
+    assert field_share(told, gold, msgspec.convert(rule, FieldRule))[0] == right
+
+
+def test_rules_stand_in_the_suite_by_name_or_with_settings() -> None:
+    gold = {"day": "2024-02-01", "total": "9.90", "seen": "x", "who": "A"}
+    fields = {"day": "date", "total": {"rule": "number"}, "seen": "ignore"}
+    answer = '{"day": "1 Feb 2024", "total": 9.9, "who": "B"}'
+    score = score_json(answer, gold, suite(), fields=fields)
+    assert score == Score(False, 2 / 3, "wrong: who", {"wrong": ["who"]})
+
+
+def test_a_fence_counts_only_where_the_suite_says_so() -> None:
+    for answer in ('```json\n{"a": 1}\n```', 'Here: {"a": 1}. Anything else?'):
+        assert not score_json(answer, {"a": 1}, suite()).correct
+        assert score_json(answer, {"a": 1}, suite(), fenced=True).correct
+
+
+def test_f1_counts_in_part() -> None:
+    score = score_json('{"a": "one two"}', {"a": "one two three four"}, suite(), fields={"a": "f1"})
+    assert not score.correct
+    assert score.value == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("told", [{"a": "dates"}, {"a": {"rule": "f1", "at_leest": 1}}])
+def test_an_unknown_rule_is_refused(told: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"options\.fields\.a"):
+        score_json("{}", {}, suite(), fields=told)

@@ -1,0 +1,1 @@
+"""Results of other tools, read as ours, and ours written as theirs."""

@@ -1,0 +1,1 @@
+"""Readers of published suites: from their files to ours. Nothing of them is shipped."""

@@ -1,0 +1,87 @@
+"""HumanEval+ and MBPP+: functions to write, judged by tests that are run in the sandbox."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from weighbridge.core.errors import FormatError
+from weighbridge.measure.evals.published.lines import Published, find, rows
+
+_ASK = (
+    "Write a Python function that does what follows. Answer with one code block that has the "
+    "whole function with its imports, and nothing else.\n\n"
+)
+_TESTED = re.compile(r"\bassertion\(\s*(\w+)\(\*inp\)|\bassert\s+\(?\s*(?:\w+\()*?(\w+)\(\*inp\)")
+_CALLED = re.compile(
+    r"assert\s+(?:not\s+)?\(?(?:set|sorted|tuple|list|round|math\.isclose|\s|\()*(\w+)\("
+)
+
+
+def humaneval_plus(path: Path) -> Published:
+    """The OriginFmt file, whose tests carry inputs and expected results."""
+    file = find(path, ("HumanEvalPlus-OriginFmt.jsonl*", "HumanEval.jsonl*"))
+    items = [
+        {
+            "id": str(row["task_id"]),
+            "prompt": row["prompt"],
+            # Some prompts define helpers, which an answer need not repeat.
+            "given": row["prompt"],
+            "entry_point": row["entry_point"],
+            "test": row["test"],
+            "solution": row["prompt"] + row["canonical_solution"],
+        }
+        for row in rows(file, ("task_id", "prompt", "canonical_solution", "entry_point", "test"))
+    ]
+    name = "humaneval-plus" if "plus" in file.name.lower() else "humaneval"
+    settings = {
+        "name": name,
+        "description": "Python functions from signature and docstring, with functional tests.",
+        "prompt": _ASK + "```python\n{prompt}```",
+        "scorer": "code",
+        "options": {
+            "packages": ["numpy"],
+            "given": "prompt",
+            "timeout_s": 60,
+            "memory_mib": 1024,
+        },
+        "max_tokens": 1024,
+        "source": "evalplus/humanevalplus_release; openai/human-eval",
+        "license": "Apache-2.0; MIT",
+    }
+    return Published(settings, items)
+
+
+def mbpp_plus(path: Path) -> Published:
+    """The OriginFmt file; prompts show the first published test, from which names are known."""
+    file = find(path, ("MbppPlus-OriginFmt.jsonl*",))
+    items = [
+        {
+            "id": f"mbpp-{row['task_id']}",
+            "prompt": row["prompt"],
+            "example": row["test_list"][0],
+            "entry_point": _entry_point(row["test"], row["test_list"], file),
+            "test": row["test"],
+            "solution": "\n".join((*row.get("test_imports", ()), row["code"])),
+        }
+        for row in rows(file, ("task_id", "prompt", "code", "test", "test_list"))
+    ]
+    settings = {
+        "name": "mbpp-plus",
+        "description": "Short Python functions from one sentence and one test.",
+        "prompt": _ASK + "{prompt}\nIt must pass this test:\n\n```python\n{example}\n```",
+        "scorer": "code",
+        "options": {"packages": ["numpy"], "timeout_s": 60, "memory_mib": 1024},
+        "max_tokens": 1024,
+        "source": "evalplus/mbppplus_release",
+        "license": "Apache-2.0",
+    }
+    return Published(settings, items)
+
+
+def _entry_point(test: str, examples: list[str], file: Path) -> str:
+    """The function that the tests call."""
+    match = _TESTED.search(test[-2000:]) or _CALLED.search(examples[0])
+    if match is None:
+        raise FormatError(f"{file}: a test calls no function that could be told: {test[-200:]!r}.")
+    return str(next(filter(None, match.groups())))

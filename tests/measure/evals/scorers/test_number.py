@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from datetime import date
+from fractions import Fraction
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.measure.evals.scorers.scoring import complaint, score
+from tests.shared_data import shared
+from weighbridge.core.errors import ConfigError
+from weighbridge.measure.evals.scorers.values import boxed, date_of, final_number, number_of
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("18", Fraction(18)),
+        ("-18", Fraction(-18)),
+        ("\u221218", Fraction(-18)),
+        ("+3", Fraction(3)),
+        ("1,234.5", Fraction(2469, 2)),
+        ("1,234,567", Fraction(1234567)),
+        ("1 234", None),
+        ("12,34", None),
+        ("3,5", None),
+        ("$18", Fraction(18)),
+        ("-$18", Fraction(-18)),
+        ("$-18", Fraction(-18)),
+        ("18 dollars", Fraction(18)),
+        ("\\$18.90", Fraction(189, 10)),
+        ("50%", Fraction(50)),
+        ("50\\%", Fraction(50)),
+        ("3/4", Fraction(3, 4)),
+        ("-3/4", Fraction(-3, 4)),
+        ("\\frac{3}{4}", Fraction(3, 4)),
+        ("-\\dfrac{3}{4}", Fraction(-3, 4)),
+        ("\\frac{3}{0}", None),
+        ("3/0", None),
+        ("1.5e3", Fraction(1500)),
+        (".5", Fraction(1, 2)),
+        ("18.", Fraction(18)),
+        ("**18**", Fraction(18)),
+        ("$18$", Fraction(18)),
+        ("--3", None),
+        ("x", None),
+        ("", None),
+        ("1 2", None),
+        ("12 apples", None),
+    ],
+)
+def test_a_number_is_read_or_refused(text: str, value: Fraction | None) -> None:
+    assert number_of(text) == value
+
+
+@given(st.integers(-(10**15), 10**15))
+def test_whole_numbers_survive_every_spelling(number: int) -> None:
+    for text in (str(number), f"{number:,}", f"${number}", f" {number}.", f"{number}.00"):
+        assert number_of(text) == number
+
+
+@given(st.decimals(-(10**9), 10**9, places=3, allow_nan=False))
+def test_decimals_are_exact(number: object) -> None:
+    assert number_of(str(number)) == Fraction(str(number))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("She makes 9 * 2 = $18 every day.\n#### 18", 18),
+        ("So 3 + 4 = 7, and the answer is \\boxed{7}. Check: 10 - 3 = 7, 5 > 2.", 7),
+        ("The answer is 5. This took 3 steps.", 5),
+        ("Answer: 1,250 dollars", 1250),
+        ("**Final answer:** -4", -4),
+        ("The final answer is $\\frac{1}{2}$", Fraction(1, 2)),
+        ("First 12, then 13", 13),
+        ("It costs 12/5 of that", Fraction(12, 5)),
+        ("\\boxed{x = 12}", 12),
+        ("\\boxed{3 and 4}", None),
+        ("no number at all", None),
+        ("version2 of file3", None),
+    ],
+)
+def test_the_number_that_a_text_ends_up_with(text: str, value: Fraction | int | None) -> None:
+    assert final_number(text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "inside"),
+    [
+        ("\\boxed{5}", "5"),
+        ("\\boxed{\\frac{1}{2}} or \\boxed{ \\sqrt{2} }", "\\sqrt{2}"),
+        ("$\\boxed 5$", "5"),
+        ("\\fbox{7}", "7"),
+        ("\\boxed{never closed", None),
+        ("nothing", None),
+    ],
+)
+def test_what_is_boxed(text: str, inside: str | None) -> None:
+    assert boxed(text) == inside
+
+
+def test_tolerances() -> None:
+    assert not score("number", "3.14", "3.14159").correct
+    assert score("number", "3.14", "3.14159", options={"absolute": 0.01}).correct
+    assert score("number", "98", 100, options={"relative": 0.02}).correct
+    assert not score("number", "97.9", 100, options={"relative": 0.02}).correct
+    with pytest.raises(ConfigError, match="cannot be negative"):
+        score("number", "1", 1, options={"absolute": -1})
+
+
+def test_golds_must_be_numbers() -> None:
+    assert complaint("number", "many") == complaint("number", True) == "`answer` must be a number"
+    assert complaint("number", "worked out\n#### 1,000") == complaint("number", 1.5) == ""
+
+
+@given(st.text())
+def test_no_answer_breaks_the_scorer(answer: str) -> None:
+    told = score("number", answer, 1)
+    assert told.correct == (told.detail == "")
+
+
+def test_the_golds_of_gsm8k_are_right() -> None:
+    lines = shared("data", "suites", "gsm8k", "test.jsonl").read_bytes().splitlines()
+    rows = [msgspec.json.decode(line) for line in lines]
+    assert len(rows) == 1319
+    for row in rows:
+        gold = row["answer"].rpartition("####")[2].strip()
+        for answer in (row["answer"], f"The answer is **${gold}**.", f"\\boxed{{{gold}}}"):
+            assert score("number", answer, gold).correct, (gold, answer)
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("2018-12-25", date(2018, 12, 25)),
+        ("2018-12-25T20:13:39", date(2018, 12, 25)),
+        ("20181225", date(2018, 12, 25)),
+        ("25/12/2018", date(2018, 12, 25)),
+        ("25.12.18", date(2018, 12, 25)),
+        ("25-DEC-2018", date(2018, 12, 25)),
+        ("25th of", None),
+        ("1st Mar 71", date(1971, 3, 1)),
+        ("Sept. 5, 2020", date(2020, 9, 5)),
+        ("29 February 2023", None),
+        ("2018", None),
+    ],
+)
+def test_dates(text: str, day: date | None) -> None:
+    assert date_of(text) == day
+
+
+@given(st.dates(date(1970, 1, 1), date(2069, 12, 31)))
+def test_every_spelling_of_a_date_is_that_date(day: date) -> None:
+    for shape in ("%Y-%m-%d", "%d/%m/%Y", "%d.%m.%y", "%d %B %Y", "%B %d, %Y", "%d-%b-%y"):
+        assert date_of(day.strftime(shape)) == day
+    assert date_of(day.strftime("%m/%d/%Y"), "mdy") == day

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.measure.evals.scorers.scoring import score
+from tests.shared_data import shared
+from weighbridge.core.errors import FormatError, InputError
+from weighbridge.measure.evals.published.code import mbpp_plus
+from weighbridge.measure.evals.records import Suite
+from weighbridge.measure.evals.suite import load_suite
+from weighbridge.verbs.suites import (
+    PUBLISHED,
+    import_published,
+    listed,
+    shipped_folders,
+    shown,
+    suite_folder,
+)
+
+ROOT = Path(__file__).parents[2]
+OURS = ("code", "instructions", "invoices", "reasoning")
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
+
+
+def test_our_suites_are_there_and_small() -> None:
+    found = {line.name: line for line in listed(None)}
+    assert {"arithmetic", "extraction", *OURS} <= found.keys()
+    for name in OURS:
+        suite = load_suite(shipped_folders()[name])
+        assert 30 <= len(suite.items) == found[name].items <= 300
+        assert suite.settings.license == "Apache-2.0"
+
+
+def test_our_suites_are_as_the_program_writes_them(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.path.insert(0, 'tools'); import make_suites as m; "
+        f"m.TARGET = m.Path({str(tmp_path)!r}); m.main()"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
+    for name in OURS:
+        for file in ("suite.yaml", "items.jsonl"):
+            written, shipped = tmp_path / name / file, shipped_folders()[name] / file
+            assert written.read_bytes() == shipped.read_bytes(), "run tools/make_suites.py"
+
+
+def test_golds_of_invoices_are_right_and_their_facts_in_the_text() -> None:
+    suite = load_suite(shipped_folders()["invoices"])
+    for item in suite.items:
+        answer = msgspec.json.encode(item.answer).decode()
+        told = score("json", answer, item.answer, options=suite.settings.options)
+        assert told.correct, item.id
+        assert item.answer["vendor"] in item.prompt
+        assert item.answer["number"] in item.prompt
+        assert f"{item.answer['total']:,.2f}" in item.prompt
+
+
+def test_golds_of_reasoning_are_right_and_no_two_questions_alike() -> None:
+    suite = load_suite(shipped_folders()["reasoning"])
+    assert len({item.prompt for item in suite.items}) == len(suite.items)
+    for item in suite.items:
+        assert score("number", f"First 1, then 2.\nAnswer: {item.answer}", item.answer).correct
+        assert not score("number", f"Answer: {item.answer + 1}", item.answer).correct
+
+
+def test_instructions_can_be_followed_together() -> None:
+    sys.path.insert(0, str(ROOT / "tools"))
+    try:
+        import suite_instructions  # noqa: PLC0415 -- a script beside the package
+    finally:
+        sys.path.pop(0)
+    pairs = suite_instructions.with_witnesses()
+    shipped = load_suite(shipped_folders()["instructions"])
+    assert [item["answer"] for item, _ in pairs] == [item.answer for item in shipped.items]
+    for item, text in pairs:
+        assert score("instructions", text, item["answer"]).correct, item["id"]
+
+
+def test_solutions_of_code_pass_their_tests_and_nothing_does_not() -> None:
+    rows = lines(shipped_folders()["code"] / "items.jsonl")
+    for row in rows:
+        tests: dict[str, Any] = {}
+        solution: dict[str, Any] = {}
+        exec(row["test"], tests)  # noqa: S102 -- our own files
+        exec(row["solution"], solution)  # noqa: S102
+        tests["check"](solution[row["entry_point"]])
+        with pytest.raises(Exception):  # noqa: B017, PT011 -- any will do
+            tests["check"](lambda *_, **__: None)
+
+
+def test_a_name_or_a_folder_means_a_suite(tmp_path: Path) -> None:
+    assert suite_folder(Path("reasoning")) == shipped_folders()["reasoning"]
+    assert suite_folder(tmp_path) == tmp_path
+    with pytest.raises(InputError, match="arithmetic"):
+        suite_folder(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="no folder"):
+        listed(tmp_path / "nowhere")
+    assert listed(tmp_path) == []
+
+
+def test_shown_is_what_is_asked() -> None:
+    told = shown(load_suite(shipped_folders()["invoices"]), 2)
+    assert (told["n"], len(told["items"])) == (200, 2)
+    assert [turn["role"] for turn in told["items"][0]["messages"]] == ["system", "user"]
+
+
+# -- Published suites ----------------------------------------------------------------------------
+
+FOLDERS = {
+    "humaneval+": ("humanevalplus", 164),
+    "mbpp+": ("mbppplus", 378),
+    "gsm8k": ("gsm8k", 1319),
+    "math500": ("math500", 500),
+    "ifeval": ("ifeval", 541),
+    "bfcl": ("bfcl", 1298),
+}
+
+
+def test_every_published_suite_is_tested() -> None:
+    assert set(FOLDERS) == set(PUBLISHED)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_files_become_suites(name: str, tmp_path: Path) -> None:
+    folder, count = FOLDERS[name]
+    suite: Suite = import_published(name, shared("data", "suites", folder), tmp_path / "suite")
+    assert len(suite.items) == count
+    assert suite.settings.source
+    assert suite.settings.license
+    assert all(item.prompt.strip() for item in suite.items)
+    assert load_suite(tmp_path / "suite").hash == suite.hash
+    with pytest.raises(InputError, match="already there"):
+        import_published(name, shared("data", "suites", folder), tmp_path / "suite")
+
+
+def test_the_functions_that_mbpp_asks_for_are_those_that_its_solutions_define() -> None:
+    suite = mbpp_plus(shared("data", "suites", "mbppplus"))
+    for item in suite.items:
+        assert re.search(rf"def {item['entry_point']}\s*\(", item["solution"]), item["id"]
+
+
+def test_items_of_bfcl_with_a_system_message_keep_it(tmp_path: Path) -> None:
+    suite = import_published("bfcl", shared("data", "suites", "bfcl"), tmp_path / "suite")
+    assert sum(bool(item.before) for item in suite.items) == 11
+    assert all(item.fields["tools"] for item in suite.items)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("gsm8k", b'{"question": "?", "answer": "18"}', "has no ####"),
+        ("gsm8k", b'{"question": "?"}', "there is no `answer`"),
+        ("math500", b"not json", "line 1"),
+        ("ifeval", b"", "is empty"),
+        ("mbpp+", b"\x1f\x8b broken", "Cannot read"),
+    ],
+)
+def test_other_files_are_refused(name: str, content: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises((FormatError, InputError), match=said):
+        import_published(name, tmp_path / "file", tmp_path / "suite")
+    assert not (tmp_path / "suite").exists()
+
+
+def test_a_folder_without_the_file_is_refused(tmp_path: Path) -> None:
+    for name in PUBLISHED:
+        with pytest.raises(InputError):
+            import_published(name, tmp_path, tmp_path / "suite")
