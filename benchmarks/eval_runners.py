@@ -20,7 +20,6 @@ sys.path.insert(1, str(HERE / "peers"))
 
 import argparse  # noqa: E402 -- see above
 import os  # noqa: E402
-import shutil  # noqa: E402
 import statistics  # noqa: E402
 import subprocess  # noqa: E402
 import tempfile  # noqa: E402
@@ -30,7 +29,7 @@ from dataclasses import dataclass  # noqa: E402
 from datetime import UTC, datetime  # noqa: E402
 
 from eval_peers import Inspect, Job, LmEval, Promptfoo, Weighbridge  # noqa: E402
-from tools import Backend, Cores, backend, build, choose_cores  # noqa: E402
+from tools import Backend, Cores, backend, build, choose_cores, foremost, pinned  # noqa: E402
 
 from weighbridge.facts.host import host_line  # noqa: E402
 
@@ -99,11 +98,10 @@ def runners(asked: argparse.Namespace) -> list[Peer]:
 def run(peer: Peer, job: Job, core: int | None) -> Ran | str:
     """One run in a process of its own, or why it failed."""
     command = peer.command(job)
-    pin = [] if core is None or not shutil.which("taskset") else ["taskset", "-c", str(core)]
     began = time.monotonic()
     with (job.folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [*pin, *command.argv],
+            pinned(command.argv, core),
             cwd=job.folder,
             env={**os.environ, **command.variables},
             stdout=log,
@@ -138,7 +136,10 @@ def measure(peer: Peer, server: Backend, concurrency: int, core: int | None, *, 
                 return told
             ran.append(told)
         few, many = ran
-        rates.append((long - short) / max(many.wall_s - few.wall_s, 1e-9))
+        # A machine that is busy otherwise can make the short run the longer one.
+        if many.wall_s <= few.wall_s:
+            return f"{short} items took {few.wall_s:.1f} s and {long} items {many.wall_s:.1f} s"
+        rates.append((long - short) / (many.wall_s - few.wall_s))
         cpus.append(1000 * (many.cpu_s - few.cpu_s) / (long - short))
         starts.append(few.wall_s)
         sizes_mb.append(many.rss_mb)
@@ -172,7 +173,7 @@ def main() -> None:
     found = runners(asked)
     cores: Cores = choose_cores(1, 0)
     rows = []
-    with backend(build(asked.folder)["backend"], cores) as server:
+    with foremost(), backend(build(asked.folder)["backend"], cores) as server:
         for concurrency in map(int, asked.concurrency.split(",")):
             for peer in found:
                 told = measure(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -173,7 +174,11 @@ class Promptfoo:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "package.json").write_text(json.dumps({"dependencies": _PROMPTFOO}))
         argv = [npm, "install", "--no-audit", "--no-fund", "--loglevel", "error"]
-        done = subprocess.run(argv, cwd=self.folder, capture_output=True, text=True, check=False)
+        # A dependency would download browsers, which nothing here needs.
+        variables = {**os.environ, "PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD": "1"}
+        done = subprocess.run(
+            argv, cwd=self.folder, env=variables, capture_output=True, text=True, check=False
+        )
         return "" if self.binary.exists() else done.stderr.strip()[-300:] or "npm failed"
 
     def installed(self) -> bool:

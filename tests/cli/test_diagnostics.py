@@ -103,6 +103,12 @@ def test_a_reader_that_leaves_early_is_no_no(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("words", ["models", "models --json", "--help"])
+def test_a_reader_of_tables_and_of_help_may_leave_early(words: str, tmp_path: Path) -> None:
+    done = shell(f"weigh {words} | true; exit ${{PIPESTATUS[0]}}", tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("module", ["click", "weighbridge.cli.diagnostics", "weighbridge.cli.runs"])
 def test_ctrl_c_while_importing(module: str, tmp_path: Path) -> None:
     code = f"""

@@ -75,6 +75,15 @@ def test_no_keys_is_said(tmp_path: Path) -> None:
     assert json.loads(run("list", path, "--json").stdout) == []
 
 
+def test_a_bare_number_is_no_budget_and_a_shared_one_is_told() -> None:
+    refused = run("new", "x", "--budget", "5")
+    assert refused.exit_code != 0
+    assert "for how long" in str(refused.exception)
+    assert refused.stdout == ""
+    shared = run("new", "x", "--budget", "team")
+    assert "'team' has to stand under `budgets:`" in shared.stderr
+
+
 @pytest.mark.parametrize("words", [["new"], ["list"], ["check"]])
 def test_every_part_has_help_with_an_example(words: list[str]) -> None:
     assert "Example:" in run(*words, "--help").stdout

@@ -64,6 +64,15 @@ def test_sample(folder: Path) -> None:
     assert "Only 21 different requests" in many.err
 
 
+def test_one_is_told_as_one(tmp_path: Path) -> None:
+    writer = TrafficWriter(tmp_path / ".weighbridge", 10**6)
+    writer.append(msgspec.json.encode(asked(1, "Why?", redacted=1)))
+    outcome = weigh("traffic", "sample", "2", cwd=tmp_path)
+    assert ": 1 request, seed 0" in outcome.out
+    assert "Only 1 different request was captured" in outcome.err
+    assert "1 place " in weigh("traffic", "show", "r1", cwd=tmp_path).out
+
+
 def test_without_captures_the_way_to_them_is_said(tmp_path: Path) -> None:
     assert "no captured requests" in weigh("traffic", "list", cwd=tmp_path).err
     outcome = weigh("traffic", "sample", "5", cwd=tmp_path)

@@ -235,6 +235,15 @@ def test_a_deadline_leaves_nothing_behind(log: Path, monkeypatch: pytest.MonkeyP
     assert workers(log) == []
 
 
+def test_a_command_without_the_health_path_needs_another_one(tmp_path: Path) -> None:
+    words = f"{sys.executable} -m http.server ${{PORT}} --bind 127.0.0.1 --directory {tmp_path}"
+    with pytest.raises(EngineError, match="answers /health with status 404") as failed:
+        with_engine(wanted("cmd", cmd=words), nothing, deadline_s=3.0)
+    assert "`ready_path`" in failed.value.fix
+    assert "cold_start" not in failed.value.fix
+    assert str(tmp_path) not in failed.value.for_clients
+
+
 def test_a_port_taken_meanwhile_is_tried_again(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE", "port taken once")
     with_engine(wanted("vllm"), nothing)

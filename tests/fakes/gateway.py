@@ -45,6 +45,7 @@ MODELS = (
         memory_from="predicted",
         idle_s=4000,
         is_ours=True,
+        can_sleep=True,
     ),
     ModelView(
         "porter",

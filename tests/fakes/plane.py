@@ -64,6 +64,10 @@ class FakePolicy:
     """A model by its name, with what to use instead; ``auto`` is the first."""
 
     use: Mapping[str, tuple[str, ...]]
+    instead: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def roomier(self, model: str) -> Sequence[str]:
+        return self.instead.get(model, ())
 
     def decide(self, asked: Asked, grant: Grant, models: Mapping[str, ModelView]) -> Choice:
         name = next(iter(self.use)) if asked.model == AUTO else asked.model
@@ -108,7 +112,7 @@ class FakeFleet:
     def leave(self, model: str) -> None:
         self.inside[model] -= 1
 
-    def suspect(self, model: str, endpoint: Endpoint) -> None:
+    def suspect(self, model: str, endpoint: Endpoint, *, refused: bool = False) -> None:
         self.suspected.append(endpoint)
 
 
@@ -118,6 +122,7 @@ class FakeBalancer:
 
     outstanding: int = 0
     began_count: int = 0
+    insisted: int = 0
     failures: list[Endpoint] = field(default_factory=list)
     closed: bool = False
     defect: Exception | None = None
@@ -133,6 +138,10 @@ class FakeBalancer:
             if endpoint not in tried:
                 return endpoint
         return None
+
+    def insist(self, endpoints: Sequence[Endpoint], tried: Sequence[Endpoint]) -> Endpoint | None:
+        self.insisted += 1
+        return next((one for one in endpoints if one not in tried), None)
 
     def began(self, endpoint: Endpoint, tokens: int) -> None:
         self.outstanding += tokens

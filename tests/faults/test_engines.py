@@ -134,6 +134,33 @@ def test_who_has_a_fallback_gets_its_answer(
     asyncio.run(scenario())
 
 
+COLD = """
+models:
+  tally: {{engine: llamacpp-embedded, source: {models}/tally-f16.gguf, context: 512, preload: true}}
+  porter: {{engine: llamacpp-embedded, source: {models}/porter-q8_0.gguf, context: 512}}
+signals: {{task: {{extraction: {{keywords: [extract, json]}}}}}}
+routes:
+  - {{when: {{task: extraction}}, use: [porter, tally]}}
+  - {{use: [tally]}}
+fallbacks: {{porter: [tally]}}
+"""
+
+
+@pytest.mark.parametrize("asked", ["auto", "porter"])
+def test_the_right_model_is_started_although_its_fallback_is_ready(
+    models: Path, tmp_path: Path, asked: str
+) -> None:
+    async def scenario() -> None:
+        async with gateway(tmp_path, COLD.format(models=models)) as over:
+            await until_answering(over, ("tally",), FRESH_S)
+            assert (await over.models())["porter"]["state"] == "stopped"
+            question = "Extract the sum as JSON: 12+35="
+            seen = await over.chat(body_of(asked, question, stream=False), patience_s=30)
+            assert (seen.status, seen.header("x-weighbridge-model")) == (200, "porter")
+
+    asyncio.run(scenario())
+
+
 def test_an_engine_that_dies_while_nobody_asks_is_there_again_for_the_next(
     models: Path, tmp_path: Path
 ) -> None:

@@ -64,7 +64,6 @@ def test_whatever_others_wrote_is_text() -> None:
 def test_buttons_are_for_this_gateways_engines_and_named_after_them() -> None:
     buttons = [one for one in page().tags("button") if "data-act" in one]
     assert {(one["aria-label"], one["data-act"]) for one in buttons} == {
-        ("Sleep tally", "/gateway/models/tally/sleep"),
         ("Stop tally", "/gateway/models/tally/stop"),
         ("Start qwen/clerk 7b", "/gateway/models/qwen%2Fclerk%207b/start"),
         ("Start porter", "/gateway/models/porter/start"),
@@ -152,7 +151,7 @@ class TestBars:
     def test_more_than_the_budget_is_said(self) -> None:
         view = replace(VIEW, memory_bytes=4 * GIB, used_bytes=5 * GIB)
         bar = bars.machine_bar(view)
-        assert "1.00\xa0GiB more than 4.00\xa0GiB" in bar.words
+        assert "1.00\xa0GiB over the budget of 4.00\xa0GiB" in bar.words
         assert bars.scale_of(view) == 12 * GIB, "the largest model still fits its own bar"
 
     def test_without_a_budget_none_is_drawn(self) -> None:

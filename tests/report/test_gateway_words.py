@@ -24,6 +24,9 @@ def test_every_state_has_its_manner_and_offers_what_makes_sense(state: EngineSta
     assert words.manner(state) in ("well", "moving", "resting", "failed")
     offers = [action for action, _ in words.offered(replace(TALLY, state=state))]
     assert ("start" in offers) == (state in ("stopped", "asleep", "failed"))
+    assert "sleep" not in offers, "its engine cannot"
+    sleepy = [one for one, _ in words.offered(replace(TALLY, state=state, can_sleep=True))]
+    assert ("sleep" in sleepy) == (state == "ready")
     assert words.offered(ModelView("remote", state)) == ()
 
 
@@ -57,6 +60,16 @@ def test_memory() -> None:
     unknown = ModelView("m", "stopped", is_ours=True)
     assert words.memory_text(unknown) == "not known yet"
     assert words.memory_text(replace(unknown, memory_bytes=GIB)) == "1.00 GiB used"
+    more = replace(TALLY, memory_bytes=7 * GIB, memory_from="predicted")
+    assert words.memory_text(more) == "7.00 GiB used, over the predicted 6.00 GiB"
+
+
+def test_memory_of_all_engines() -> None:
+    view = replace(FakeGateway().view(), used_bytes=5 * GIB, memory_bytes=8 * GIB)
+    assert words.budget_text(view) == "5.00 GiB of 8.00 GiB"
+    assert words.budget_text(replace(view, memory_bytes=None)) == "5.00 GiB"
+    over = words.budget_text(replace(view, memory_bytes=4 * GIB))
+    assert over == "5.00 GiB, 1.00 GiB over the budget of 4.00 GiB"
 
 
 def test_budgets() -> None:

@@ -149,6 +149,21 @@ def test_a_zipped_log_is_read(tmp_path: Path, workspace: Workspace) -> None:
     assert import_run(workspace, path).correct == 1
 
 
+def test_a_zip_that_python_cannot_unpack_says_how_to_convert_it(
+    tmp_path: Path, workspace: Workspace
+) -> None:
+    path = tmp_path / "log.eval"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("header.json", json.dumps(log([])))
+    data = bytearray(path.read_bytes())
+    for mark, offset in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        at = data.find(mark) + offset
+        data[at : at + 2] = (93).to_bytes(2, "little")  # zstd, as newer versions of Inspect write
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="inspect log convert"):
+        import_run(workspace, path)
+
+
 def test_a_sample_that_failed_counts_as_wrong(tmp_path: Path, workspace: Workspace) -> None:
     failed = inspect_sample("b", None, error={"message": "boom"})
     failed["scores"] = None

@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 from tests.cli.runner import WEIGH, weigh
 from tests.fakes.llm_server import Behaviour, FakeUrl, fake_llm, fake_llm_thread
 from weighbridge.core.endpoint import endpoint_at
+from weighbridge.core.errors import StatusError
 from weighbridge.core.runs import EvalRun, ItemResult
 from weighbridge.measure.evals.records import Item, Suite, SuiteFile, make_suite
+from weighbridge.measure.evals.scoring import Means
 from weighbridge.verbs.effects import Silent, SystemClock, open_workspace
 from weighbridge.verbs.eval import EvalSettings, evaluate
 from weighbridge.wire.client import Client
@@ -98,7 +100,7 @@ def run(
     fails_after: int | None = None,
     **told: object,
 ) -> EvalRun:
-    def behave(request: ServerRequest, number: int) -> Behaviour:
+    def behave(_: ServerRequest, number: int) -> Behaviour:
         if fails_after is not None and number >= fails_after:
             return Behaviour("status", status=401)
         return Behaviour(text="yes")
@@ -189,3 +191,31 @@ def test_lines_that_are_no_answers_are_passed_over(workspace: Workspace, garbage
     calls: list[int] = []
     run(workspace, suite_of(), calls)
     assert calls == [3, 4]
+
+
+def test_an_answer_is_kept_before_a_judge_sees_it(workspace: Workspace) -> None:
+    suite = suite_of(3, gold="the gold", scorer="judge")
+    answers: list[int] = []
+
+    async def work(judge: Behaviour) -> EvalRun:
+        async with (
+            fake_llm(Behaviour(text="yes")) as url,
+            fake_llm(judge) as judge_url,
+            Client() as client,
+        ):
+            means = Means(judge=endpoint_at(judge_url, "fake"))
+            told = EvalSettings(concurrency=1, identity="same", means=means)
+            try:
+                return await evaluate(
+                    workspace, client, SystemClock(), endpoint_at(url, "fake"), suite,
+                    settings=told, progress=Silent(),
+                )  # fmt: skip
+            finally:
+                answers.extend(asked(url))
+
+    with pytest.raises(StatusError):
+        asyncio.run(work(Behaviour("status", status=400)))
+    assert answers == [0]
+    result = asyncio.run(work(Behaviour(text="[[tie]]")))
+    assert answers == [0, 1, 2]
+    assert (result.correct, [item.score for item in result.items]) == (3, [0.5] * 3)

@@ -57,7 +57,28 @@ def test_what_is_no_rate_is_refused(text: str) -> None:
         keys.parse_rate([text])
 
 
-@pytest.mark.parametrize("text", ["20/month", "20usd/year", "usd/month", "1.5tokens/day", "/"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "20/month",
+        "20usd/year",
+        "usd/month",
+        "1.5tokens/day",
+        "/",
+        "5",
+        "5usd",
+        "$5",
+        "1M tokens",
+        "1,5usd/month",
+        "5 euro/month",
+        "2Musd/day",
+        "{}",
+        "{usd: x}",
+        "{euro: 5}",
+        "{usd: 5",
+        "[]/day",
+    ],
+)
 def test_what_is_no_budget_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="20usd/month"):
         keys.parse_budget(text)
@@ -66,7 +87,12 @@ def test_what_is_no_budget_is_refused(text: str) -> None:
 def test_a_budget_is_written_as_people_say_it_or_named() -> None:
     assert keys.parse_budget("1,000,000 tokens/day") == Budget(tokens=10**6, per="day")
     assert keys.parse_budget("0.5usd/ever") == Budget(usd=0.5, per="ever")
+    assert keys.parse_budget("1.5M tokens/day") == Budget(tokens=1_500_000, per="day")
+    assert keys.parse_budget("$5/week") == Budget(usd=5, per="week")
+    both = "{usd: 20, tokens: 5000000, per: week}"
+    assert keys.parse_budget(both) == Budget(usd=20, tokens=5_000_000, per="week")
     assert keys.parse_budget("team") == "team"
+    assert keys.parse_budget("2nd team") == "2nd team"
     assert keys.parse_budget(None) is None
 
 

@@ -130,8 +130,8 @@ def test_prices_as_told_count_more_than_the_files(tmp_path: Path) -> None:
     assert (found["a"].output, found["b"].output) == (2, 5.0)
 
 
-def invoke(*args: str) -> tuple[int, str]:
-    done = CliRunner().invoke(weigh, args, standalone_mode=False)
+def invoke(*args: str, text: str = "") -> tuple[int, str]:
+    done = CliRunner().invoke(weigh, args, input=text, standalone_mode=False)
     if done.exception is not None:
         raise done.exception
     return done.return_value, done.stdout
@@ -157,6 +157,9 @@ def test_the_commands_train_show_and_test(tmp_path: Path) -> None:
     assert json.loads(out)[0]["nearest_task"] == "sums"
     code, out = invoke("route", "test", path, "hello")
     assert "hello" in out
+    for words in (["-"], []):
+        code, out = invoke("route", "test", path, *words, "--json", text="one\ntwo\n")
+        assert [tried["message"] for tried in json.loads(out)] == ["one", "two"]
 
 
 def test_no_gain_ends_with_the_code_of_cannot_tell(tmp_path: Path) -> None:

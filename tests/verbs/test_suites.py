@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -73,12 +74,14 @@ def test_golds_of_reasoning_are_right_and_no_two_questions_alike() -> None:
 
 
 def test_instructions_can_be_followed_together() -> None:
-    sys.path.insert(0, str(ROOT / "tools"))
-    try:
-        import suite_instructions  # noqa: PLC0415 -- a script beside the package
-    finally:
-        sys.path.pop(0)
-    pairs = suite_instructions.with_witnesses()
+    place = ROOT / "tools" / "suite_instructions.py"
+    spec = spec_from_file_location("suite_instructions", place)
+    assert spec is not None
+    assert spec.loader is not None
+    script = module_from_spec(spec)
+    sys.modules[spec.name] = script  # dataclasses look their module up
+    spec.loader.exec_module(script)
+    pairs = script.with_witnesses()
     shipped = load_suite(shipped_folders()["instructions"])
     assert [item["answer"] for item, _ in pairs] == [item.answer for item in shipped.items]
     for item, text in pairs:
@@ -175,3 +178,17 @@ def test_a_folder_without_the_file_is_refused(tmp_path: Path) -> None:
     for name in PUBLISHED:
         with pytest.raises(InputError):
             import_published(name, tmp_path, tmp_path / "suite")
+
+
+def test_the_test_that_no_answer_passes_is_mended(tmp_path: Path) -> None:
+    folder = shared("data", "suites", "humanevalplus")
+    suite = import_published("humaneval+", folder, tmp_path / "suite")
+    rows = {row["id"]: row for row in lines(tmp_path / "suite" / "items.jsonl")}
+    tests: dict[str, Any] = {}
+    solution: dict[str, Any] = {}
+    exec(rows["HumanEval/32"]["test"], tests)  # noqa: S102 -- the published file
+    exec(rows["HumanEval/32"]["solution"], solution)  # noqa: S102
+    tests["check"](solution["find_zero"])
+    with pytest.raises(AssertionError):
+        tests["check"](lambda _: 0.0)
+    assert sum("_poly(*inp," in item.fields["test"] for item in suite.items) == 1

@@ -94,7 +94,7 @@ def guarded(main: Callable[[], Any], *, debug: bool) -> int:
 
 
 def _outcome(main: Callable[[], Any], *, debug: bool) -> int:
-    stdout = sys.stdout
+    stdout, stderr = sys.stdout, sys.stderr
     try:
         code = main()
         _flush()
@@ -108,10 +108,12 @@ def _outcome(main: Callable[[], Any], *, debug: bool) -> int:
         cause = stopped.__cause__ if isinstance(stopped, click.Abort) else stopped
         say(str(cause) if isinstance(cause, Interrupted) else "Interrupted.")
         return INTERRUPTED
-    except SystemExit:
-        if sys.stdout is stdout:
+    except SystemExit as done:
+        # click and rich exit with 1 when our reader has left. click replaces both outputs before;
+        # rich is still about to tell of the broken pipe.
+        if sys.stdout is stdout and not isinstance(done.__context__, BrokenPipeError):
             raise
-        sys.stdout = stdout  # click replaces it and exits with 1 when our reader has left
+        sys.stdout, sys.stderr = stdout, stderr
         return _explained(BrokenPipeError())
     except Exception as error:  # noqa: BLE001 -- the end of the line: nobody above us
         if debug:

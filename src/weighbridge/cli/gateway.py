@@ -88,8 +88,8 @@ def _action_options(command: _CommandT) -> _CommandT:
 def show(url: str | None, watch: bool, key: str | None, as_json: bool, workspace: Path) -> None:
     """Print how a running gateway is doing: its models, figures, routes and budgets.
 
-    URL is the address of its admin port; without it, the gateway is shown that `weigh serve` runs
-    in this folder.
+    URL is the address of its admin port. Without it, the gateway is shown that `weigh serve` runs
+    in this folder with `admin` in its configuration.
     """
     port = _port(workspace, url, key)
     try:
@@ -130,7 +130,7 @@ def _acting(action: Action, summary: str) -> click.Command:
         "--wait",
         type=Seconds(),
         default=600.0,
-        show_default=True,
+        show_default="600",
         help="Seconds to wait until it is done; it goes on without us.",
     )
     @_action_options
@@ -195,7 +195,7 @@ def _tell(work: Any, *, as_json: bool) -> None:  # noqa: ANN401 -- a coroutine o
 
 start = _acting("start", "Start or wake MODEL's engine.")
 stop = _acting("stop", "Stop MODEL's engine once its answers under way are complete.")
-sleep = _acting("sleep", "Put MODEL's engine to sleep where it can, else stop it.")
+sleep = _acting("sleep", "Put MODEL's engine to sleep (vLLM with `sleep`); stop any other.")
 _WORDS = {"start": start, "stop": stop, "sleep": sleep, "reload": reload}
 
 command = Gateway("gateway", commands={"show": show, **_WORDS}, help=show.help, epilog=_EXAMPLES)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from weighbridge.cli.tables import print_facts, print_table
 from weighbridge.core.gateway import GatewayView, ModelView
-from weighbridge.core.units import format_bytes
 from weighbridge.report import gateway_words as words
 
 _ROUTES = 10
@@ -70,6 +69,7 @@ def _short(view: GatewayView) -> list[list[str]]:
         model, state, memory, in_flight, queued, ttft, speed, _ = _row(one)
         busy = f"{in_flight}\n{queued} wait" if one.queued else in_flight
         lines = memory.replace(" of ", "\nof ").replace(" when", "\nwhen")
+        lines = lines.replace(", over the ", "\nover the\n")
         lines = lines.replace(" gateway", "\ngateway").replace(", ", "\n")
         rows.append(
             [
@@ -85,15 +85,13 @@ def _short(view: GatewayView) -> list[list[str]]:
 
 
 def _facts(view: GatewayView) -> list[tuple[str, str]]:
-    used = format_bytes(view.used_bytes)
-    limit = view.memory_bytes
     facts = [
         ("requests/s", f"{words.rate(view.requests_per_s)}, {view.in_flight} in flight"),
         ("tokens/s", words.rate(view.tokens_per_s)),
         ("TTFT", _percentiles(view.ttft_ms)),
         ("duration", _percentiles(view.duration_ms)),
         ("requests", f"{view.requests:,}, {view.errors:,} of them failed"),
-        ("memory", used if limit is None else f"{used} of {format_bytes(limit)}"),
+        ("memory", words.budget_text(view)),
     ]
     if view.config_error:
         facts.append(("configuration", f"the one on disk is not in use: {view.config_error}"))

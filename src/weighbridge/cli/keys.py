@@ -36,12 +36,20 @@ def command() -> None:
 
 @command.command("new")
 @click.argument("name")
-@click.option("--models", help="Only these models, separated by commas.")
-@click.option("--rate", multiple=True, help="For example 60rpm (requests) or 100000tpm (tokens).")
+@click.option("--models", metavar="A,B", help="Only these models; all where nothing is said.")
 @click.option(
-    "--budget", help="For example 20usd/month, 1000000tokens/day, or a shared one's name."
+    "--rate",
+    multiple=True,
+    metavar="RATE",
+    help="60rpm: requests a minute; 100000tpm: tokens a minute. Repeatable.",
 )
-@click.option("--tier", help="What routes see of it.")
+@click.option(
+    "--budget",
+    metavar="BUDGET",
+    help="20usd/month, 1M tokens/day, or the name of a budget that keys share. Periods: hour, "
+    "day, week, month, ever.",
+)
+@click.option("--tier", metavar="NAME", help="A name that routes can go by: `when: {tier: NAME}`.")
 @click.option("--admin", is_flag=True, help="It may also start and stop engines.")
 @json_option
 def new(
@@ -59,6 +67,9 @@ def new(
     \b
     Example:
       weigh keys new alice --rate 60rpm --budget 20usd/month
+      weigh keys new bob --models small,large --budget "1M tokens/day"
+      weigh keys new carol --budget team
+      weigh keys new root --admin
     """  # noqa: D301 -- \b is click's mark, not an escape
     from weighbridge.verbs import keys  # noqa: PLC0415 -- not needed for --help
 
@@ -74,6 +85,8 @@ def new(
         print_json(keys.made_json(key, entry))
         return
     click.echo(key.token)
+    if isinstance(entry.budget, str):
+        say(f"Its budget {entry.budget!r} has to stand under `budgets:` of the same file.")
     say("This token is shown only now. Put these lines under `keys:` of router.config.yaml:\n")
     say(keys.yaml_lines(key, entry))
 

@@ -25,7 +25,15 @@ if TYPE_CHECKING:
     from weighbridge.verbs.route_train import Prefer, Trained
 
 
-@click.group(epilog="Example: weigh route train --out learned.route")
+_EXAMPLES = """\b
+Example:
+  weigh route train --out learned.route
+  weigh route show learned.route
+  weigh route test learned.route "What is 12 + 30?"
+"""
+
+
+@click.group(epilog=_EXAMPLES)
 def command() -> None:
     """Learn from your evaluations which model to use for which prompt.
 
@@ -34,7 +42,11 @@ def command() -> None:
     """
 
 
-@command.command("train", epilog="Example: weigh route train --out learned.route")
+@command.command(
+    "train",
+    short_help="Train a route on evaluation runs.",
+    epilog="Example: weigh route train --out learned.route",
+)
 @click.argument("runs", nargs=-1, metavar="[RUN…]")
 @click.option(
     "--out",
@@ -135,15 +147,23 @@ def show_command(file: Path, as_json: bool) -> int:
     return OK
 
 
-@command.command("test", epilog='Example: weigh route test learned.route "What is 12 + 30?"')
+@command.command(
+    "test",
+    short_help="Show where a learned route sends messages.",
+    epilog='Example: weigh route test learned.route "What is 12 + 30?"',
+)
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.argument("messages", nargs=-1, metavar="[MESSAGE…]")
 @json_option
 def test_command(file: Path, messages: tuple[str, ...], as_json: bool) -> int:
-    """Show where a learned route sends messages; one per line of standard input without any."""
+    """Show where a learned route sends messages, and why.
+
+    With - instead of messages, or without any, each line of standard input is one.
+    """
     from weighbridge.verbs import route_train  # noqa: PLC0415
 
-    asked = messages or tuple(line.rstrip("\n") for line in sys.stdin)
+    given = () if messages == ("-",) else messages
+    asked = given or tuple(line.rstrip("\n") for line in sys.stdin)
     found = route_train.try_out(file, asked)
     if as_json:
         print_json(found)

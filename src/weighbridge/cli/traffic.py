@@ -10,6 +10,7 @@ import click
 
 from weighbridge.cli.diagnostics import printable, say
 from weighbridge.cli.options import json_option, print_json, workspace_option
+from weighbridge.core.units import plural
 
 if TYPE_CHECKING:
     from weighbridge.verbs.traffic_sample import Sample, Stratum
@@ -22,12 +23,14 @@ since_option = click.option(
 
 @click.group()
 def command() -> None:
-    """Captured traffic: look at it, and make fixed evaluation sets of it.
+    """Look at captured traffic, and make fixed evaluation sets of it.
 
     The gateway captures what `capture` in router.config.yaml asks for, with secrets taken out.
 
     \b
     Example:
+      weigh traffic list --since 7d
+      weigh traffic show 7f3a
       weigh traffic sample 50 --stratify task --output suites/ours
     """  # noqa: D301 -- \b is click's mark, not an escape
 
@@ -60,7 +63,8 @@ def list_command(since: str | None, limit: int, as_json: bool, workspace: Path) 
         return
     found = traffic.listed(workspace, since=after, limit=limit)
     if not found:
-        say(f"The workspace {workspace} has no captured requests" + (" since then." * bool(since)))
+        when = " since then" if since else "; `capture` in router.config.yaml says what is kept"
+        say(f"The workspace {workspace} has no captured requests{when}.")
         return
     size = traffic.size_bytes(workspace)
     print_table(
@@ -149,12 +153,14 @@ def sample_command(
     else:
         _print_sample(drawn)
     if len(drawn.items) < count:
-        say(f"Only {len(drawn.items)} different requests were captured that can be asked again.")
+        found = plural(len(drawn.items), "different request")
+        were = "was" if len(drawn.items) == 1 else "were"
+        say(f"Only {found} {were} captured that can be asked again.")
     unrepresented = sum(1 for _, sampled in drawn.strata.values() if not sampled)
     if unrepresented:
         say(
-            f"{unrepresented} of {len(drawn.strata)} strata have no request in the set: "
-            "ask for more."
+            f"{unrepresented} of {len(drawn.strata)} strata "
+            f"{'has' if unrepresented == 1 else 'have'} no request in the set: ask for more."
         )
     if output is not None:
         say(
@@ -168,7 +174,7 @@ def _print_sample(drawn: Sample) -> None:
 
     left_out = [f"{number} × {why}" for why, number in sorted(drawn.left_out.items())]
     print_table(
-        f"Evaluation set {drawn.hash}: {len(drawn.items)} requests, seed {drawn.seed}",
+        f"Evaluation set {drawn.hash}: {plural(len(drawn.items), 'request')}, seed {drawn.seed}",
         [f"<{'all' if drawn.by == 'none' else drawn.by}", "different requests", "in the set"],
         [[name, str(requests), str(sampled)] for name, (requests, sampled) in drawn.strata.items()],
         caption=f"Left out: {'; '.join(left_out)}." if left_out else "",
@@ -192,7 +198,7 @@ def _print_captured(one: Captured) -> None:
         ("took", f"{figure(one.duration_ms)} ms"),
         ("first byte", "" if one.ttft_ms is None else f"{figure(one.ttft_ms)} ms"),
         ("tokens", "" if use is None else f"{use.prompt} in, {use.output} out"),
-        ("taken out", f"{one.redacted} places" if one.redacted else ""),
+        ("taken out", plural(one.redacted, "place") if one.redacted else ""),
     ]
     print_facts(f"Captured request {one.id}", [fact for fact in facts if fact[1]])
     parts = [

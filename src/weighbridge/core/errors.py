@@ -110,7 +110,16 @@ class ProtocolError(EndpointError):
 
 
 class EngineError(ExternalError):
-    """An engine could not be started or died."""
+    """An engine could not be started or died.
+
+    Attributes:
+        for_clients: the same for whoever asks a gateway: without what an engine wrote, which may
+            hold paths and secrets of the machine. Empty where nothing but that is known.
+    """
+
+    def __init__(self, message: str, *, fix: str = "", for_clients: str = "") -> None:
+        super().__init__(message, fix=fix)
+        self.for_clients = for_clients
 
 
 class BusyError(EngineError):
@@ -121,7 +130,7 @@ class BusyError(EngineError):
     """
 
     def __init__(self, message: str, *, fix: str = "", retry_after_s: float = 1.0) -> None:
-        super().__init__(message, fix=fix)
+        super().__init__(message, fix=fix, for_clients=message)
         self.retry_after_s = retry_after_s
 
 

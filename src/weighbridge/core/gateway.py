@@ -107,12 +107,14 @@ class Choice(msgspec.Struct, frozen=True, gc=False):
         task: the task recognised in the message, if any.
         why: the decision in words, for logs and the answer's header.
         route: which route decided, counted from 0; None for a model asked by its name.
+        barred: whether ``use`` is empty because of the key alone.
     """
 
     use: tuple[str, ...]
     task: str | None
     why: str
     route: int | None = None
+    barred: bool = False
 
 
 class ModelView(msgspec.Struct, frozen=True, gc=False):
@@ -132,6 +134,7 @@ class ModelView(msgspec.Struct, frozen=True, gc=False):
         replicas: how many addresses answer for it, and how many of them are well.
         detail: what is worth knowing of its state, for example why it failed.
         is_ours: whether the gateway starts and stops it.
+        can_sleep: whether its engine, which is up, can be put to sleep.
     """
 
     model: str
@@ -147,6 +150,7 @@ class ModelView(msgspec.Struct, frozen=True, gc=False):
     replicas: tuple[int, int] = (1, 1)
     detail: str = ""
     is_ours: bool = False
+    can_sleep: bool = False
 
 
 class TokenUse(msgspec.Struct, frozen=True, gc=False):

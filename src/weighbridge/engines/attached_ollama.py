@@ -74,6 +74,10 @@ class AttachedOllama:
         """Whether the server had it loaded when last asked."""
         return self._loaded
 
+    async def context(self) -> int | None:
+        """It does not say."""
+        return None
+
     def why_ended(self) -> EngineError:
         """Its server's own decision."""
         return EngineError(f"Ollama has unloaded {self._source}.")

@@ -48,19 +48,21 @@ def reason(log: str, code: int | None) -> str:
 def ended(model: str, log: str, code: int | None, *, when: str) -> EngineError:
     """The error for an engine that ended by itself; ``when`` completes the sentence."""
     why = reason(log, code)
-    message = f"The engine for {model} ended {when}" + (f": {why}." if why else ".")
+    said = f"The engine for {model} ended {when}"
+    message, public = said + (f": {why}." if why else "."), f"{said}; the gateway's log says why."
     if _OUT_OF_MEMORY.search(log):
         fix = "It ran out of memory: a smaller context, fewer slots, or less beside it."
-        return OutOfMemoryError(message, fix=fix)
+        return OutOfMemoryError(message, fix=fix, for_clients=public)
     if code == 128 + signal.SIGKILL:  # its last line knows nothing of that
         fix = "Somebody did, or the kernel because memory ran out: `dmesg` tells."
-        message = f"The engine for {model} ended {when}: it was killed (SIGKILL)."
-        return EngineError(message, fix=fix)
+        return EngineError(f"{said}: it was killed (SIGKILL).", fix=fix, for_clients=public)
     if _NOT_INSTALLED in log:
-        return EngineError(message, fix="Install it with: pip install 'weighbridge[demo]'.")
+        fix = "Install it with: pip install 'weighbridge[demo]'."
+        return EngineError(message, fix=fix, for_clients=public)
     if _PORT_TAKEN.search(log):
-        return PortTakenError(message)
-    return EngineError(message, fix="Start its command by hand to see all that it says.")
+        return PortTakenError(message, for_clients=public)
+    fix = "Start its command by hand to see all that it says."
+    return EngineError(message, fix=fix, for_clients=public)
 
 
 def _by_code(code: int | None) -> str:

@@ -20,11 +20,21 @@ _NOT_HERE = frozenset({400, 404, 405, 422, 500, 501})
 
 async def is_healthy(admin: Admin, path: str, limit_s: float = 3.0) -> bool:
     """Whether the health path answers 2xx in time."""
+    return is_good(await health_status(admin, path, limit_s))
+
+
+async def health_status(admin: Admin, path: str, limit_s: float = 3.0) -> int | None:
+    """What the health path answers; None for nothing in time."""
     try:
         status, _ = await admin.get(path, limit_s)
     except EndpointError:
-        return False
-    return 200 <= status < 300
+        return None
+    return status
+
+
+def is_good(status: int | None) -> bool:
+    """Whether it says that the server can serve."""
+    return status is not None and 200 <= status < 300
 
 
 def listens(port: int, processes: Iterable[psutil.Process]) -> bool | None:

@@ -13,16 +13,26 @@ from weighbridge.core.errors import EndpointError, EngineError
 from weighbridge.core.http import HttpClient
 from weighbridge.engines.adapter import Adapter, Admin, Wanted
 from weighbridge.engines.adapters import ADAPTERS
+from weighbridge.engines.any_command import NAME as ANY_COMMAND
 from weighbridge.engines.any_command import filled, words_of
 from weighbridge.engines.attached_ollama import attach
 from weighbridge.engines.failure import PortTakenError, ended
 from weighbridge.engines.guarded import Guarded
-from weighbridge.engines.readiness import generate_once, is_healthy, known_as, listens
+from weighbridge.engines.offered import offered_context
+from weighbridge.engines.readiness import (
+    generate_once,
+    health_status,
+    is_good,
+    is_healthy,
+    known_as,
+    listens,
+)
 
 _PORT_ATTEMPTS = 3
 _POLL_S = 0.02
 _SLOWEST_POLL_S = 0.5
 _STOP_COMMAND_S = 15.0
+_NO_SUCH_PATH = frozenset({401, 403, 404, 405, 410})
 
 
 class Engine(Protocol):
@@ -55,6 +65,9 @@ class Engine(Protocol):
     async def pids(self) -> tuple[int, ...]:
         """Its processes, for asking the GPU's driver what they hold."""
 
+    async def context(self) -> int | None:
+        """Tokens that a request may take, as the engine says; None where it does not."""
+
     async def sleep(self) -> None:
         """Give its memory back. Raises EngineError."""
 
@@ -76,6 +89,7 @@ class StartedEngine:
         self._process = process
         self._admin = admin
         self._client = client
+        self._status: int | None = None
 
     @property
     def endpoint(self) -> Endpoint:
@@ -125,6 +139,10 @@ class StartedEngine:
         """Whether what serves may be no child of ours: a container, which ``stop`` ends."""
         return self._wanted.cmd is not None and self._wanted.stop is not None
 
+    async def context(self) -> int | None:
+        """As it says itself."""
+        return await offered_context(self._admin)
+
     async def sleep(self) -> None:
         """As its adapter does."""
         await self._adapter.sleep(self._admin, self._wanted)
@@ -160,7 +178,8 @@ class StartedEngine:
             EngineError: it ended meanwhile, or is not what was started.
         """
         path, pause_s = self._adapter.ready_path(self._wanted), _POLL_S
-        while not await is_healthy(self._admin, path):
+        while not is_good(status := await health_status(self._admin, path)):
+            self._status = status
             self._fail_if_ended()
             await asyncio.sleep(pause_s)
             pause_s = min(1.2 * pause_s, _SLOWEST_POLL_S)
@@ -175,6 +194,26 @@ class StartedEngine:
         except EndpointError as error:
             self._fail_if_ended()
             raise EngineError(f"{self._wanted.model}: {error.message}", fix=error.fix) from error
+
+    def not_ready(self, deadline_s: float) -> EngineError:
+        """Why it was not ready in time, as far as it can be seen."""
+        said = f"The engine for {self._wanted.model} was not ready after {deadline_s:.0f} s"
+        public = f"{said}; the gateway's log says why."
+        path = self._adapter.ready_path(self._wanted)
+        # A server that is up and does not know the path will not know it later either.
+        if self._adapter.name == ANY_COMMAND and self._status in _NO_SUCH_PATH:
+            return EngineError(
+                f"{said}: it answers {path} with status {self._status}.",
+                fix="Set its `ready_path` to a path that answers 200 once it can serve, for "
+                "example /v1/models.",
+                for_clients=public,
+            )
+        last = self._process.log().strip().rpartition("\n")[2][:200]
+        return EngineError(
+            said + (f"; the last it said: {last}" if last else "."),
+            fix="A large model may need longer: raise its `cold_start`.",
+            for_clients=public,
+        )
 
     def _fail_if_ended(self) -> None:
         if not self.is_alive():
@@ -233,13 +272,9 @@ class EngineLauncher:
             async with asyncio.timeout(deadline_s):
                 await engine.wait_until_ready()
         except TimeoutError:
-            said = process.log().strip().rpartition("\n")[2][:200]
+            error = engine.not_ready(deadline_s)
             await _shielded(process.stop(self._grace_s))
-            raise EngineError(
-                f"The engine for {wanted.model} was not ready after {deadline_s:.0f} s"
-                + (f"; the last it said: {said}" if said else "."),
-                fix="A large model may need longer: raise its `cold_start`.",
-            ) from None
+            raise error from None
         except BaseException:
             await _shielded(process.stop(self._grace_s))
             raise

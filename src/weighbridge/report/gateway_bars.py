@@ -122,7 +122,9 @@ def _room_words(view: GatewayView, taken: float) -> str:
         return "no budget is known"
     left = view.memory_bytes - taken
     limit = size(view.memory_bytes)
-    return f"{size(left)} free of {limit}" if left >= 0 else f"{size(-left)} more than {limit}"
+    if left < 0:
+        return f"{size(-left)} over the budget of {limit}"
+    return f"{size(left)} free of {limit}"
 
 
 def _frame(name: str, words: str, shapes: Sequence[Markup]) -> Markup:

@@ -42,7 +42,8 @@ def manner(state: EngineState) -> Manner:
 
 def offered(model: ModelView) -> tuple[tuple[Action, str], ...]:
     """What may be asked of a model's engine now; nothing of servers that somebody else runs."""
-    return _OFFERED.get(model.state, ()) if model.is_ours else ()
+    every = _OFFERED.get(model.state, ()) if model.is_ours else ()
+    return tuple(one for one in every if model.can_sleep or one[0] != "sleep")
 
 
 def headline(view: GatewayView) -> str:
@@ -85,16 +86,30 @@ def memory_text(model: ModelView) -> str:
         return "not this gateway's"
     expected = model.expected_bytes
     source = "" if model.memory_from == "unknown" else f", {model.memory_from}"
+    if model.memory_bytes and expected is not None and model.memory_bytes > expected:
+        kind = "guessed" if model.memory_from == "unknown" else model.memory_from
+        return f"{format_bytes(model.memory_bytes)} used, over the {kind} {format_bytes(expected)}"
     if model.memory_bytes:
         text = f"{format_bytes(model.memory_bytes)} used"
         return text if expected is None else f"{text} of {format_bytes(expected)}{source}"
     return "not known yet" if expected is None else f"{format_bytes(expected)} when ready{source}"
 
 
+def budget_text(view: GatewayView) -> str:
+    """What engines take of the memory that they may take together."""
+    used, limit = view.used_bytes, view.memory_bytes
+    if limit is None:
+        return format_bytes(used)
+    if used > limit:
+        over = format_bytes(used - limit)
+        return f"{format_bytes(used)}, {over} over the budget of {format_bytes(limit)}"
+    return f"{format_bytes(used)} of {format_bytes(limit)}"
+
+
 def replicas_text(model: ModelView) -> str:
-    """How many of a model's servers are well; empty where there is but one that is."""
+    """How many of a model's servers are well; empty where its state says as much."""
     many, well = model.replicas
-    return "" if (many, well) == (1, 1) else f"{well} of {many} servers well"
+    return "" if model.is_ours or (many, well) == (1, 1) else f"{well} of {many} servers well"
 
 
 def usd_text(one: Spending) -> str:

@@ -28,6 +28,8 @@ STATIC = {
     "plan.js": "text/javascript; charset=utf-8",
     "load.js": "text/javascript; charset=utf-8",
     "gateway.js": "text/javascript; charset=utf-8",
+    "rate.js": "text/javascript; charset=utf-8",
+    "rate.css": "text/css; charset=utf-8",
     "plotly.min.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }

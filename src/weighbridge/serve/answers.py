@@ -16,12 +16,16 @@ from weighbridge.wire.server import Handler
 
 OWNER: Final = "weighbridge"
 MODELS: Final = "/v1/models"
+_FAILED: Final = "failed; the gateway's log says why"
 _SERVES: Final = ("ready", "asleep", "waking", "starting", "stopped", "sleeping", "draining")
 
 
 def health(responder: Responder, views: Mapping[str, ModelView]) -> None:
-    """200 while the gateway can answer at all; which models have failed is told beside."""
-    failed = {name: view.detail for name, view in views.items() if view.state == "failed"}
+    """200 while the gateway can answer at all; which models have failed is told beside.
+
+    Anybody may ask, so that why they failed is told only to whoever runs the gateway.
+    """
+    failed = {name: _FAILED for name, view in views.items() if view.state == "failed"}
     if not failed:
         responder.json(200, {"status": "ok"})
     elif len(failed) < len(views):

@@ -150,6 +150,8 @@ class Center:
             try:
                 config = await asyncio.to_thread(read_config, self._path)
                 if config == self.config:
+                    if self._config_error:
+                        self.tell(f"{self._path} says again what is in use.")
                     self._config_error = ""
                     return
                 await self.fleet.update(config)
@@ -163,6 +165,12 @@ class Center:
         self.tell(f"{self._path} is in use from now on.")
         if waits:
             self.tell(f"What it says of {', '.join(waits)} counts from the next start on.")
+
+    def gone(self) -> None:
+        """The file that the configuration came from is no longer there."""
+        line = f"{self._path} is gone; the one before stays in use until it is back."
+        self._config_error = line
+        self.tell(line)
 
     # -- what is seen ---------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from weighbridge.core.errors import ConfigError
-from weighbridge.core.gateway import Asked, Outcome
+from weighbridge.core.gateway import Outcome
 from weighbridge.core.routing import RouterConfig, Tls
 from weighbridge.serve.access.keyed import KeyedAccess
 from weighbridge.serve.answers import Answers
@@ -47,9 +47,6 @@ class _Watching:
 
     def __init__(self, fleet: WatchingFleet) -> None:
         self._fleet = fleet
-
-    def began(self, id: str, asked: Asked, body: bytes) -> None:  # noqa: A002 -- the seam's
-        """Nothing to see yet."""
 
     def ended(self, outcome: Outcome) -> None:
         """How fast it was."""

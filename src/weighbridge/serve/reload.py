@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Final
 
 _LOOK_S: Final = 1.0
+# Editors replace a file within a blink: only what stays away is worth a word.
+_GONE_LOOKS: Final = 3
 
 State = tuple[int, int, int] | None
 
@@ -25,16 +27,24 @@ def state_of(path: Path) -> State:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-async def watch(path: Path, reload: Callable[[], Awaitable[None]]) -> None:
+async def watch(
+    path: Path, reload: Callable[[], Awaitable[None]], gone: Callable[[], None] = lambda: None
+) -> None:
     """Call ``reload`` whenever the file has changed and then stood still for one look.
 
     A file that is being written changes from look to look; one that is gone for a moment, because
-    an editor replaces it, is waited for.
+    an editor replaces it, is waited for. ``gone`` is called once where it stays away; when it is
+    back it is read again, whatever it says.
     """
     known = before = state_of(path)
+    missed = 0
     while True:
         await asyncio.sleep(_LOOK_S)
         now = state_of(path)
+        missed = missed + 1 if now is None else 0
+        if missed == _GONE_LOOKS:
+            known = None
+            gone()
         if now is not None and now != known and now == before:
             known = now
             await reload()

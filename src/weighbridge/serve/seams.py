@@ -45,6 +45,9 @@ class Policy(Protocol):
     def decide(self, asked: Asked, grant: Grant, models: Mapping[str, ModelView]) -> Choice:
         """The models to try, fallbacks included, and why."""
 
+    def roomier(self, model: str) -> Sequence[str]:
+        """What to ask instead where a prompt turns out to be too long for the model."""
+
 
 class Fleet(Protocol):
     """The engines and servers behind the models.
@@ -76,8 +79,11 @@ class Fleet(Protocol):
     def leave(self, model: str) -> None:
         """A request that was counted in has ended, however it did."""
 
-    def suspect(self, model: str, endpoint: Endpoint) -> None:
-        """Nobody answered there: look after it now rather than at the next round."""
+    def suspect(self, model: str, endpoint: Endpoint, *, refused: bool = False) -> None:
+        """Nobody answered there: look after it now rather than at the next round.
+
+        Nobody enters an engine of ours that ``refused`` the connection until it was looked after.
+        """
 
 
 class Observer(Protocol):
@@ -112,6 +118,9 @@ class Balancer(Protocol):
         self, endpoints: Sequence[Endpoint], asked: Asked, tried: Sequence[Endpoint]
     ) -> Endpoint | None:
         """A replica that is not in ``tried``; None when no other may be asked now."""
+
+    def insist(self, endpoints: Sequence[Endpoint], tried: Sequence[Endpoint]) -> Endpoint | None:
+        """One that is not in ``tried`` although it failed lately, for want of anybody else."""
 
     def began(self, endpoint: Endpoint, tokens: int) -> None:
         """A request of about so many tokens, prompt and answer, was sent there."""

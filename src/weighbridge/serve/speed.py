@@ -7,6 +7,9 @@ from typing import Final
 from weighbridge.core.gateway import Outcome
 
 _SMOOTHING: Final = 0.2
+# A stream that comes in one piece tells how fast it was read, not how fast it was made.
+_SHORTEST_S: Final = 0.05
+_FEWEST_TOKENS: Final = 8
 
 
 class Speed:
@@ -14,7 +17,7 @@ class Speed:
 
     Attributes:
         ttft_s: until the first byte of an answer; None before any.
-        output_tokens_per_s: of one stream; None before any.
+        output_tokens_per_s: of one stream; None before any that took long enough to tell.
     """
 
     __slots__ = ("output_tokens_per_s", "ttft_s")
@@ -29,7 +32,9 @@ class Speed:
             return
         self.ttft_s = smoothed(self.ttft_s, outcome.ttft_s)
         spent_s = outcome.duration_s - outcome.ttft_s
-        if outcome.asked.stream and outcome.use and outcome.use.output > 1 and spent_s > 0:
+        if not outcome.asked.stream or outcome.use is None or spent_s < _SHORTEST_S:
+            return
+        if outcome.use.output >= _FEWEST_TOKENS:
             rate = (outcome.use.output - 1) / spent_s
             self.output_tokens_per_s = smoothed(self.output_tokens_per_s, rate)
 

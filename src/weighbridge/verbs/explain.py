@@ -130,7 +130,7 @@ def learned_route(config: RouterConfig, folder: Path) -> LearnedRoute | None:
 def to_json(explained: Explained) -> dict[str, Any]:
     """The explanation with documented keys; the message itself is left out."""
     asked = msgspec.to_builtins(explained.asked, builtin_types=(bytes,))
-    for key in ("headers", "message", "prefix"):
+    for key in ("headers", "message", "prefix", "is_plain"):
         del asked[key]
     return {
         "use": list(explained.choice.use),

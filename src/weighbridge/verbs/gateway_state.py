@@ -13,7 +13,7 @@ from weighbridge.core.errors import InputError, ProtocolError, StatusError
 from weighbridge.core.gateway import GatewayView
 from weighbridge.core.gateway_admin import KEY_VARIABLE, Action, ActionAnswer, ReloadAnswer
 from weighbridge.core.http import HttpClient, Request, Timeouts, Url, parse_url
-from weighbridge.workspace.gateways import running
+from weighbridge.workspace.gateways import running, vanished
 
 _QUICK: Final = Timeouts(connect=2.0, first_byte=5.0, between_bytes=5.0, total=10.0)
 _LONGER_S: Final = 10.0
@@ -63,6 +63,8 @@ def needed_port(root: Path, url: str | None, key: str | None) -> AdminPort:
         InputError: there is none, or ``url`` is no address.
     """
     port = admin_port(root, url, key)
+    if port is None and (sentence := vanished_sentence(root)):
+        raise InputError(sentence, fix="Start it again with `weigh serve`.")
     if port is None:
         raise InputError(
             f"No gateway has announced itself in {root}.",
@@ -70,6 +72,14 @@ def needed_port(root: Path, url: str | None, key: str | None) -> AdminPort:
             "or name the address of its admin port.",
         )
     return port
+
+
+def vanished_sentence(root: Path) -> str:
+    """Which gateway of this workspace was killed; empty where none was."""
+    said = vanished(root)
+    if said is None:
+        return ""
+    return f"The gateway that ran here (process {said.pid}) has ended without saying goodbye."
 
 
 async def state(client: HttpClient, port: AdminPort) -> GatewayView:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +14,18 @@ import yaml
 from weighbridge.core.errors import InputError, LedgerError
 from weighbridge.core.gateway import Spending
 from weighbridge.core.routing import Budget, KeyEntry, Period, Rate, RouterConfig
+from weighbridge.core.units import parse_count
 from weighbridge.serve.access.keys import NewKey, digest, new_key
 from weighbridge.serve.budgets.meter import Purse, purses, spending
 from weighbridge.serve.budgets.opening import is_postgres, ledger_place, open_ledger
 from weighbridge.serve.budgets.period import window
 from weighbridge.serve.config import key_digests, read_config
 
+# A number with what it counts; commas set thousands apart.
+_AMOUNT = re.compile(
+    r"(\$)?\s*(\d{1,15}(?:,\d{3}){0,4}(?:\.\d{1,9})?\s*[kKmMbB]?)\s*(usd|\$|dollars?|tokens?)?",
+    re.IGNORECASE,
+)
 _PERIODS: tuple[Period, ...] = ("hour", "day", "week", "month", "ever")
 
 
@@ -59,24 +66,53 @@ def parse_rate(texts: Sequence[str]) -> Rate | None:
 
 
 def parse_budget(text: str | None) -> Budget | str | None:
-    """A budget such as ``20usd/month`` or ``1000000tokens/day``; any other word is a shared one's.
+    """A budget such as ``20usd/month``, ``1M tokens/day`` or ``{usd: 20, per: month}``.
+
+    Any other word is the name of a shared one, which stands under ``budgets``.
 
     Raises:
-        InputError: it has a slash and is no budget.
+        InputError: it is an amount without its unit or its period, or no budget at all.
     """
-    if text is None or "/" not in text:
-        return text
-    amount, _, period = (part.strip() for part in text.partition("/"))
-    number = amount.lower().removesuffix("tokens").removesuffix("usd").strip().replace(",", "")
-    if period in _PERIODS:
-        per: Period = period
-        if amount.lower().endswith("usd") and number.replace(".", "", 1).isdecimal():
-            return Budget(usd=float(number), per=per)
-        if amount.lower().endswith("tokens") and number.isdecimal():
-            return Budget(tokens=int(number), per=per)
-    raise InputError(
-        f"{text!r} is no budget.",
-        fix="Write for example 20usd/month or 1000000tokens/day, or the name of a shared budget.",
+    if text is None:
+        return None
+    if text.lstrip().startswith("{"):
+        return _mapped_budget(text)
+    amount, slash, period = (part.strip() for part in text.partition("/"))
+    if not slash and amount and not _AMOUNT.fullmatch(amount):
+        return amount
+    matched = _AMOUNT.fullmatch(amount)
+    unit = (matched[1] or matched[3] or "").lower() if matched else ""
+    if matched is None or not unit or period not in _PERIODS:
+        raise _no_budget(text)
+    per: Period = period
+    number = matched[2].replace(",", "")
+    if not unit.startswith("token"):
+        if not number.replace(".", "", 1).isdecimal():
+            raise _no_budget(text)
+        return Budget(usd=float(number), per=per)
+    if "." in number and number[-1:].isdecimal():
+        raise _no_budget(text)
+    return Budget(tokens=parse_count(number), per=per)
+
+
+def _mapped_budget(text: str) -> Budget:
+    """A budget as it would stand in the file."""
+    import msgspec  # noqa: PLC0415 -- heavier than all else here
+
+    try:
+        budget = msgspec.convert(yaml.safe_load(text), Budget)
+    except (yaml.YAMLError, msgspec.ValidationError, ValueError):
+        raise _no_budget(text) from None
+    if budget.usd is None and budget.tokens is None:
+        raise _no_budget(text)
+    return budget
+
+
+def _no_budget(text: str) -> InputError:
+    return InputError(
+        f"{text!r} is no budget: it needs an amount with its unit, and for how long that is.",
+        fix="Write for example 20usd/month, 1M tokens/day or '{usd: 20, tokens: 5000000, per: "
+        "week}', or the name of a budget that stands under `budgets`.",
     )
 
 

@@ -20,6 +20,7 @@ from weighbridge.serve.config import Listen, limit_figures, listens, parse_liste
 from weighbridge.serve.front import Front
 from weighbridge.serve.reload import watch
 from weighbridge.serve.supervisor.owner import Launcher
+from weighbridge.serve.tuning import settle_memory
 from weighbridge.verbs.serve_workers import working
 from weighbridge.wire.server import Handler, Responder, ServerRequest
 
@@ -131,6 +132,7 @@ async def serve(
     async with gateway(
         config, path.parent, client, port=port, path=path, workspace=workspace, tell=tell
     ) as running:
+        settle_memory()
         on_ready(running, config)
 
         async def reload() -> None:
@@ -147,7 +149,7 @@ async def serve(
             task.add_done_callback(reloads.discard)
 
         loop.add_signal_handler(signal.SIGHUP, on_hangup)
-        await watch(path, reload)
+        await watch(path, reload, running.center.gone)
 
 
 @asynccontextmanager

@@ -6,7 +6,6 @@ It answers clients; for engines it asks the keeper at the other end of the descr
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import socket
@@ -24,6 +23,7 @@ from weighbridge.serve.admin.handler import PREFIX
 from weighbridge.serve.config import Listen
 from weighbridge.serve.front import Front
 from weighbridge.serve.proxy.refusals import refuse
+from weighbridge.serve.tuning import settle_memory
 from weighbridge.serve.workers.messages import (
     Channel,
     Configured,
@@ -31,6 +31,8 @@ from weighbridge.serve.workers.messages import (
     Figures,
     Listening,
     Message,
+    Ping,
+    Pong,
     Refused,
     ReopenLog,
     Say,
@@ -84,6 +86,7 @@ class Worker:
             await asyncio.sleep(0.1)  # so that it is heard
             return
         self._front = front
+        settle_memory()
         self._channel.send(Listening())
         telling = asyncio.create_task(self._keep_telling(front))
         await self._over.wait()
@@ -122,6 +125,8 @@ class Worker:
                 self._configure(message.config)
             case ReopenLog() if self._front is not None:
                 self._front.reopen_log()
+            case Ping():
+                self._channel.send(Pong())
             case Drain():
                 self._over.set()
 
@@ -151,8 +156,6 @@ def main() -> None:
     async def work() -> None:
         await Worker(settings).run(int(sys.argv[3]))
 
-    gc.collect()
-    gc.freeze()
     try:
         uvloop.run(work())
     except asyncio.CancelledError:

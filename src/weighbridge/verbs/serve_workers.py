@@ -61,12 +61,12 @@ async def working(
     """
     del environment  # workers inherit it
     with contextlib.ExitStack() as stack:
-        runtime = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="weighbridge-")))
+        rates, memory = _shared_rates(stack)
         listens, sockets = _reserved(wanted, folder, stack)
         settings = WorkerSettings(
             folder=_absolute(folder),
             workspace=_absolute(workspace),
-            rates=os.fspath(runtime / "rates"),
+            rates=rates,
             listens=tuple((one.host, one.port, one.path) for one in listens),
             sockets=tuple(sock.fileno() for sock in sockets),
             grace_s=grace_s,
@@ -82,7 +82,7 @@ async def working(
             config=center.config,
             answer=answer,
             tell=center.tell,
-            descriptors=settings.sockets,
+            descriptors=settings.sockets + memory,
         )
         # Never asked for a request: it reads what the workers have spent.
         access = _access(center.config, folder, center)
@@ -104,6 +104,20 @@ async def working(
         finally:
             await keeper.close(grace_s)
             await access.close()
+
+
+def _shared_rates(stack: contextlib.ExitStack) -> tuple[str, tuple[int, ...]]:
+    """A file for the rates that all workers count, and descriptors that they need to open it.
+
+    Where the system has files that are memory only, nothing of it is left behind when the gateway
+    is killed.
+    """
+    if hasattr(os, "memfd_create") and Path("/proc/self/fd").is_dir():
+        descriptor = os.memfd_create("weighbridge-rates")
+        stack.callback(os.close, descriptor)
+        return f"/proc/self/fd/{descriptor}", (descriptor,)
+    runtime = stack.enter_context(tempfile.TemporaryDirectory(prefix="weighbridge-"))
+    return os.fspath(Path(runtime) / "rates"), ()
 
 
 def _absolute(path: Path) -> str:

@@ -26,8 +26,9 @@ Refuse = Callable[[int, str, str], str]
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104 -- recognised here, not bound
 _METHODS = ("GET", "HEAD")
-# The one thing that is more than reading: what the buttons of the gateway's page ask.
-_ACTIONS = "/gateway/models/"
+# What is more than reading: what the buttons of the gateway's page ask, and raters' votes.
+_RATERS = "/rate/by/"
+_ACTIONS = ("/gateway/models/", _RATERS)
 # Scripts of other sites may not send it, unless we said so beforehand, and forms cannot at all.
 _ACTING = "x-weighbridge-ui"
 _AUTHORITY = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::(\d{1,5}))?", re.IGNORECASE)
@@ -131,8 +132,8 @@ class Guard:
     def _admission(self, scope: Scope, headers: Headers) -> Response | None:
         """None when the token is not needed or was shown; a redirect that turns it to a cookie."""
         path: str = scope["path"]
-        # Health and assets say nothing about the workspace.
-        if self._token is None or path == "/health" or path.startswith("/static/"):
+        # Health and assets say nothing about the workspace; a rater's link has a secret of its own.
+        if self._token is None or path == "/health" or path.startswith(("/static/", _RATERS)):
             return None
         pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         shown = [value for name, value in pairs if name == "token"]

@@ -49,6 +49,12 @@ def running(root: Path) -> RunningGateway | None:
     return said
 
 
+def vanished(root: Path) -> RunningGateway | None:
+    """A gateway that announced itself here and whose process has ended without withdrawing it."""
+    said = _read(root / _FILE)
+    return said if said is not None and not _is_alive(said.pid) else None
+
+
 def _read(path: Path) -> RunningGateway | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=RunningGateway)

@@ -96,6 +96,65 @@ def test_a_command_without_a_port_is_told() -> None:
     assert any("has no ${PORT}" in note for note in notes)
 
 
+@pytest.mark.parametrize(
+    ("cmd", "imported"),
+    [
+        ("docker run -p 9999:8080 image -m m", "docker run -p ${PORT}:8080 image -m m"),
+        ("docker run --publish=9999:80/tcp i", "docker run --publish=${PORT}:80/tcp i"),
+        ("sudo docker run -p 127.0.0.1:9999:9999 i", "sudo docker run -p 127.0.0.1:${PORT}:9999 i"),
+        ("podman run -p 9999:9999 i --port 9999", "podman run -p ${PORT}:9999 i --port 9999"),
+        ("docker run --network host i --port 9999", "docker run --network host i --port ${PORT}"),
+        ("server --listen=0.0.0.0:9999", "server --listen=0.0.0.0:${PORT}"),
+    ],
+)
+def test_a_fixed_port_becomes_ours_where_the_host_has_it(cmd: str, imported: str) -> None:
+    entry, notes = one(cmd, proxy="http://127.0.0.1:9999")
+    assert entry.cmd == imported
+    assert any("fixed port 9999 became ${PORT}" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    "cmd", ["docker run -p 9999:80 -p 9999:81 i", "docker run -p 80:9999 i", "s -p 9999 -q 9999"]
+)
+def test_a_port_that_could_be_either_is_left_and_told(cmd: str) -> None:
+    entry, notes = one(cmd, proxy="http://127.0.0.1:9999")
+    assert entry.cmd == cmd
+    assert any("has no ${PORT}" in note for note in notes)
+
+
+def test_secrets_become_variables_and_are_told() -> None:
+    def model(key: str) -> dict[str, object]:
+        return {
+            "cmd": f"docker run -p ${{PORT}}:80 -e HF_TOKEN=hf_{key} i --api-key '{key} x' "
+            "--tokenizer mine --max-tokens 9",
+            "env": [f"WANDB_API_KEY={key}", "TOKENIZERS_PARALLELISM=false", "HF_TOKEN=${env.MINE}"],
+        }
+
+    models = {"a": model("s3cr3t-1"), "1 b": model("s3cr3t-2")}
+    found = from_llama_swap({"models": models})
+    assert "s3cr3t" not in write_config(found.config, "") + "".join(found.notes)
+    first, second = found.config.models["a"], found.config.models["1 b"]
+    assert first.env == {
+        "WANDB_API_KEY": "${env.WANDB_API_KEY}",
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_TOKEN": "${env.MINE}",
+    }
+    assert first.cmd == (
+        "docker run -p ${PORT}:80 -e HF_TOKEN=${env.HF_TOKEN} i --api-key ${env.API_KEY} "
+        "--tokenizer mine --max-tokens 9"
+    )
+    assert second.env["WANDB_API_KEY"] == "${env._1_B_WANDB_API_KEY}", "another value"
+    for words in ("`models.a.cmd` has a secret", "environment variable _1_B_HF_TOKEN"):
+        assert any(words in note for note in found.notes), found.notes
+
+
+def test_an_address_with_a_password_is_not_written() -> None:
+    peers = {"far": {"proxy": "http://me:s3cr3t@10.0.0.1", "models": ["x"]}}
+    found = from_llama_swap({"models": {"m": {"cmd": "x ${PORT}"}}, "peers": peers})
+    assert "s3cr3t" not in write_config(found.config, "") + "".join(found.notes)
+    assert any("`peers.far.proxy` has a user name" in note for note in found.notes)
+
+
 def test_macros_that_lead_in_circles_end() -> None:
     found = from_llama_swap(
         {"macros": {"a": "${b}${b}", "b": "${a}${a}"}, "models": {"m": {"cmd": "${a}"}}}

@@ -26,7 +26,8 @@ from tests.serve.proxy.rig import (
 )
 from tests.wire.conftest import Run, until
 from weighbridge.core.gateway import Grant, Refusal, TokenUse
-from weighbridge.core.routing import Limits
+from weighbridge.core.routing import Condition, Limits, ModelEntry, Route, RouterConfig
+from weighbridge.serve.routing.policy import RoutePolicy
 from weighbridge.wire.server import ServerLimits
 
 CLOSE = b"Connection: close\r\n"
@@ -336,6 +337,43 @@ def test_refusals_take_the_shape_the_client_expects(run: Run) -> None:
             assert not e.calls
             assert not rig.observer.began_ids
             rig.assert_all_left()
+
+    run(main())
+
+
+def test_a_key_is_told_of_no_model_but_its_own(run: Run) -> None:
+    models = {name: ModelEntry(url="http://127.0.0.1:1") for name in ("mine", "secret", "hidden")}
+    models["secret"] = ModelEntry(url="http://127.0.0.1:1", aliases=("nickname",))
+    routes = (Route(use=("hidden",), when=Condition(path="/v1/messages")),)
+
+    async def main() -> None:
+        grant = Grant("alice", models=frozenset({"mine"}))
+        async with engine() as e:
+            urls = dict.fromkeys(models, (e.url,))
+            async with gateway(urls, access=FakeAccess(grant=grant)) as rig:
+                rig.plane.policy = RoutePolicy(RouterConfig(models=models, routes=routes))
+
+                async def told(model: bytes, path: bytes = b"/v1/responses") -> tuple[int, str]:
+                    status, _, body = await rig.ask(post(BODY.replace(b'"m"', model), path=path))
+                    text = body.decode()
+                    assert "hidden" not in text
+                    assert '"secret"' not in text
+                    return status, text
+
+                for name in (b'"secret"', b'"nickname"'):
+                    status, text = await told(name)
+                    assert (status, "permission_error" in text) == (403, True)
+                    assert f"may not use model '{name.decode()[1:-1]}'" in text
+                    assert "it may use: mine." in text
+                status, text = await told(b'"other"')
+                assert (status, "there are: mine, auto." in text) == (404, True)
+                status, text = await told(b'"auto"')
+                assert (status, "no_route" in text) == (404, True)
+                status, text = await told(b'"auto"', b"/v1/messages")
+                assert (status, "permission_error" in text) == (403, True)
+                assert "none of the models of the routes that apply" in text
+                assert not e.calls
+                rig.assert_all_left()
 
     run(main())
 

@@ -170,6 +170,33 @@ def test_nobody_is_asked_while_the_only_replica_is_left_out() -> None:
     assert balance.pick(pool, asked(), ()) is None
 
 
+def test_who_has_nobody_else_asks_the_one_whose_turn_comes_next() -> None:
+    time = Time()
+    pool, balance = replicas(3), balancer(time)
+    for number in (1, 0, 2):
+        fail(balance, pool[number])
+        time.now += 0.1
+    assert balance.pick(pool, asked(), ()) is None
+    assert balance.insist(pool, ()) == pool[1]
+    assert balance.insist(pool, (pool[1],)) == pool[0]
+    assert balance.insist(pool, pool) is None
+
+
+def test_insisting_finds_a_replica_well_again_and_does_not_prolong_its_time() -> None:
+    time = Time()
+    pool, balance = replicas(1), balancer(time)
+    fail(balance, pool[0])
+    for _ in range(20):
+        assert balance.insist(pool, ()) == pool[0]
+        fail(balance, pool[0], times=1)
+    assert balance.state(pool[0]).until_s == time.now + RULES.first_s
+    assert balance.insist(pool, ()) == pool[0]
+    balance.began(pool[0], 1)
+    balance.ended(pool[0], 1, failed=False, ttft_s=0.1)
+    assert balance.state(pool[0]).state == "closed"
+    assert balance.pick(pool, asked(), ()) == pool[0]
+
+
 def serve(balance: PowerOfTwo, endpoint: Endpoint, ttft_s: float, times: int) -> None:
     for _ in range(times):
         balance.began(endpoint, 10)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from weighbridge.core.gateway import Asked, Grant, ModelView
+from weighbridge.core.gateway import Asked, EngineState, Grant, ModelView
 from weighbridge.core.routing import (
     Condition,
     ModelEntry,
@@ -162,6 +162,24 @@ def test_models_that_fail_go_last() -> None:
     assert used(cfg, views=views) == ("spare", "small", "large")
     named = config(fallbacks={"small": ("spare",)})
     assert used(named, replace(CHAT, model="small"), views=views) == ("spare", "small")
+
+
+@pytest.mark.parametrize("state", get_args(EngineState))
+def test_an_engine_of_ours_keeps_its_place_in_every_state_but_failed(state: EngineState) -> None:
+    routed = config(Route(use=("small", "large")))
+    named = config(fallbacks={"small": ("large",)})
+    well = 0 if state == "failed" else 1
+    for replicas in ((1, well), (1, 0)):
+        views = {
+            "small": ModelView("small", state, replicas=replicas, is_ours=True),
+            "large": ModelView("large", "ready", is_ours=True),
+        }
+        expected = ("large", "small") if state == "failed" else ("small", "large")
+        assert used(routed, views=views) == expected
+        assert used(named, replace(CHAT, model="small"), views=views) == expected
+        warmest = config(Route(use=("small", "large"), prefer="warmest"))
+        first = "small" if state == "ready" else "large"
+        assert used(warmest, views=views)[0] == first
 
 
 def test_a_key_gets_only_its_models() -> None:

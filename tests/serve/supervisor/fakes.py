@@ -31,6 +31,7 @@ HURRIED = Pace(
     waiting_s=0.005,
     idle_s=0.02,
 )
+SECRET = "token hf_ada"
 HASTY = Patience(starvation_s=0.2, linger_s=0.02)
 
 
@@ -66,6 +67,9 @@ class FakeEngine:
     async def memory(self) -> int | None:
         return self._machine.taken.get(self.pid, 0)
 
+    async def context(self) -> int | None:
+        return self._machine.context
+
     async def pids(self) -> tuple[int, ...]:
         return (self.pid,)
 
@@ -100,6 +104,7 @@ class FakeMachine:
         self.running: dict[str, FakeEngine] = {}
         self.taken: dict[int, int] = {}
         self.keeps_memory = False
+        self.context: int | None = None
         self.others_take = 0
         self.events: list[str] = []
         self.most_taken = 0
@@ -114,11 +119,15 @@ class FakeMachine:
         assert wanted.model not in self.running, "two engines for one model"
         if self.load_s > deadline_s:
             await asyncio.sleep(deadline_s)
-            raise EngineError(f"{wanted.model} was not ready in time.")
+            raise EngineError(f"{wanted.model} was not ready in time: {SECRET}.")
         await asyncio.sleep(self.load_s)
         if self.failures.get(wanted.model, 0) > 0:
             self.failures[wanted.model] -= 1
-            raise EngineError(f"{wanted.model} does not start.", fix="Try another.")
+            raise EngineError(
+                f"{wanted.model} does not start: /home/ada/{SECRET}.",
+                fix="Try another.",
+                for_clients=f"{wanted.model} does not start.",
+            )
         engine = self.running[wanted.model] = FakeEngine(self, wanted)
         self.most_taken = max(self.most_taken, sum(self.taken.values()))
         return engine

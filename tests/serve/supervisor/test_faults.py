@@ -91,10 +91,10 @@ def test_a_halted_engine_is_killed_and_back_for_the_next_request() -> None:
             assert await answers(fleet, client)
             halted = engine_pid()
             os.kill(halted, signal.SIGSTOP)
-            await until(lambda: fleet.views["clerk"].state == "failed", within_s=10)
+            # It comes back by itself, so that being down is hardly seen.
+            await until(lambda: any("has not answered" in line for line in told), within_s=10)
             assert gone_within([halted], 1)
             assert await answers(fleet, client)
-        assert any("has not answered" in line for line in told)
 
     asyncio.run(scenario())
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,59 @@ def test_two_users_who_take_turns_do_not_thrash() -> None:
         return machine.starts()
 
     assert run_virtually(scenario()) <= 300 / 10 + 2
+
+
+async def _crowd(
+    fleet: Supervisor, wishes: Sequence[str], clients: int, think_s: float, took_s: float
+) -> None:
+    """Clients that take the next wish as soon as they have an answer, and so wait together."""
+    left = deque(wishes)
+
+    async def client() -> None:
+        while left:
+            name = left.popleft()
+            fleet.enter(name) or await fleet.wait(name, 120)
+            await asyncio.sleep(took_s)
+            fleet.leave(name)
+            await asyncio.sleep(think_s)
+
+    await asyncio.gather(*(client() for _ in range(clients)))
+
+
+@pytest.mark.parametrize("load_s", [0.5, 3.0])
+@pytest.mark.parametrize(("clients", "think_s"), [(8, 0.0), (8, 0.05), (2, 0.01), (1, 0.0)])
+def test_clients_do_not_wait_for_engines_that_idle(
+    load_s: float, clients: int, think_s: float
+) -> None:
+    """Whoever waits asks nobody else: an engine without requests has nobody to be kept for."""
+    dice = random.Random(3)  # noqa: S311 -- repeatable on purpose
+    wishes = [dice.choice(NAMES) for _ in range(120)]
+    took_s = 0.05
+
+    async def scenario() -> tuple[FakeMachine, float]:
+        loop = asyncio.get_running_loop()
+        machine = FakeMachine(100, dict.fromkeys(NAMES, 50), load_s)
+        async with Supervisor(
+            config(100, **{name: model(50) for name in NAMES}),
+            Path(),
+            launcher=machine,
+            client=FakeClient(),
+            meter=machine,
+            environment={},
+            tell=lambda _: None,
+            now_s=loop.time,
+        ) as fleet:
+            began_s = loop.time()
+            await _crowd(fleet, wishes, clients, think_s, took_s)
+            return machine, loop.time() - began_s
+
+    machine, wall_s = run_virtually(scenario())
+    starts = machine.starts()
+    print(f"{clients} clients: {starts} starts of {load_s} s, {wall_s:.1f} s in all")
+    service_s = len(wishes) * (took_s + think_s) / clients
+    # A bit of linger before each start, and the fourth request from which on pauses are known.
+    assert wall_s <= 1.5 * starts * load_s + 2 * service_s + 10 * 8 * think_s + 3
+    assert starts <= 1.5 * starts_without_patience([(n, name) for n, name in enumerate(wishes)])
 
 
 async def _hello(client: HttpClient, endpoints: object) -> None:

@@ -68,6 +68,29 @@ def test_a_worker_that_is_killed_is_replaced() -> None:
     asyncio.run(asyncio.wait_for(check(), 30))
 
 
+def test_a_worker_that_is_frozen_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "_PING_S", 0.2)
+
+    async def check() -> None:
+        said: list[str] = []
+        keeper = make(said)
+        await keeper.start()
+        first = keeper.pids
+        await asyncio.sleep(2.0)  # ten questions, all answered
+        assert keeper.pids == first
+        os.kill(first[0], signal.SIGSTOP)
+        await until(lambda: len(keeper.pids) == 2 and first[0] not in keeper.pids)
+        assert is_gone(first[0])
+        assert first[1] in keeper.pids
+        told = [line for line in said if "takes its place" in line]
+        assert told == [
+            "A worker has ended (killed, as it had not answered for 1 s); another takes its place."
+        ]
+        await keeper.close(5)
+
+    asyncio.run(asyncio.wait_for(check(), 30))
+
+
 def test_another_configuration_reaches_every_worker() -> None:
     async def check() -> None:
         said: list[str] = []

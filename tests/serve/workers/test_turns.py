@@ -71,8 +71,8 @@ class Engines:
         self.taken[model] -= 1
         self.freed.set()
 
-    def suspect(self, model: str, endpoint: Endpoint) -> None:
-        self.suspects.append(f"{model} {endpoint.base}")
+    def suspect(self, model: str, endpoint: Endpoint, *, refused: bool = False) -> None:
+        self.suspects.append(f"{model} {endpoint.base}{' refused' if refused else ''}")
 
 
 @asynccontextmanager
@@ -234,7 +234,11 @@ def test_suspicions_and_questions_reach_the_keeper() -> None:
     async def check() -> None:
         async with joined() as (engines, fleet, _):
             fleet.suspect("a", A)
+            fleet.suspect("a", A, refused=True)
             assert await fleet.ask("metrics") == b"told metrics"
-            assert engines.suspects == ["a http://127.0.0.1:1/v1"]
+            assert engines.suspects == [
+                "a http://127.0.0.1:1/v1",
+                "a http://127.0.0.1:1/v1 refused",
+            ]
 
     asyncio.run(asyncio.wait_for(check(), 30))

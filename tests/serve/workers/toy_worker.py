@@ -15,6 +15,8 @@ from weighbridge.serve.workers.messages import (
     Figures,
     Listening,
     Message,
+    Ping,
+    Pong,
     Say,
     Told,
 )
@@ -36,6 +38,8 @@ async def work(descriptor: int) -> None:
                     channel.send(Ask(1, "metrics"))
             case Told():
                 channel.send(Say("told " + message.body.decode()))
+            case Ping():
+                channel.send(Pong())
             case Drain():
                 over.set()
 

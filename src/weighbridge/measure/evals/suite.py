@@ -122,8 +122,8 @@ class _Reader:
         self,
         settings: SuiteFile,
         kind: Kind,
-        options: Any,
-        shots: tuple[Message, ...],  # noqa: ANN401
+        options: Any,  # noqa: ANN401 -- as the kind has them
+        shots: tuple[Message, ...],
     ) -> None:
         self._settings = settings
         self._kind = kind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import pickle
 import platform
@@ -76,6 +77,8 @@ class Sandbox:
                 f"Code is not run: on {platform.machine()} we have no system call filter.",
                 fix="Evaluate code on a machine with x86_64 or aarch64.",
             )
+        # Else each execution would compile our own code inside anew.
+        compileall.compile_dir(_INSIDE, quiet=2)
         self.bwrap = path
         self.slots = min(slots, _SLOTS_PER_PROCESS)
         self._filter = filter_

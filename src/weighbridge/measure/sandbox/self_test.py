@@ -229,7 +229,7 @@ def _cache_folder() -> Path:
 def _state(sandbox: Sandbox) -> str:
     """All on which the result rests: the machine's start, the container, programs, our code."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    around = [os.readlink(f"/proc/self/ns/{kind}") for kind in ("user", "mnt")]
+    around = [str(Path(f"/proc/self/ns/{kind}").readlink()) for kind in ("user", "mnt")]
     times = [Path(path).stat().st_mtime_ns for path in (sandbox.bwrap, interpreter().program)]
     code = hashlib.sha256()
     for path in sorted(Path(__file__).parent.rglob("*.py")):

@@ -9,12 +9,13 @@ from weighbridge.core.units import format_bytes, parse_size
 from weighbridge.facts.host import host_memory_bytes
 from weighbridge.serve.config.addresses import listens, parse_listen
 from weighbridge.serve.config.names import LEARNED, names_of
+from weighbridge.serve.config.programs import missing_programs
 from weighbridge.serve.config.resolved import memory_budget
 
 
 def warnings(config: RouterConfig) -> tuple[str, ...]:
     """What whoever wrote ``config`` should know before serving it; it has no faults."""
-    found = (_routes(config), _fallbacks(config), _clients(config), _engines(config))
+    found = (_routes(config), _fallbacks(config), _clients(config), _engines(config), missing_programs(config))
     return tuple(sentence for sentences in found for sentence in sentences)
 
 
@@ -97,6 +98,12 @@ def _engines(config: RouterConfig) -> Iterator[str]:
     known = {name: parse_size(memory) for name, memory in lasting.items() if memory is not None}
     device = host_memory_bytes() if config.machine.device == "cpu" else None
     budget = memory_budget(config.machine, device)
+    for name, entry in config.models.items():
+        if budget is not None and entry.memory is not None and parse_size(entry.memory) > budget:
+            yield (
+                f"{name!r} can never start: it takes {format_bytes(parse_size(entry.memory))}, and "
+                f"engines may take {format_bytes(budget)} together."
+            )
     if budget is not None and sum(known.values()) > budget:
         yield (
             f"{', '.join(map(repr, known))} are to be ready from the start and take "

@@ -7,11 +7,14 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 
+from weighbridge.core.errors import ConfigError
 from weighbridge.core.routing import Budget, KeyEntry, Redaction, RouterConfig
 from weighbridge.serve.config import values
 from weighbridge.serve.config.faults import Fault, Path, near
 from weighbridge.serve.config.names import Names
+from weighbridge.serve.config.programs import is_installed
 from weighbridge.serve.config.variables import environment_name, key_name, variables
+from weighbridge.serve.observing.tracing import EXPORTER, traces_url
 
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -30,6 +33,7 @@ def client_faults(
     yield from _limits(config)
     yield from _machine(config)
     yield from _files(config, folder)
+    yield from _traces(config, environment)
     yield from values.at_least(config.workers, 1, ("workers",))
     if config.workers > _MOST_WORKERS:
         yield Fault(("workers",), f"more than {_MOST_WORKERS} workers are no use")
@@ -183,6 +187,19 @@ def _machine(config: RouterConfig) -> Iterator[Fault]:
     yield from values.size(config.machine.reserve, ("machine", "reserve"), zero=True)
 
 
+def _traces(config: RouterConfig, environment: Mapping[str, str]) -> Iterator[Fault]:
+    if config.traces is None or variables(config.traces):
+        return
+    try:
+        traces_url(config.traces)
+    except ConfigError as error:
+        yield Fault(("traces",), f"this is no address: {error.fix.rstrip('.').lower()}")
+    disabled = environment.get("OTEL_SDK_DISABLED", "").casefold() == "true"
+    if not disabled and not is_installed(EXPORTER):
+        fault = "OpenTelemetry is not installed; run pip install 'weighbridge[otel]'"
+        yield Fault(("traces",), fault)
+
+
 def _files(config: RouterConfig, folder: FilePath) -> Iterator[Fault]:
     if config.tls is not None:
         yield from values.file(folder, config.tls.certificate, ("tls", "certificate"))
@@ -190,8 +207,6 @@ def _files(config: RouterConfig, folder: FilePath) -> Iterator[Fault]:
     log = config.log
     if log is not None and log != "stderr" and not (folder / log).parent.is_dir():
         yield Fault(("log",), f"there is no folder {(folder / log).parent}")
-    if config.traces is not None and not variables(config.traces):
-        yield from values.address(config.traces, ("traces",))
     ledger = config.ledger
     if ledger is None or variables(ledger):
         return
@@ -199,5 +214,8 @@ def _files(config: RouterConfig, folder: FilePath) -> Iterator[Fault]:
         # An address may hold a password: it is not printed.
         if not ledger.startswith(("postgresql://", "postgres://")):
             yield Fault(("ledger",), "this is no file and no postgresql:// address")
+        elif not is_installed("psycopg"):
+            fault = "a ledger in PostgreSQL needs pip install 'weighbridge[postgres]'"
+            yield Fault(("ledger",), fault)
     elif not (folder / ledger).parent.is_dir():
         yield Fault(("ledger",), f"there is no folder {(folder / ledger).parent}")

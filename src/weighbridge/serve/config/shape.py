@@ -21,11 +21,13 @@ _WORDS: tuple[tuple[type[inspect.Type], str], ...] = (
     (inspect.IntType, "a whole number"),
     (inspect.FloatType, "a number"),
     (inspect.BoolType, "true or false"),
-    (inspect.StructType, "a mapping"),
-    (inspect.DictType, "a mapping"),
+    (inspect.DictType, "`name: value` lines"),
     (inspect.VarTupleType, "a list"),
 )
 _WORD = re.compile(r"[A-Za-z_]{1,40}")
+# A short word, or a number with its unit.
+_HARMLESS = re.compile(r"[a-z]{1,12}|\d{1,9}(?:\.\d{1,9})?[A-Za-z%$ ]{0,6}")
+_MOST_NAMED = 2
 _MISSING = object()
 # What a file may say wrongly at most before the rest is not worth reading.
 _MOST_FAULTS = 200
@@ -47,7 +49,7 @@ class _Walk:
         """What of ``value`` fits ``info``; ``_MISSING`` where nothing does."""
         option = _option(value, info)
         if option is None:
-            return self.fault(path, _unfit(value, info))
+            return self.fault(path, _unfit(value, info, path))
         if isinstance(option, inspect.StructType):
             return self.struct(value, option, path, at)
         if isinstance(option, inspect.DictType):
@@ -135,8 +137,8 @@ def _is_kind(value: Any, info: inspect.Type) -> bool:  # noqa: ANN401
     return isinstance(value, kinds.get(type(info), ()))
 
 
-def _unfit(value: Any, info: inspect.Type) -> str:  # noqa: ANN401
-    """Why ``value`` does not fit. It is not printed: it may be a secret in the wrong place."""
+def _unfit(value: Any, info: inspect.Type, path: Path) -> str:  # noqa: ANN401
+    """Why ``value`` does not fit."""
     options = [option for option in _options(info) if not isinstance(option, inspect.NoneType)]
     choices = [
         str(known) for o in options if isinstance(o, inspect.LiteralType) for known in o.values
@@ -144,13 +146,27 @@ def _unfit(value: Any, info: inspect.Type) -> str:  # noqa: ANN401
     kinds = [word for kind, word in _WORDS if any(isinstance(o, kind) for o in options)]
     if not choices and "text" in kinds and isinstance(value, int | float):
         return "this is a number or a truth value and should be text: put it in quotation marks"
-    wanted = " or ".join(dict.fromkeys([*([listed(choices)] if choices else []), *kinds]))
-    return f"this should be {wanted}, and is {_said(value)}"
+    keys = [_keys(o) for o in options if isinstance(o, inspect.StructType)]
+    wanted = " or ".join(dict.fromkeys([*([listed(choices)] if choices else []), *kinds, *keys]))
+    text = f"this should be {wanted}, {_said(value, path)}"
+    return f"{text}: put it in [ ]" if kinds == ["a list"] and isinstance(value, str) else text
 
 
-def _said(value: Any) -> str:  # noqa: ANN401
+def _keys(struct: inspect.StructType) -> str:
+    """A part with keys of its own, and which: those that it needs, else the first."""
+    needed = [known.encode_name for known in struct.fields if known.required]
+    names = needed or [known.encode_name for known in struct.fields][:_MOST_NAMED]
+    return f"`key: value` lines, such as {' and '.join(f'`{name}`' for name in names)}"
+
+
+def _said(value: Any, path: Path) -> str:  # noqa: ANN401
+    """What there is instead. Most texts are not printed: they may be secrets in a wrong place."""
     if value is None:
-        return "empty"
-    words = {bool: "true or false", int: "a whole number", float: "a number", str: "another text"}
-    words |= {list: "a list", dict: "a mapping"}
-    return words.get(type(value), f"a {type(value).__name__}")
+        return "and is empty"
+    shown = path[:1] != ("keys",) and _HARMLESS.fullmatch(str(value))
+    if isinstance(value, str):
+        return f"not the text {value!r}" if shown else "not a text"
+    if shown and type(value) in (int, float):
+        return f"not {value}"
+    words = {bool: "true or false", int: "a number", float: "a number", list: "a list"}
+    return f"not {words.get(type(value), '`key: value` lines')}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ from weighbridge.core.errors import ConfigError, InputError
 from weighbridge.core.http import parse_url
 from weighbridge.core.routing import KeyEntry, ModelEntry, RouterConfig
 from weighbridge.serve.config.resolved import digest_text
+from weighbridge.serve.importing.commands import Secrets, is_secret, with_port, without_secrets
 from weighbridge.serve.importing.llama_swap_groups import Groups, read_groups
 from weighbridge.serve.importing.reading import Imported, Notes, items, mapping, number, text
 
@@ -115,6 +115,7 @@ class _Common:
         self.macros = macros
         self.ttl = ttl
         self.health_check_s = health_check_s
+        self.secrets = Secrets()
 
 
 class _Model:
@@ -138,7 +139,7 @@ class _Model:
         self._notes.left_out(self._at, self._entry, _TAKEN_OF_MODEL)
         self._tell_of_labels()
         return ModelEntry(
-            cmd=self._with_port(cmd),
+            cmd=self._without_secrets(self._with_port(cmd), "cmd"),
             stop=self._stop(),
             env=self._env(),
             model=self._text("useModelName"),
@@ -187,12 +188,10 @@ class _Model:
                 self._notes.add(f"`{self._at}proxy` ({proxy}) is not taken over.")
             return cmd
         port = self._port(proxy)
-        words = _words(cmd)
-        at = [n for n, word in enumerate(words) if port and _is_port(word, str(port))]
-        if len(at) == 1:
-            words[at[0]] = words[at[0]].replace(str(port), "${PORT}")
+        replaced = None if port is None else with_port(cmd, str(port))
+        if replaced is not None:
             self._notes.add(f"`{self._at}cmd`: the fixed port {port} became ${{PORT}}.")
-            return " ".join(_quoted(word) for word in words)
+            return replaced
         self._notes.add(
             f"`{self._at}cmd` has no ${{PORT}}; put it where the server's port stands, "
             "for example --port ${PORT}."
@@ -213,17 +212,37 @@ class _Model:
                 "SIGTERM, and by SIGKILL where that does not help."
             )
             return None
-        return stop
+        return None if stop is None else self._without_secrets(stop, "cmdStop")
+
+    def _without_secrets(self, cmd: str, key: str) -> str:
+        clean, names = without_secrets(cmd, self._name, self._common.secrets)
+        for name in names:
+            self._hidden(key, name)
+        return clean
+
+    def _hidden(self, key: str, variable: str) -> None:
+        self._notes.add(
+            f"`{self._at}{key}` has a secret in clear text, which is not written again: put it "
+            f"into the environment variable {variable}."
+        )
 
     def _env(self) -> dict[str, str]:
         env = {}
         for written in items(self._entry.get("env"), f"{self._at}env", self._notes):
             name, equals, value = self._filled(str(written), "env").partition("=")
             if equals and name.strip():
-                env[name.strip()] = value
+                env[name.strip()] = self._value(name.strip(), value)
             else:
                 self._notes.add(f"`{self._at}env` has an entry that is not NAME=value.")
         return env
+
+    def _value(self, name: str, value: str) -> str:
+        """An environment variable's value, or the variable of ours that stands for a secret."""
+        if not is_secret(name, value):
+            return value
+        variable = self._common.secrets.variable(name, value, self._name)
+        self._hidden("env", variable)
+        return f"${{env.{variable}}}"
 
     def _aliases(self) -> tuple[str, ...]:
         found = []
@@ -279,6 +298,12 @@ def _peers(document: dict[str, Any], notes: Notes) -> dict[str, ModelEntry]:
         if url is None:
             notes.add(f"`{at}proxy` is missing, so its models are not taken over.")
             continue
+        if "@" in url:
+            notes.add(
+                f"`{at}proxy` has a user name or a password in it, so its models are not taken "
+                "over; a `url` has none here, put the key into the variable that `key_env` names."
+            )
+            continue
         key_env = _key_variable(text(entry.get("apiKey")), at, notes)
         for name in items(entry.get("models"), f"{at}models", notes):
             found[str(name)] = ModelEntry(url=f"{url.rstrip('/')}/v1", key_env=key_env)
@@ -301,19 +326,3 @@ def _key_variable(key: str | None, at: str, notes: Notes) -> str | None:
 def _plain(value: float) -> float:
     """Whole numbers without a point."""
     return int(value) if value == int(value) else value
-
-
-def _words(cmd: str) -> list[str]:
-    try:
-        return shlex.split(cmd)
-    except ValueError:
-        return []
-
-
-def _is_port(word: str, port: str) -> bool:
-    """Whether a word of a command is the port, alone or after ``=`` or ``:``."""
-    return re.fullmatch(rf"(?:.*[=:])?{port}", word) is not None
-
-
-def _quoted(word: str) -> str:
-    return word if "${" in word and " " not in word else shlex.quote(word)

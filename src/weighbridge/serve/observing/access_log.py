@@ -118,9 +118,6 @@ class AccessLog:
         self._thread = threading.Thread(target=self._run, name="access log", daemon=True)
         self._thread.start()
 
-    def began(self, id: str, asked: object, body: bytes) -> None:  # noqa: A002 -- the seam's
-        """A request is noted when it has ended."""
-
     def ended(self, outcome: Outcome) -> None:
         """Note a request; never waits."""
         if len(self._waiting) >= self._limit:

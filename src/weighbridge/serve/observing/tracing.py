@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
 
 ENVIRONMENT = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+EXPORTER = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
 _PATH = "/v1/traces"
 _OPERATIONS = {
     "chat": "chat",
@@ -40,7 +41,7 @@ def open_tracing(endpoint: str | None, environment: Mapping[str, str]) -> Traces
     if endpoint is None and not any(environment.get(name) for name in ENVIRONMENT):
         return None
     try:
-        http = importlib.import_module("opentelemetry.exporter.otlp.proto.http.trace_exporter")
+        http = importlib.import_module(EXPORTER)
     except ImportError:
         raise ConfigError(
             "Traces are configured, but OpenTelemetry is not installed.",
@@ -90,9 +91,6 @@ class Traces:
         self._within = set_span_in_context
         self._server, self._client = SpanKind.SERVER, SpanKind.CLIENT
         self._status, self._error = Status, StatusCode.ERROR
-
-    def began(self, id: str, asked: Asked, body: bytes) -> None:  # noqa: A002 -- the seam's
-        """Spans are made at the end."""
 
     def ended(self, outcome: Outcome) -> None:
         """One span of the gateway, and within it one of the model where it was asked."""

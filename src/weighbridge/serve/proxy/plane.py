@@ -196,7 +196,7 @@ class Plane:
         choice = self.policy.decide(asked, grant, self.fleet.views)
         refusal = self.access.may_use(grant, asked, choice.use) if choice.use else None
         if refusal is None and not choice.use:
-            refusal = self._unknown(asked, choice)
+            refusal = self._unavailable(asked, grant, choice)
         if refusal is not None:
             arrival = _Arrival(request, responder, id_, since_s)
             self._refuse(arrival, refusal, grant, asked, choice)
@@ -209,8 +209,20 @@ class Plane:
             self._plan_sweep()
         passage.start()
 
-    def _unknown(self, asked: Asked, choice: Choice) -> Refusal:
-        names = ", ".join((*self.fleet.views, AUTO))
+    def _unavailable(self, asked: Asked, grant: Grant, choice: Choice) -> Refusal:
+        """Why there is no model; those that the key may not use are not told."""
+        allowed = grant.models
+        own = [name for name in self.fleet.views if allowed is None or name in allowed]
+        if choice.barred:
+            what = (
+                "none of the models of the routes that apply to this request"
+                if asked.model == AUTO
+                else f"model {asked.model!r}"
+            )
+            verb = "may use" if asked.model == AUTO else "may not use"
+            message = f"Key {grant.key} {verb} {what}; it may use: {', '.join(own) or 'none'}."
+            return Refusal(403, message, "permission_error")
+        names = ", ".join((*own, AUTO))
         if asked.model == AUTO:
             task = "not recognised" if choice.task is None else choice.task
             message = (

@@ -15,6 +15,10 @@ _IDLE_S = 30.0
 _MOST_IDLE = 2048
 
 
+class RefusedError(ConnectError):
+    """Nobody listens at that address, by what its machine says."""
+
+
 class Pool:
     """Connections to one address: the one used last is used next, so that others may go."""
 
@@ -37,7 +41,8 @@ class Pool:
         """A new connection.
 
         Raises:
-            ConnectError: nobody answers there, or not in time.
+            RefusedError: nobody listens there.
+            ConnectError: nobody answers there in time, or not with TLS.
         """
         loop = asyncio.get_running_loop()
         name = self._url.origin
@@ -57,7 +62,8 @@ class Pool:
             raise ConnectError(message) from None
         except OSError as error:
             message = f"Nobody answers at {name}: {error.strerror or error}."
-            raise ConnectError(message) from None
+            kind = RefusedError if isinstance(error, ConnectionError) else ConnectError
+            raise kind(message) from None
         return upstream
 
     def sweep(self, now_s: float) -> None:

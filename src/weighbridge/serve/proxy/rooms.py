@@ -11,13 +11,14 @@ if TYPE_CHECKING:
     from weighbridge.core.http import Headers
     from weighbridge.serve.proxy.target import Targets
     from weighbridge.serve.proxy.times import Times
-    from weighbridge.serve.seams import Access, Balancer, Fleet, Witness
+    from weighbridge.serve.seams import Access, Balancer, Fleet, Policy, Witness
 
 
 class Rooms(Protocol):
     """The other rooms of the gateway, and what all passages share."""
 
     access: Access
+    policy: Policy
     fleet: Fleet
     balancer: Balancer
     witnesses: tuple[Witness, ...]

@@ -18,6 +18,12 @@ class Times:
     queue_wait_s: float
 
 
+def patience_s(times: Times, deadline_s: float | None, spent_s: float, queued_s: float) -> float:
+    """How long to wait for a turn: no longer than the client waits for its answer."""
+    limit_s = max(0.0, times.queue_wait_s - queued_s)
+    return limit_s if deadline_s is None else min(limit_s, max(0.0, deadline_s - spent_s))
+
+
 def times_of(limits: Limits) -> Times:
     """Time limits as numbers.
 

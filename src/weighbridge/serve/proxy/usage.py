@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from weighbridge.core.gateway import Asked, TokenUse
+from weighbridge.core.http import Headers
 
 _KEPT_BYTES = 8 * 1024
 _MOST_BYTES = 2 * _KEPT_BYTES
@@ -44,6 +45,14 @@ class _Usage(msgspec.Struct):
 
 
 _DECODER = msgspec.json.Decoder(_Usage)
+
+
+def is_torn(head: Headers, ends: AnswerEnds | None, *, is_stream: bool) -> bool:
+    """Whether an event stream that ended with its connection ended within an event."""
+    is_stream = is_stream or any(
+        name == b"content-type" and value.startswith(b"text/event-stream") for name, value in head
+    )
+    return is_stream and (ends is None or ends.ends_within_event())
 
 
 class AnswerEnds:

@@ -112,6 +112,16 @@ class PowerOfTwo:
         replica.breaker = breakers.claimed(replica.breaker, now_s, self._rules.breaker)
         return chosen
 
+    def insist(self, endpoints: Sequence[Endpoint], tried: Sequence[Endpoint]) -> Endpoint | None:
+        """The one that is not in ``tried`` whose turn comes next, although it is left out now."""
+        left = [endpoint for endpoint in endpoints if endpoint not in tried]
+        if not left:
+            return None
+        chosen = min(left, key=lambda endpoint: self._known(endpoint).breaker.until_s)
+        replica = self._known(chosen)
+        replica.breaker = breakers.insisted(replica.breaker, self._now_s(), self._rules.breaker)
+        return chosen
+
     def began(self, endpoint: Endpoint, tokens: int) -> None:
         """A request of about so many tokens, prompt and answer, was sent there."""
         replica = self._known(endpoint)

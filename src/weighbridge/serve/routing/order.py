@@ -97,7 +97,8 @@ def fitting(names: Sequence[str], asked: Asked, known: Mapping[str, Card]) -> tu
     """
     needed = asked.prompt_tokens + (asked.max_tokens or 0)
     for name in names:
-        if not _has_room(known[name], needed):
+        context = known[name].context
+        if context is not None and needed > context:
             break
     else:
         return tuple(names)
@@ -181,7 +182,7 @@ def _cost(card: Card, asked: Asked) -> float:
 
 
 def failing_last(names: tuple[str, ...], views: Mapping[str, ModelView]) -> tuple[str, ...]:
-    """Models whose engine has failed, or none of whose replicas is well, after the others."""
+    """Models whose engine has failed, or none of whose servers is well, after the others."""
     bad = [name for name in names if _is_failing(views.get(name))]
     if not bad or len(bad) == len(names):
         return names
@@ -189,4 +190,7 @@ def failing_last(names: tuple[str, ...], views: Mapping[str, ModelView]) -> tupl
 
 
 def _is_failing(view: ModelView | None) -> bool:
-    return view is not None and (view.state == "failed" or view.replicas[1] == 0)
+    """An engine of ours that is stopped does not fail: it is started when it is asked."""
+    if view is None:
+        return False
+    return view.state == "failed" or not (view.is_ours or view.replicas[1])

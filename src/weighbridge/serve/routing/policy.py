@@ -110,6 +110,7 @@ class RoutePolicy:
         if asked.model not in self._routed:
             return Choice((), None, f"no model {asked.model[:_LONGEST_NAME]}")
         moment = Moment(asked, grant, models, self._tasks, self._learned)
+        barred = False
         for route in self._routes:
             for test in route.tests:
                 if not test.holds(moment):
@@ -119,7 +120,15 @@ class RoutePolicy:
                 if use:
                     task = moment.task if self._reads_tasks else None
                     return Choice(use, task, self._reason(route, moment), route.number)
-        return Choice((), moment.task if self._reads_tasks else None, "no route applies")
+                barred = barred or (grant.models is not None and bool(route.use))
+        why = "the key may use no model of the routes that apply" if barred else "no route applies"
+        task = moment.task if self._reads_tasks else None
+        return Choice((), task, why, barred=barred)
+
+    def roomier(self, model: str) -> Sequence[str]:
+        """What to ask instead where a prompt turns out to be too long for the model."""
+        card = self._cards.get(model)
+        return () if card is None else card.roomier
 
     def explain(self, asked: Asked, grant: Grant, models: Mapping[str, ModelView]) -> Explanation:
         """The decision with what every route says of the request."""
@@ -149,7 +158,7 @@ class RoutePolicy:
         whole = named.choice
         # A fallback must not reach a model by which its key could not ask for the first one.
         if grant.models is not None and whole.use[0] not in grant.models:
-            return Choice((), None, f"the key may not use {whole.use[0]}")
+            return Choice((), None, f"the key may not use {whole.use[0]}", barred=True)
         use = self._ordered(whole.use, asked, grant, models)
         return whole if use == whole.use else Choice(use, None, whole.why)
 

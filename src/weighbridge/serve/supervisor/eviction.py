@@ -10,7 +10,7 @@ starvation bound. Between these moments requests are served in batches, model by
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from weighbridge.core.gateway import EngineState
 from weighbridge.core.units import format_bytes
@@ -30,6 +30,8 @@ class Patience:
         linger_loads: how long it is kept, in times of what loading it takes.
         gaps: how many of its usual pauses between requests an engine has to be idle before it
             counts as left.
+        quiet_s: how long nobody may have asked any engine, and none been busy, before it counts as
+            everybody waiting.
     """
 
     starvation_s: float = 10.0
@@ -37,10 +39,15 @@ class Patience:
     linger_s: float = 2.0
     linger_loads: float = 0.5
     gaps: float = 8.0
+    quiet_s: float = 0.1
 
     def bound_s(self, reload_s: float) -> float:
         """The starvation bound of a model that takes so long to load."""
         return min(max(self.starvation_s, 2 * reload_s), max(self.longest_s, self.starvation_s))
+
+    def is_quiet(self, quiet_s: float, usual_s: float | None) -> bool:
+        """Whether everybody waits, rather than pauses as usual between two requests."""
+        return usual_s is not None and quiet_s >= max(self.quiet_s, self.gaps * usual_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,7 @@ class Resident:
         in_flight: requests it is answering.
         queued: requests that wait for it.
         idle_s: since its last request.
-        gap_s: its usual pause between requests; None before there were two.
+        gap_s: its usual pause between requests; None before there was one.
         up_s: since it became ready.
         reload_s: until it would be ready again.
         pinned: never evicted.
@@ -135,6 +142,7 @@ def plan_eviction(
     patience: Patience,
     *,
     reserved_bytes: int = 0,
+    is_quiet: bool = False,
 ) -> EvictionPlan:
     """Who has to go so that ``target`` fits beside the others.
 
@@ -144,6 +152,7 @@ def plan_eviction(
         budget_bytes: what all may take together; None for no limit.
         patience: how long things are kept as they are.
         reserved_bytes: set aside for others who are to come.
+        is_quiet: whether everybody waits: then whoever idles has nobody left who would come back.
     """
     if budget_bytes is None:
         return EvictionPlan(fits=True)
@@ -157,6 +166,8 @@ def plan_eviction(
     if missing <= 0:
         return EvictionPlan(why="memory is on its way")
     bound_s = patience.bound_s(target.reload_s)
+    if is_quiet:
+        patience = replace(patience, linger_s=0.0, gaps=0.0)
     willing = sorted(
         (one for one in others if _may_go(one, target, bound_s, patience)),
         key=lambda one: (_is_in_use(one, bound_s, patience), one.value, one.model),

@@ -132,7 +132,7 @@ class Supervisor:
             old = self._entries.get(name)
             self._entries[name] = entry
             is_free = name not in self._gates
-            self._set_limits(self._gate(name), entry, config)
+            self._set_limits(self._gate(name, entry), entry, config)
             if is_free:
                 self._begin(name, entry)
             elif old is None or differs(old, entry):
@@ -166,13 +166,14 @@ class Supervisor:
         gate.most = math.inf if most is None else most
         gate.queue_limit = config.limits.queue
 
-    def _gate(self, name: str) -> Gate:
+    def _gate(self, name: str, entry: ModelEntry) -> Gate:
         if name not in self._gates:
-            self._gates[name] = Gate(name, self._now_s, self._scheduler.wake)
+            traffic = None if entry.url is not None else self._scheduler.traffic
+            self._gates[name] = Gate(name, self._now_s, self._scheduler.wake, traffic)
         return self._gates[name]
 
     def _begin(self, name: str, entry: ModelEntry) -> None:
-        gate = self._gate(name)
+        gate = self._gate(name, entry)
         if entry.url is not None:
             endpoints = endpoints_of(name, entry, self._environment)
             self._remotes[name] = Remote(endpoints, gate, self._client, self._pace.remote_s)
@@ -268,11 +269,10 @@ class Supervisor:
         """A request that was counted in has ended, however it did."""
         self._gates[model].leave()
 
-    def suspect(self, model: str, endpoint: Endpoint) -> None:
+    def suspect(self, model: str, endpoint: Endpoint, *, refused: bool = False) -> None:
         """Nobody answered there: look after it now."""
-        del endpoint
         if room := self._rooms.get(model):
-            room.owner.suspect()
+            room.owner.suspect(endpoint if refused else None)
         elif remote := self._remotes.get(model):
             remote.suspect()
 
@@ -356,11 +356,12 @@ class _Views(Mapping[str, ModelView]):
             return ModelView(
                 model, owner.state, gate.in_flight, gate.queued, gate.speed.ttft_s,
                 gate.speed.output_tokens_per_s, owner.memory_bytes, need.bytes, need.known_from,
-                gate.idle_s, (1, 1 if owner.state == "ready" else 0), owner.detail, True,
+                gate.idle_s, (1, 0 if owner.state == "failed" else 1), owner.detail, True,
+                owner.can_sleep,
             )  # fmt: skip
         remote = self._remotes.get(model)
         return ModelView(
             model, remote.state if remote else "stopped", gate.in_flight, gate.queued,
             gate.speed.ttft_s, gate.speed.output_tokens_per_s, None, None, "unknown", gate.idle_s,
-            remote.replicas if remote else (1, 0), remote.detail if remote else "",
+            remote.replicas if remote else (1, 1), remote.detail if remote else "",
         )  # fmt: skip

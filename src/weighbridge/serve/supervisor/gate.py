@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import statistics
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ from weighbridge.core.endpoint import Endpoint
 from weighbridge.core.errors import BusyError, EngineError
 from weighbridge.core.gateway import Outcome
 from weighbridge.serve.speed import Speed, smoothed
+from weighbridge.serve.supervisor.traffic import Traffic
 
-_SLOWLY = 0.1
+_PAUSES = 15
 _LONGEST_RETRY_S = 120.0
 
 
@@ -32,18 +34,26 @@ class Gate:
         model: its name.
         now_s: a clock that never goes backwards.
         changed: called when somebody begins to wait.
+        traffic: of all engines together; None where the model needs none of ours.
     """
 
-    def __init__(self, model: str, now_s: Callable[[], float], changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        model: str,
+        now_s: Callable[[], float],
+        changed: Callable[[], None],
+        traffic: Traffic | None = None,
+    ) -> None:
         self.model = model
         self.most = math.inf
         self.queue_limit = 256
         self.load_s = 0.0
         self.in_flight = 0
         self.last_used_s = now_s()
-        self.gap_s: float | None = None
         self.speed = Speed()
+        self._traffic = traffic or Traffic(now_s)
         self._was_used = False
+        self._pauses: deque[float] = deque(maxlen=_PAUSES)
         self._endpoints: tuple[Endpoint, ...] = ()
         self._now_s = now_s
         self._changed = changed
@@ -70,12 +80,17 @@ class Gate:
         """Since the last request, 0 while there is one."""
         return 0.0 if self.in_flight else self._now_s() - self.last_used_s
 
+    @property
+    def gap_s(self) -> float | None:
+        """Its usual pause between requests, whatever rare ones were like; None before any."""
+        return statistics.median(self._pauses) if self._pauses else None
+
     def enter(self) -> Sequence[Endpoint]:
         """Where the model answers; empty where nobody may pass now."""
         if self._waiters or self.in_flight >= self.most or not self._endpoints:
             return ()
         self._asked()
-        self.in_flight += 1
+        self._pass()
         return self._endpoints
 
     async def wait(self, limit_s: float) -> Sequence[Endpoint]:
@@ -116,6 +131,7 @@ class Gate:
         took_s = now_s - self.last_used_s
         self._pace_s = smoothed(self._pace_s, took_s)
         self.in_flight -= 1
+        self._traffic.left()
         self.last_used_s = now_s
         if self._waiters:
             self._admit()
@@ -150,16 +166,21 @@ class Gate:
         while self._waiters and self._endpoints and self.in_flight < self.most:
             turn = self._waiters.popleft().turn
             if not turn.done():
-                self.in_flight += 1
+                self._pass()
                 turn.set_result(self._endpoints)
 
     def _asked(self) -> None:
         now_s = self._now_s()
         # Only pauses in which nobody used it tell how long the next may be.
         if self._was_used and not self.in_flight and not self._waiters:
-            self.gap_s = smoothed(self.gap_s, now_s - self.last_used_s, _SLOWLY)
+            self._pauses.append(now_s - self.last_used_s)
         self._was_used = True
         self.last_used_s = now_s
+        self._traffic.asked()
+
+    def _pass(self) -> None:
+        self.in_flight += 1
+        self._traffic.passed()
 
     def _busy(self, message: str) -> BusyError:
         return BusyError(

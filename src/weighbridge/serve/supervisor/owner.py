@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from weighbridge.core.endpoint import Endpoint
 from weighbridge.core.errors import EngineError, WeighbridgeError
 from weighbridge.core.gateway import EngineState
 from weighbridge.core.units import format_bytes
@@ -82,6 +83,7 @@ class Owner:
         self.gate = gate
         self.state: EngineState = "stopped"
         self.detail = ""
+        self.for_clients = ""
         self.asleep_bytes: int | None = None
         self.measured: int | None = None
         self.load_s: float | None = None
@@ -96,6 +98,8 @@ class Owner:
         self._engine: Engine | None = None
         self._account = Account(around.meter)
         self._failures = 0
+        self._told_context: tuple[int, int] | None = None
+        self._is_doubted = False
         self._well_at_s = 0.0
         self._probe_at_s = 0.0
         self._task = asyncio.create_task(self._run(), name=f"engine {plan.wanted.model}")
@@ -150,10 +154,19 @@ class Owner:
         self._ordered = order
         self._orders.put_nowait(order)
 
-    def suspect(self) -> None:
-        """Somebody found it silent: ask at once."""
+    def suspect(self, refused: Endpoint | None = None) -> None:
+        """Somebody found it silent: ask at once. Where it does not listen, nobody enters till then.
+
+        Args:
+            refused: where a connection was refused; none where it is merely silent.
+        """
         self._probe_at_s = 0.0
-        if self.state == "ready" and self._orders.empty():
+        if self.state != "ready" or self._engine is None:
+            return
+        if refused is not None and refused.base == self._engine.endpoint.base:
+            self._is_doubted = True
+            self.gate.close()
+        if self._orders.empty():
             self._orders.put_nowait(Order("ready"))
 
     async def close(self) -> None:
@@ -222,7 +235,20 @@ class Owner:
         if (self.memory_bytes or 0) > _MORE_THAN_SAID * self.plan.expected.bytes > 0:
             said = f"{format_bytes(self.plan.expected.bytes)} ({self.plan.expected.known_from})"
             self._around.tell(f"{self.model} takes {took}, more than the expected {said}.")
+        await self._compare_context(self._engine)
         self._ready()
+
+    async def _compare_context(self, engine: Engine) -> None:
+        """Engines cap what they are asked for, for example at what a model was trained with."""
+        wanted, offered = self.plan.wanted.context, await engine.context()
+        if wanted is None or offered is None or offered >= wanted:
+            return
+        if self._told_context != (wanted, offered):
+            self._told_context = wanted, offered
+            self._around.tell(
+                f"{self.model} offers a context of {offered:,} tokens, not the {wanted:,} that "
+                f"are configured: longer requests fail. Set its `context` to {offered}."
+            )
 
     async def _wake(self) -> None:
         assert self._engine is not None  # noqa: S101 -- asleep, so there is one
@@ -246,6 +272,7 @@ class Owner:
         self.starts += 1
         self.up_since_s = self._well_at_s = self._around.now_s()
         self._probe_at_s = self.up_since_s + self._around.pace.probe_s
+        self._is_doubted = False
         self._become("ready")
         self.gate.open((self._engine.endpoint,))
 
@@ -257,11 +284,12 @@ class Owner:
         deadline_s = self._around.now_s() + self._around.pace.memory_s
         while free is not None and free < self.need.bytes:
             if self._around.now_s() >= deadline_s:
-                raise EngineError(
+                message = (
                     f"{self.model} needs {format_bytes(self.need.bytes)}, and only "
-                    f"{format_bytes(free)} are free although the budget has room.",
-                    fix="End what else takes memory, or lower `machine.memory`.",
+                    f"{format_bytes(free)} are free although the budget has room."
                 )
+                fix = "End what else takes memory, or lower `machine.memory`."
+                raise EngineError(message, fix=fix, for_clients=message)
             await asyncio.sleep(self._around.pace.memory_poll_s)
             free = await self._around.meter.free()
 
@@ -338,11 +366,11 @@ class Owner:
         deadline_s = self._around.now_s() + self._around.pace.memory_s
         while not await self._account.is_back():
             if self._around.now_s() >= deadline_s:
-                raise EngineError(
+                message = (
                     f"{self.model} has ended, and {format_bytes(self.stuck_bytes)} of its memory "
-                    "have not come back.",
-                    fix=_MEMORY_FIX,
+                    "have not come back."
                 )
+                raise EngineError(message, fix=_MEMORY_FIX, for_clients=message)
             await asyncio.sleep(self._around.pace.memory_poll_s)
         self._become("stopped")
 
@@ -370,6 +398,9 @@ class Owner:
         self._probe_at_s = self._around.now_s() + pace.probe_s
         if self._engine.is_alive() and await self._engine.is_well(pace.probe_limit_s):
             self._well_at_s = self._around.now_s()
+            if self.state == "ready" and self._is_doubted:
+                self._is_doubted = False
+                self.gate.open((self._engine.endpoint,))
             if self.state == "ready":
                 await self._account.measure(self._engine)
         if self._engine.is_alive():
@@ -378,7 +409,8 @@ class Owner:
                 if silent_s > 0:
                     self._probe_at_s = self._around.now_s() + pace.round_s
                 return
-            error = EngineError(f"{self.model} has not answered for {silent_s:.0f} s: killed.")
+            message = f"{self.model} has not answered for {silent_s:.0f} s: killed."
+            error = EngineError(message, for_clients=message)
         else:
             error = self._engine.why_ended()
         self.gate.close()
@@ -405,6 +437,13 @@ class Owner:
         backoff_s = 0.0 if forgiven else self._around.pace.backoff_s(self._failures)
         self.retry_at_s = self._around.now_s() + backoff_s
         self._around.tell(f"{self.model} failed: {error}")
+        self.for_clients = _for_clients(self.model, error)
         self._become("failed", error.message)
         if not forgiven:
-            self.gate.fail(error.message, error.fix)
+            self.gate.fail(self.for_clients)
+
+
+def _for_clients(model: str, error: WeighbridgeError) -> str:
+    """What anybody may know of it: never what an engine wrote, or how it is started."""
+    public = error.for_clients if isinstance(error, EngineError) else ""
+    return public or f"The engine for {model} cannot be used now; the gateway's log says why."

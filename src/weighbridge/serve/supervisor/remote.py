@@ -66,7 +66,7 @@ class Remote:
                 self.gate.open(well)
             else:
                 self.gate.close()
-                self.gate.fail(f"{self.gate.model}: {self.detail}", "Start its server.")
+                self.gate.fail(self.detail, "Start its server.")  # whoever hears it names the model
             self._look.clear()
             # A request that finds nobody well asks again at once.
             every_s = self._every_s if well else min(1.0, self._every_s)

@@ -17,6 +17,7 @@ from weighbridge.serve.supervisor.eviction import (
 )
 from weighbridge.serve.supervisor.owner import Order, Owner
 from weighbridge.serve.supervisor.pace import Pace
+from weighbridge.serve.supervisor.traffic import Traffic
 
 # Until a model was loaded once: reading a file, and starting a program.
 _LOAD_BYTES_PER_S = 1e9
@@ -79,16 +80,16 @@ class Room:
         return owner.state in ("stopped", "asleep")
 
     def not_now(self, now_s: float) -> str:
-        """Why it cannot be asked for, after it has failed; empty where it can."""
+        """Why clients cannot ask for it, after it has failed; empty where they can."""
         owner = self.owner
         if owner.state != "failed":
             return ""
         if owner.stuck_bytes:
-            return f"{owner.model} waits for its memory: {owner.detail}"
+            return f"{owner.model} waits until its memory has come back."
         left_s = owner.retry_at_s - now_s
         if left_s <= 0:
             return ""
-        return f"{owner.detail} It is started again in {left_s:.1f} s if it is asked for."
+        return f"{owner.for_clients} It is started again in {left_s:.1f} s if it is asked for."
 
 
 class Scheduler:
@@ -110,6 +111,7 @@ class Scheduler:
     ) -> None:
         self.rooms: dict[str, Room] = {}
         self.budget_bytes: int | None = None
+        self.traffic = Traffic(now_s)
         self._patience, self._pace, self._now_s, self._tell = patience, pace, now_s, tell
         self._woken = asyncio.Event()
         self._changes: set[asyncio.Future[None]] = set()
@@ -238,8 +240,23 @@ class Scheduler:
             if other.is_claiming and other is not room and not other.owner.held_bytes
         )
         return plan_eviction(
-            target, residents, self.budget_bytes, self._patience, reserved_bytes=reserved
+            target,
+            residents,
+            self.budget_bytes,
+            self._patience,
+            reserved_bytes=reserved,
+            is_quiet=self._is_quiet(),
         )
+
+    def _is_quiet(self) -> bool:
+        """Whether everybody waits, and for nothing that is on its way already."""
+        coming = any(
+            room.owner.state in ("starting", "waking")
+            or (room.owner.ordered is not None and room.owner.ordered.to == "ready")
+            for room in self.rooms.values()
+        )
+        traffic = self.traffic
+        return not coming and self._patience.is_quiet(traffic.quiet_s, traffic.usual_s)
 
     def _resident(self, room: Room, now_s: float) -> Resident:
         owner, gate = room.owner, room.owner.gate

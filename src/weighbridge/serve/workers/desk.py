@@ -63,7 +63,8 @@ class Desk:
 
     def suspect(self, message: Suspect) -> None:
         """Look after the model's server now."""
-        self._fleet.suspect(message.model, Endpoint(parse_url(message.url), message.model))
+        endpoint = Endpoint(parse_url(message.url), message.model)
+        self._fleet.suspect(message.model, endpoint, refused=message.refused)
 
     def tell_views(self) -> None:
         """Let the worker know how the models are doing."""

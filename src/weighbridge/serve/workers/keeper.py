@@ -26,6 +26,8 @@ from weighbridge.serve.workers.messages import (
     Leave,
     Listening,
     Message,
+    Ping,
+    Pong,
     Refused,
     ReopenLog,
     Say,
@@ -36,6 +38,10 @@ from weighbridge.serve.workers.messages import (
 
 _START_S: Final = 20.0
 _VIEWS_S: Final = 0.25
+_PING_S: Final = 2.0
+# Pings in a row without an answer. Counted rather than timed: after a pause of the whole machine
+# workers are given their time.
+_UNANSWERED: Final = 5
 # A worker that fails again and again must not keep a core busy with being started.
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
@@ -120,6 +126,7 @@ class Keeper:
         workers = [await self._launch() for _ in range(self._count)]
         await asyncio.gather(*(worker.listening(_START_S) for worker in workers))
         self._spawn(self._keep_telling())
+        self._spawn(self._keep_asking())
 
     def reconfigure(self, config: RouterConfig) -> None:
         """Have every worker use another configuration from now on."""
@@ -173,6 +180,13 @@ class Keeper:
                 worker.desk.tell_views()
             await asyncio.sleep(_VIEWS_S)
 
+    async def _keep_asking(self) -> None:
+        """Whether they live: one that is frozen keeps its connections and answers none."""
+        while True:
+            await asyncio.sleep(_PING_S)
+            for worker in self._workers:
+                worker.ask_whether_it_lives()
+
     def _spawn(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
@@ -197,6 +211,7 @@ class _Worker:
         self._lost = lost
         self._listening = asyncio.Event()
         self._over = asyncio.Event()
+        self._unanswered = 0
         self._born = asyncio.get_running_loop().time()
         self._process: subprocess.Popen[bytes]
         self._work: set[asyncio.Task[None]] = set()
@@ -245,8 +260,20 @@ class _Worker:
         self._kill()
         await asyncio.to_thread(self._process.wait)
 
+    def ask_whether_it_lives(self) -> None:
+        """End it where it has left too many such questions without an answer."""
+        if not self.has_listened:
+            return
+        if self._unanswered >= _UNANSWERED:
+            self._kill()
+            return
+        self._unanswered += 1
+        self.channel.send(Ping())
+
     def ending(self) -> str:
         """How it ended, in words."""
+        if self._unanswered >= _UNANSWERED:
+            return f"killed, as it had not answered for {_PING_S * _UNANSWERED:.0f} s"
         code = self._process.poll()
         if code is None:
             return "it closed its channel"
@@ -285,6 +312,8 @@ class _Worker:
                 self.events, self.speeds = message.events, message.speeds
             case Ask():
                 self._spawn(self._tell_back(message))
+            case Pong():
+                self._unanswered = 0
             case Say() | Refused():
                 self._tell(message.line if isinstance(message, Say) else message.why)
             case Listening():

@@ -49,10 +49,11 @@ class Leave(_Message, frozen=True):
 
 
 class Suspect(_Message, frozen=True):
-    """Nobody answers for the model at this address."""
+    """Nobody answers for the model at this address; it may have ``refused`` the connection."""
 
     model: str
     url: str
+    refused: bool = False
 
 
 class Figures(_Message, frozen=True):
@@ -88,6 +89,10 @@ class Refused(_Message, frozen=True):
     """The worker cannot use the configuration that it was sent, and keeps the one it has."""
 
     why: str
+
+
+class Pong(_Message, frozen=True):
+    """The answer to :class:`Ping`: the worker's loop turns."""
 
 
 # -- from the keeper ------------------------------------------------------------------------------
@@ -135,12 +140,16 @@ class ReopenLog(_Message, frozen=True):
     """Log to a new file of the same name."""
 
 
+class Ping(_Message, frozen=True):
+    """Say that you live."""
+
+
 class Drain(_Message, frozen=True):
     """Accept no more, let answers under way end, then leave."""
 
 
-FromWorker = Listening | Turn | Cancel | Leave | Suspect | Figures | Ask | Say | Refused
-FromKeeper = Turned | Views | Configured | Told | ReopenLog | Drain
+FromWorker = Listening | Turn | Cancel | Leave | Suspect | Figures | Ask | Say | Refused | Pong
+FromKeeper = Turned | Views | Configured | Told | ReopenLog | Ping | Drain
 Message = FromWorker | FromKeeper
 
 

@@ -107,9 +107,9 @@ class RemoteFleet:
         else:
             self._send(Leave(model))
 
-    def suspect(self, model: str, endpoint: Endpoint) -> None:
+    def suspect(self, model: str, endpoint: Endpoint, *, refused: bool = False) -> None:
         """Have the keeper look after it."""
-        self._send(Suspect(model, str(endpoint.base)))
+        self._send(Suspect(model, str(endpoint.base), refused))
 
     async def ask(self, what: str, limit_s: float = 5.0) -> bytes:
         """What only the keeper knows, such as the counters of all workers.

@@ -108,6 +108,17 @@ def _decoded(data: bytes, kind: type[Any], where: str) -> Any:  # noqa: ANN401 -
 
 def _zipped(path: Path) -> _Log:
     """An ``.eval`` file: header.json and a file per sample."""
+    try:
+        return _of_archive(path)
+    except (NotImplementedError, RuntimeError, zipfile.BadZipFile, OSError) as error:
+        # Newer versions of Inspect compress with zstd, which Python knows from 3.14 on.
+        raise InputError(
+            f"{path} cannot be unpacked: {str(error).rstrip('.')}.",
+            fix="Convert it: `inspect log convert FILE --to json --output-dir FOLDER`.",
+        ) from None
+
+
+def _of_archive(path: Path) -> _Log:
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
         if "header.json" not in names:

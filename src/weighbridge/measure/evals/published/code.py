@@ -12,6 +12,9 @@ _ASK = (
     "Write a Python function that does what follows. Answer with one code block that has the "
     "whole function with its imports, and nothing else.\n\n"
 )
+# The published test of HumanEval/32 (a polynomial's zero) unpacks the number that the answer is,
+# which no answer can pass.
+_MENDED = ("_poly(*candidate(*inp), inp) <= 0.0001", "abs(_poly(*inp, candidate(*inp))) <= 0.0001")
 _TESTED = re.compile(r"\bassertion\(\s*(\w+)\(\*inp\)|\bassert\s+\(?\s*(?:\w+\()*?(\w+)\(\*inp\)")
 _CALLED = re.compile(
     r"assert\s+(?:not\s+)?\(?(?:set|sorted|tuple|list|round|math\.isclose|\s|\()*(\w+)\("
@@ -28,7 +31,7 @@ def humaneval_plus(path: Path) -> Published:
             # Some prompts define helpers, which an answer need not repeat.
             "given": row["prompt"],
             "entry_point": row["entry_point"],
-            "test": row["test"],
+            "test": row["test"].replace(*_MENDED),
             "solution": row["prompt"] + row["canonical_solution"],
         }
         for row in rows(file, ("task_id", "prompt", "canonical_solution", "entry_point", "test"))

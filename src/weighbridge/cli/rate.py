@@ -1,0 +1,109 @@
+"""``weigh rate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from weighbridge.cli.diagnostics import printable, say
+from weighbridge.cli.options import json_option, print_json, workspace_option
+from weighbridge.cli.rate_start import close, invite, judge, start, status
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_EXAMPLES = """\b
+Example:
+  weigh rate start --inputs sample.jsonl --url http://127.0.0.1:8080 --models A,B,C
+  weigh rate import votes.csv
+  weigh rate results
+  weigh rate results --json
+  weigh rate export > votes.csv"""
+
+rating_argument = click.argument("rating", required=False)
+
+
+@click.group(epilog=_EXAMPLES)
+def command() -> None:
+    """Let people rate answers blind, side by side, and say what their votes tell."""
+
+
+@command.command("import")
+@click.argument("votes", type=_FILE)
+@json_option
+@workspace_option
+def import_votes(*, votes: Path, as_json: bool, workspace: Path) -> None:
+    """Bring in votes of any origin from the CSV file VOTES.
+
+    \b
+    Its columns are item,rater,a,b,winner: a and b name the models, winner is
+    a, b, tie or both_bad. Optional columns: task, group, reason, judge (1 for
+    a model that judged), inconsistent, time.
+
+    \b
+    Example:
+      weigh rate import votes.csv
+    """  # noqa: D301 -- \b is click's mark, not an escape
+    from weighbridge.verbs import rate  # noqa: PLC0415 -- not needed for --help
+
+    found = rate.import_votes(workspace, votes)
+    if as_json:
+        print_json(
+            {
+                "rating": found.info.id,
+                "votes": found.votes,
+                "models": list(found.info.models),
+                "notes": list(found.notes),
+            }
+        )
+        return
+    click.echo(
+        printable(
+            f"{found.info.id}: {found.votes} votes on {found.info.inputs} inputs and "
+            f"{len(found.info.models)} models. `weigh rate results` says what they tell."
+        )
+    )
+    for note in found.notes:
+        say(note)
+
+
+@command.command("results")
+@rating_argument
+@click.option("--reference", metavar="MODEL", help="The model at 0 Elo.")
+@json_option
+@workspace_option
+def results(*, rating: str | None, reference: str | None, as_json: bool, workspace: Path) -> None:
+    """Say what the ballots of RATING tell: by default those of the newest.
+
+    \b
+    Example:
+      weigh rate results
+      weigh rate results rating-1a2b3c --reference small --json
+    """  # noqa: D301 -- \b is click's mark, not an escape
+    from weighbridge.verbs import rate  # noqa: PLC0415
+
+    info, found = rate.results(workspace, rating, reference=reference)
+    if as_json:
+        print_json(rate.results_json(info, found))
+        return
+    from weighbridge.cli.rate_print import show_results  # noqa: PLC0415
+
+    show_results(info, found)
+
+
+@command.command("export")
+@rating_argument
+@workspace_option
+def export(*, rating: str | None, workspace: Path) -> None:
+    """Print the ballots of RATING as CSV, with the names of the models.
+
+    \b
+    Example:
+      weigh rate export > votes.csv
+    """  # noqa: D301 -- \b is click's mark, not an escape
+    from weighbridge.verbs import rate  # noqa: PLC0415
+
+    click.echo(rate.export(workspace, rating), nl=False)
+
+
+for one in (start, status, invite, judge, close):
+    command.add_command(one)

@@ -1,0 +1,287 @@
+"""``weigh rate start``, ``judge``, ``status``, ``invite`` and ``close``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from weighbridge.cli.diagnostics import printable, run_async, say
+from weighbridge.cli.options import Seconds, json_option, key_option, print_json, workspace_option
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from weighbridge.core.endpoint import Endpoint
+    from weighbridge.core.rating_session import Rater, RatingInfo
+    from weighbridge.verbs.rate_start import Started, StartSettings
+
+_KEPT = "Interrupted. The answers so far are kept; the same command goes on from there."
+
+
+@click.command("start")
+@click.option(
+    "--inputs",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="JSONL with id and prompt a line, or the folder of `weigh traffic sample --output`.",
+)
+@click.option("--models", required=True, metavar="A,B,C", help="Models, or NAME=URL,NAME=URL.")
+@click.option("--url", help="Where models without an address of their own answer.")
+@click.option("--rater", "raters", multiple=True, help="Who rates; may be given again.")
+@click.option("--ballots", type=click.IntRange(1), help="Ballots per rater; one per input if not.")
+@click.option("--seed", type=int, help="Of sides and order; by default nobody knows it.")
+@click.option(
+    "--max-tokens", type=click.IntRange(1), default=1024, show_default=True, help="Longest answer."
+)
+@click.option("--temperature", type=float, help="By default the server's own.")
+@click.option(
+    "--concurrency", type=click.IntRange(1), default=4, show_default=True, help="Per model."
+)
+@click.option("--timeout", type=Seconds(), default=600.0, show_default=True, help="For one answer.")
+@click.option("--serve/--no-serve", default=True, help="Show the page when all is answered.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8500, show_default=True,
+              help="Port of the page.")  # fmt: skip
+@click.option("--open/--no-open", "open_browser", default=False, help="Open the browser.")
+@key_option
+@json_option
+@workspace_option
+@click.pass_context
+def start(
+    context: click.Context,
+    *,
+    inputs: Path,
+    models: str,
+    url: str | None,
+    raters: tuple[str, ...],
+    ballots: int | None,
+    seed: int | None,
+    max_tokens: int,
+    temperature: float | None,
+    concurrency: int,
+    timeout: float,
+    serve: bool,
+    port: int,
+    open_browser: bool,
+    key: str | None,
+    as_json: bool,
+    workspace: Path,
+) -> None:
+    """Let models answer inputs of yours, then show the answers side by side, blind.
+
+    Before anybody rates it says what so many ballots can and cannot detect. What an interrupted
+    start has answered is not asked again.
+
+    \b
+    Example:
+      weigh rate start --inputs sample.jsonl --url http://127.0.0.1:8080 --models A,B,C
+      weigh rate start --inputs sample/ --models A=http://h1:8000,B=http://h2:8000 --rater Ada
+    """  # noqa: D301 -- \b is click's mark, not an escape
+    from weighbridge.measure.ratings.answering import Sampling  # noqa: PLC0415
+    from weighbridge.verbs import rate_start as verb  # noqa: PLC0415
+
+    settings = verb.StartSettings(
+        raters=raters or ("rater",), ballots=ballots, seed=seed,
+        sampling=Sampling(max_tokens, temperature), concurrency=concurrency, timeout_s=timeout,
+    )  # fmt: skip
+    endpoints = verb.endpoints_of(models, url, key)
+    found = _started(workspace, inputs, endpoints, settings)
+    if as_json:
+        print_json(_started_json(found))
+        return
+    _show_started(found, port)
+    if serve:
+        from weighbridge.cli import ui  # noqa: PLC0415
+
+        first = f"/rate/by/{found.raters[0].token}"
+        if open_browser:
+            click.launch(f"http://127.0.0.1:{port}{first}")
+        context.invoke(
+            ui.command, host="127.0.0.1", port=port, token=None, gateway=None,
+            open_browser=False, workspace=workspace,
+        )  # fmt: skip
+
+
+def _started(
+    workspace: Path, inputs: Path, endpoints: Mapping[str, Endpoint], settings: StartSettings
+) -> Started:
+    from weighbridge.cli.progress import progress_display  # noqa: PLC0415
+    from weighbridge.verbs import rate_start as verb  # noqa: PLC0415
+    from weighbridge.verbs.effects import SystemClock  # noqa: PLC0415
+    from weighbridge.wire.client import Client  # noqa: PLC0415
+
+    async def work() -> Started:
+        with progress_display() as progress:
+            async with Client() as client:
+                return await verb.start(
+                    workspace, client, SystemClock(), inputs, endpoints,
+                    settings=settings, progress=progress,
+                )  # fmt: skip
+
+    return run_async(work(), interrupted=_KEPT)
+
+
+def _show_started(found: Started, port: int) -> None:
+    from weighbridge.verbs.rate import power_sentence  # noqa: PLC0415
+
+    info = found.info
+    click.echo(
+        printable(
+            f"{info.id}: {found.answers} answers of {len(info.models)} models to {info.inputs} "
+            f"inputs; {info.target} ballots per rater, over {found.pairs} pairs of models."
+        )
+    )
+    click.echo(power_sentence(found.power))
+    for note in found.notes:
+        say(f"Note: {note}")
+    for rater in found.raters:
+        click.echo(printable(f"{rater.name} rates at http://127.0.0.1:{port}{_link(rater)}"))
+
+
+def _link(rater: Rater) -> str:
+    return f"/rate/by/{rater.token}"
+
+
+def _started_json(found: Started) -> dict[str, object]:
+    return {
+        "rating": found.info.id,
+        "models": list(found.info.models),
+        "inputs": found.info.inputs,
+        "answers": found.answers,
+        "ballots": found.info.target,
+        "pairs": found.pairs,
+        "power": {
+            "ballots": found.power.ballots,
+            "wins_needed": found.power.wins,
+            "detectable_win_rate": found.power.rate,
+        },
+        "raters": [{"rater": one.name, "path": _link(one)} for one in found.raters],
+        "resumed": found.resumed,
+        "notes": list(found.notes),
+    }
+
+
+@click.command("judge")
+@click.argument("rating", required=False)
+@click.option("--url", required=True, help="Where the judging model answers.")
+@click.option("--model", required=True, help="Its name there.")
+@click.option("--only-rated", is_flag=True, help="Judge only what people have judged.")
+@click.option(
+    "--concurrency", type=click.IntRange(1), default=4, show_default=True, help="Judged at once."
+)
+@click.option(
+    "--max-tokens", type=click.IntRange(1), default=1024, show_default=True,
+    help="Longest judgement.",
+)  # fmt: skip
+@key_option
+@workspace_option
+def judge(
+    *,
+    rating: str | None,
+    url: str,
+    model: str,
+    only_rated: bool,
+    concurrency: int,
+    max_tokens: int,
+    key: str | None,
+    workspace: Path,
+) -> None:
+    """Let a model vote beside the people, asked in both orders of the answers.
+
+    Where its orders contradict each other it is a tie, counted as inconsistent. Results show it
+    apart, with its agreement with the people.
+
+    \b
+    Example:
+      weigh rate judge --url http://127.0.0.1:8000 --model big --only-rated
+    """  # noqa: D301 -- \b is click's mark, not an escape
+    from weighbridge.cli.progress import progress_display  # noqa: PLC0415
+    from weighbridge.core.endpoint import endpoint_at  # noqa: PLC0415
+    from weighbridge.verbs import rate_start as verb  # noqa: PLC0415
+    from weighbridge.verbs.effects import SystemClock  # noqa: PLC0415
+    from weighbridge.wire.client import Client  # noqa: PLC0415
+
+    async def work() -> tuple[RatingInfo, int, int]:
+        with progress_display() as progress:
+            async with Client() as client:
+                return await verb.judge(
+                    workspace, client, SystemClock(), rating, endpoint_at(url, model, key),
+                    only_rated=only_rated, concurrency=concurrency, max_tokens=max_tokens,
+                    progress=progress,
+                )  # fmt: skip
+
+    info, judged, missing = run_async(work(), interrupted="Interrupted. The votes so far are kept.")
+    click.echo(printable(f"{info.id}: {model} judged {judged - missing} comparisons."))
+    if missing:
+        say(f"{missing} times it gave no verdict: these are no votes.")
+
+
+@click.command("status")
+@click.argument("rating", required=False)
+@json_option
+@workspace_option
+def status(*, rating: str | None, as_json: bool, workspace: Path) -> None:
+    """Say how far each rater of RATING is.
+
+    \b
+    Example:
+      weigh rate status
+    """  # noqa: D301 -- \b is click's mark, not an escape
+    from weighbridge.verbs import rate_start as verb  # noqa: PLC0415
+
+    found = verb.status(workspace, rating)
+    info = found.info
+    state = "imported" if info.origin == "import" else "closed" if info.closed else "open"
+    if as_json:
+        print_json(
+            {
+                "rating": info.id,
+                "state": state,
+                "ballots": found.total,
+                "raters": [
+                    {"rater": one.name, "given": n, "path": _link(one) if one.token else None}
+                    for one, n in found.raters
+                ],
+                "judges": dict(found.judged),
+            }
+        )
+        return
+    click.echo(printable(f"{info.id}, {state}: {len(info.models)} models, {info.inputs} inputs."))
+    for one, given in found.raters:
+        of = f" of {found.total}, at {_link(one)}" if one.token else ""
+        click.echo(printable(f"{one.name or 'unnamed'}: {given}{of}"))
+    for name, given in found.judged.items():
+        click.echo(printable(f"The judge {name}: {given}"))
+
+
+@click.command("invite")
+@click.argument("rater")
+@click.option("--rating", help="Which; by default the newest.")
+@workspace_option
+def invite(*, rater: str, rating: str | None, workspace: Path) -> None:
+    """Print the link by which RATER votes.
+
+    \b
+    Example:
+      weigh rate invite Ada
+    """  # noqa: D301 -- \b is click's mark, not an escape
+    from weighbridge.verbs import rate_start as verb  # noqa: PLC0415
+
+    info, made = verb.invite(workspace, rating, rater)
+    click.echo(printable(f"{made.name} rates {info.id} at {_link(made)} of `weigh ui`."))
+
+
+@click.command("close")
+@click.argument("rating", required=False)
+@workspace_option
+def close(*, rating: str | None, workspace: Path) -> None:
+    """End RATING: no vote is taken any more, and raters may see the results.
+
+    \b
+    Example:
+      weigh rate close
+    """  # noqa: D301 -- \b is click's mark, not an escape
+    from weighbridge.verbs import rate_start as verb  # noqa: PLC0415
+
+    click.echo(printable(f"{verb.close(workspace, rating).id} is closed."))

@@ -1,0 +1,108 @@
+"""Ballots of several raters on the same two answers, made one comparison. Pure.
+
+A rater's second ballot on the same input and pair is on another pair of answers (or on the same
+once more): it belongs to another comparison, and nothing is merged that one person said twice.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from weighbridge.core.ballots import Ballot, Choice, Counts
+from weighbridge.core.preferences import Vote, Winner
+
+Key = tuple[str, str, str, int]  # item, two models in alphabetical order, which of several
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All ballots on two answers to one input.
+
+    Attributes:
+        key: tells it from others.
+        a: the model that a label ``a`` stands for.
+        b: the other.
+        labels: rater and judgement, turned so that all mean the same by ``a``.
+        cluster: what its errors are shared with.
+        task: of the input.
+    """
+
+    key: Key
+    a: str
+    b: str
+    labels: tuple[tuple[str, Choice], ...]
+    cluster: str
+    task: str
+
+    @property
+    def has_majority(self) -> bool:
+        """Whether one of a, b and neither has more raters than each of the others."""
+        counts = Counter(_side(label) for _, label in self.labels).most_common(2)
+        return len(counts) == 1 or counts[0][1] > counts[1][1]
+
+    @property
+    def label(self) -> Choice:
+        """The judgement of most raters; a tie where there is no majority."""
+        side = Counter(_side(label) for _, label in self.labels).most_common(1)[0][0]
+        if not self.has_majority:
+            return "tie"
+        if side != "tie":
+            return side
+        bad = sum(label == "both_bad" for _, label in self.labels)
+        ties = sum(label == "tie" for _, label in self.labels)
+        return "both_bad" if bad > ties else "tie"
+
+    @property
+    def vote(self) -> Vote:
+        """The joint judgement as what strengths are fitted to."""
+        return Vote(self.cluster, self.a, self.b, _side(self.label))
+
+    def score(self, model: str) -> float:
+        """1 where the model won, 0 where it lost, one half for neither."""
+        side = _side(self.label)
+        return 0.5 if side == "tie" else float((side == "a") == (model == self.a))
+
+
+def comparisons(ballots: Sequence[Ballot], order: Sequence[str] = ()) -> tuple[Comparison, ...]:
+    """The comparisons that ballots are on.
+
+    ``a`` is the model that comes first in ``order``; without an order, the one that stood first in
+    the comparison's first ballot.
+    """
+    places = {model: place for place, model in enumerate(order)}
+    seen: Counter[tuple[str, str, str, str]] = Counter()
+    of: dict[Key, list[Ballot]] = defaultdict(list)
+    for ballot in ballots:
+        low, high = sorted((ballot.a, ballot.b))
+        said = (ballot.rater, ballot.item, low, high)
+        of[(ballot.item, low, high, seen[said])].append(ballot)
+        seen[said] += 1
+    return tuple(_comparison(key, group, places) for key, group in of.items())
+
+
+def counted(labels: Sequence[Choice]) -> Counts:
+    """How many went which way."""
+    count = Counter(labels)
+    return Counts(count["a"], count["b"], count["tie"], count["both_bad"])
+
+
+def _comparison(key: Key, group: Sequence[Ballot], places: dict[str, int]) -> Comparison:
+    first = group[0]
+    a, b = first.a, first.b
+    if a in places and b in places:
+        a, b = sorted((a, b), key=lambda model: places[model])
+    labels = tuple((one.rater, _turned(one.winner, one.a == a)) for one in group)
+    task = next((one.task for one in group if one.task), "")
+    return Comparison(key, a, b, labels, first.cluster, task)
+
+
+def _turned(winner: Choice, is_same: bool) -> Choice:
+    if is_same or winner in ("tie", "both_bad"):
+        return winner
+    return "b" if winner == "a" else "a"
+
+
+def _side(label: Choice) -> Winner:
+    return "tie" if label == "both_bad" else label

@@ -1,0 +1,1 @@
+"""Blind ratings: inputs, answers, ballots, and who is asked what next."""
