@@ -49,7 +49,7 @@ def assert_one_sentence(outcome: Outcome, code: int, *words: str) -> None:
         (
             ["eval", NOBODY, "--model", "m", "--suite", "none"],
             2,
-            "Built in: arithmetic, arithmetic-1500, extraction.",
+            "Built in: arithmetic, arithmetic-1500, code, extraction,",
         ),
         (["compare", "a"], 2, "two runs"),
         (["compare", "a", "b"], 2, "run 'a' in .weighbridge"),

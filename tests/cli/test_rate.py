@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from tests.cli.runner import weigh
+from tests.fakes.llm_server import Behaviour, fake_llm_thread
 
 VOTES = "item,rater,a,b,winner,task\n" + "".join(
     f"{n},{rater},x,y,{'a' if n % 4 else 'b'},{'code' if n % 2 else 'prose'}\n"
@@ -31,6 +32,10 @@ def test_votes_come_in_and_tell(tmp_path: Path) -> None:
     assert weigh("rate", "import", "again.csv", cwd=tmp_path).code == 0
     same = json.loads(weigh("rate", "results", "--json", cwd=tmp_path).out)
     assert same["rating"] != found["rating"]
+    listed = json.loads(weigh("rate", "list", "--json", cwd=tmp_path).out)["ratings"]
+    assert [one["rating"] for one in listed] == [same["rating"], found["rating"]]
+    assert listed[0]["votes"] == 48
+    assert found["rating"] in weigh("rate", "list", cwd=tmp_path).out
     assert same["ratings"] == found["ratings"]
 
 
@@ -53,3 +58,26 @@ def test_what_is_not_there(tmp_path: Path) -> None:
     outcome = weigh("rate", "import", "votes.csv", cwd=tmp_path)
     assert outcome.code == 2
     assert "no column a, b, winner" in outcome.err
+
+
+def test_a_rating_from_start_to_end(tmp_path: Path) -> None:
+    rows = [{"id": str(n), "prompt": f"Question {n}"} for n in range(50)]
+    (tmp_path / "sample.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    said = iter(range(1000))
+    with fake_llm_thread(lambda *_: Behaviour(text=f"Answer {next(said)}")) as url:
+        words = ("rate", "start", "--inputs", "sample.jsonl", "--models", "x,y", "--url", url)
+        outcome = weigh(*words, "--no-serve", "--rater", "Ada", cwd=tmp_path)
+        assert outcome.code == 0, outcome.err
+        assert "50 ballots on a pair without ties: 33 must go one way" in outcome.out
+        assert "70 % of the time" in outcome.out
+        found = json.loads(weigh(*words, "--rater", "Ada", "--json", cwd=tmp_path).out)
+    assert found["resumed"] is True
+    assert found["power"]["wins_needed"] == 33
+    path = found["raters"][0]["path"]
+    assert path in outcome.out
+    status = json.loads(weigh("rate", "status", "--json", cwd=tmp_path).out)
+    assert status["raters"] == [{"rater": "Ada", "given": 0, "path": path}]
+    assert path not in weigh("rate", "invite", "Bob", cwd=tmp_path).out
+    assert weigh("rate", "results", cwd=tmp_path).code == 2
+    assert "closed" in weigh("rate", "close", cwd=tmp_path).out
+    assert json.loads(weigh("rate", "status", "--json", cwd=tmp_path).out)["state"] == "closed"

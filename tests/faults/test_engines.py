@@ -134,6 +134,31 @@ def test_who_has_a_fallback_gets_its_answer(
     asyncio.run(scenario())
 
 
+CRAMPED = """
+models:
+  tally: {{engine: llamacpp-embedded, source: {models}/tally-f16.gguf, context: 256, slots: 1}}
+  porter: {{engine: llamacpp-embedded, source: {models}/porter-q8_0.gguf, context: 512, slots: 1}}
+context_window_fallbacks: {{tally: [porter]}}
+"""
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_prompt_that_an_engine_finds_too_long_goes_to_a_roomier_one(
+    models: Path, tmp_path: Path, stream: bool
+) -> None:
+    async def scenario() -> None:
+        async with gateway(tmp_path, CRAMPED.format(models=models)) as over:
+            body = body_of("tally", "1+" * 180 + "1=", stream=stream, tokens=4)
+            seen = await over.chat(body, patience_s=40)
+            assert (seen.status, seen.header("x-weighbridge-model")) == (200, "porter")
+            assert str(seen.header("x-weighbridge-route")).endswith("; too long for tally")
+            assert seen.complete
+            seen = await over.chat(body_of("tally", "1+1=", stream=stream), patience_s=40)
+            assert (seen.status, seen.header("x-weighbridge-model")) == (200, "tally")
+
+    asyncio.run(scenario())
+
+
 COLD = """
 models:
   tally: {{engine: llamacpp-embedded, source: {models}/tally-f16.gguf, context: 512, preload: true}}
@@ -161,16 +186,21 @@ def test_the_right_model_is_started_although_its_fallback_is_ready(
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("workers", [1, 2])
 def test_an_engine_that_dies_while_nobody_asks_is_there_again_for_the_next(
-    models: Path, tmp_path: Path
+    models: Path, tmp_path: Path, workers: int
 ) -> None:
     async def scenario() -> None:
-        async with engines(models, tmp_path) as over:
+        async with engines(models, tmp_path, f"workers: {workers}") as over:
             before = {process.pid for process in over.engines("porter")}
             for engine in over.engines("porter"):
                 engine.kill()
             assert gone_within(before, 10)
-            await until_answering(over, ("porter",), FRESH_S)
+            # Nobody could have begun with these: they wait for the engine to be there again.
+            asks = [over.chat(body_of("porter", "7+8=", stream=bool(n % 2))) for n in range(6)]
+            answers = await asyncio.gather(*asks)
+            assert [seen.status for seen in answers] == [200] * 6
+            assert {content(seen) for seen in answers} == {"15"}
             after = {process.pid for process in over.engines("porter")}
             assert len(after) == 1
             assert not before & after

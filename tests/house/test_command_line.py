@@ -17,7 +17,7 @@ CLI = ROOT / "src/weighbridge/cli"
 SHARED = {
     "__init__", "__main__", "main", "diagnostics", "options", "plan_print", "plan_rows",
     "gateway_print", "progress", "serve_look", "tables",
-    "eval_files", "eval_print", "rate_print", "rate_start", "unwritten",
+    "eval_files", "eval_print", "eval_quants", "rate_print", "rate_start", "unwritten",
     "bench_compare", "bench_line", "bench_options", "bench_output", "bench_ramp", "bench_self_test",
     "bench_show", "bench_table",
 }  # fmt: skip

@@ -105,6 +105,12 @@ def test_without_a_gateway_it_says_how_to_start_one() -> None:
     assert "weigh ui --gateway" in text
 
 
+def test_one_that_was_killed_is_told() -> None:
+    text = Page(no_gateway_page("The gateway (process 7) has ended.")).text
+    assert "The gateway (process 7) has ended. Start it again" in text
+    assert "admin:" not in text
+
+
 def test_one_that_does_not_answer_says_so() -> None:
     made = Page(silent_page(ADDRESS, ConnectError("Nobody answers.", fix="Run `weigh serve`.")))
     assert "Nobody answers. Run weigh serve ." in made.text

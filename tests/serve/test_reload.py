@@ -45,3 +45,28 @@ def test_a_change_is_reported_once_it_stands_still(
 
     asyncio.run(check())
     assert seen == ["second", "third"]
+
+
+def test_a_file_that_stays_away_is_told_once_and_read_when_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reload, "_LOOK_S", 0.02)
+    path, away = tmp_path / "router.config.yaml", tmp_path / "away"
+    path.write_text("first")
+    seen: list[str] = []
+
+    async def on_change() -> None:
+        seen.append(path.read_text())
+
+    async def check() -> None:
+        task = asyncio.create_task(watch(path, on_change, lambda: seen.append("gone")))
+        await asyncio.sleep(0.1)
+        for _ in range(2):
+            path.rename(away)
+            await asyncio.sleep(0.3)
+            away.rename(path)  # the very same file
+            await asyncio.sleep(0.15)
+        task.cancel()
+
+    asyncio.run(check())
+    assert seen == ["gone", "first"] * 2

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -118,3 +120,13 @@ def test_without_a_gateway_it_says_how_to_start_one(tmp_path: Path) -> None:
     assert verb.admin_port(tmp_path, None, None) is None
     with pytest.raises(InputError, match="weigh serve"):
         verb.needed_port(tmp_path, None, None)
+
+
+def test_a_gateway_that_was_killed_is_told_apart_from_none(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    announce(tmp_path, "http://127.0.0.1:8081", process.pid)
+    with pytest.raises(InputError, match="has ended without saying goodbye") as failed:
+        verb.needed_port(tmp_path, None, None)
+    assert f"process {process.pid}" in failed.value.message
+    assert "admin:" not in failed.value.fix

@@ -48,6 +48,12 @@ routes:
 """
 
 
+CONFIG_OF_ONE = """listen: 127.0.0.1:0
+models:
+  far: {url: "http://127.0.0.1:1/v1"}
+"""
+
+
 async def ask(client: Client, endpoint: Endpoint, text: str) -> tuple[str, str]:
     body = render_chat(
         endpoint.model,
@@ -308,6 +314,34 @@ def test_a_changed_file_is_used_and_a_wrong_one_is_not(tmp_path: Path) -> None:
 
     assert asyncio.run(scenario()) == [["far", "auto"], ["far", "auto"], ["near", "auto"]]
     assert "unknown" in told[0]
+
+
+def test_a_file_that_is_deleted_is_told_once_and_used_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("weighbridge.serve.reload._LOOK_S", 0.02)
+    path = tmp_path / "router.config.yaml"
+    path.write_text(CONFIG_OF_ONE)
+    told: list[str] = []
+
+    async def scenario() -> None:
+        async with serving(path, told) as (client, running), asyncio.timeout(30):
+            path.unlink()
+            await until(lambda: any("is gone; the one before stays" in line for line in told))
+            assert "is gone" in running.center.view().config_error
+            await asyncio.sleep(0.2)
+            assert await status(client, f"{running.url}/v1/models") == 200
+            path.write_text(CONFIG_OF_ONE)
+            await until(lambda: any("says again what is in use" in line for line in told))
+            assert running.center.view().config_error == ""
+            path.unlink()
+            await asyncio.sleep(0.2)
+            path.write_text(CONFIG_OF_ONE.replace("far:", "near:"))
+            await until(lambda: any("is in use from now on" in line for line in told))
+            assert list(running.center.fleet.views) == ["near"]
+
+    asyncio.run(scenario())
+    assert sum("is gone" in line for line in told) == 2
 
 
 def test_administrators_have_a_port_and_the_workspace_knows_it(

@@ -6,11 +6,13 @@ import asyncio
 import os
 import signal
 import sys
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 import psutil
+import pytest
 
 from tests.processes import gone_within
 from tests.verbs.test_serve import CONFIG, ask, children, get, serving
@@ -103,6 +105,27 @@ def test_a_killed_worker_gives_back_what_it_held_and_is_replaced(
     assert any("SIGKILL" in line for line in told)
 
 
+def test_a_frozen_worker_is_replaced(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("weighbridge.serve.workers.keeper._PING_S", 0.3)
+    path = write(tmp_path, models)
+    told: list[str] = []
+
+    async def scenario() -> None:
+        async with serving(path, told) as (_, running), asyncio.timeout(60):
+            first = workers()
+            await asyncio.sleep(3.0)  # they answer, so they stay
+            assert workers() == first
+            os.kill(first[0], signal.SIGSTOP)
+            await until(lambda: first[0] not in listening() and len(listening()) == 2)
+            async with Client() as client:
+                assert (await get(client, f"{running.url}/v1/models")).head.status == 200
+
+    asyncio.run(scenario())
+    assert sum("had not answered for" in line for line in told) == 1
+
+
 def test_a_changed_file_reaches_every_worker(models: Path, tmp_path: Path) -> None:
     path = write(tmp_path, models)
     told: list[str] = []
@@ -148,4 +171,6 @@ def test_nothing_outlives_a_keeper_that_is_killed(models: Path, tmp_path: Path) 
         await process.wait()
         return [one.pid for one in family]
 
+    before = set(Path(tempfile.gettempdir()).glob("weighbridge-*"))
     assert gone_within(asyncio.run(scenario()), 5)
+    assert set(Path(tempfile.gettempdir()).glob("weighbridge-*")) <= before

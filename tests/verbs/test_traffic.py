@@ -162,6 +162,23 @@ def test_a_set_is_a_suite_once_its_answers_are_written(root: Path, tmp_path: Pat
         traffic.write_suite(drawn, folder)
 
 
+def test_a_conversation_comes_before_its_last_question(tmp_path: Path) -> None:
+    said = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Hello"},
+        {"role": "user", "content": "Why?"},
+    ]
+    root = tmp_path / "workspace"
+    writer = TrafficWriter(root, 1_000_000)
+    writer.append(msgspec.json.encode(asked(1, request={"messages": said})) + b"\n")
+    drawn = traffic.sample(root, 1, by="none", seed=0, since=None)
+    traffic.write_suite(drawn, tmp_path / "set")
+    item = json.loads((tmp_path / "set/items.jsonl").read_text())
+    assert item["prompt"] == "Why?"
+    assert item["messages"] == said[:-1]
+
+
 def test_since(root: Path) -> None:
     week = traffic.since_time("7d", NOW)
     assert len(traffic.listed(root, since=week, limit=100)) == 8

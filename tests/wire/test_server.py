@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,7 +16,9 @@ from hypothesis import strategies as st
 from tests.wire.conftest import Run, until
 from weighbridge.core.errors import ConnectError, ExternalError, InputError, ProtocolError
 from weighbridge.core.http import Request, Timeouts, parse_url
+from weighbridge.wire import server_connection
 from weighbridge.wire.client import Client
+from weighbridge.wire.defects import SeldomLog
 from weighbridge.wire.server import (
     Handler,
     Responder,
@@ -24,6 +27,7 @@ from weighbridge.wire.server import (
     ServerRequest,
     serve,
 )
+from weighbridge.wire.server_connection import ServerConnection
 
 TIMEOUTS = Timeouts(connect=2, first_byte=2, between_bytes=2, total=5)
 LAST = b"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -143,6 +147,56 @@ def test_an_offered_upgrade_is_ignored(run: Run) -> None:
     assert (first["path"], first["body"], last["path"]) == ("/a", "hi", "/last")
 
 
+def test_thousands_of_upgrades_in_one_write(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    offer = b"GET /%d HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    answer = talk(run, b"".join(offer % i for i in range(5000)) + LAST)
+    assert [body["path"] for body in bodies(answer)] == [*(f"/{i}" for i in range(5000)), "/last"]
+    assert not caplog.records
+
+
+def test_an_upgrade_with_a_large_body_in_many_pieces(run: Run) -> None:
+    body = b"x" * 100_000
+    head = b"POST /a HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: h2c\r\n"
+    request = head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    pieces = [request[at : at + 30_000] for at in range(0, len(request), 30_000)]
+    first, last = bodies(talk(run, *pieces, LAST, pause_s=0.01))
+    assert (len(first["body"]), last["path"]) == (100_000, "/last")
+
+
+def test_a_defect_while_reading_is_told_in_a_line_and_ends_the_connection(
+    run: Run, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> None:
+        raise RecursionError("too deep")
+
+    monkeypatch.setattr(ServerConnection, "_receive", failing)
+    monkeypatch.setattr(server_connection, "_DEFECTS", SeldomLog())
+    for _ in range(5):
+        answer = talk(run, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 500 ")
+        assert b"too deep" not in answer
+        assert b"connection: close" in answer
+    (told,) = caplog.records
+    assert told.getMessage() == "Reading a request failed: RecursionError: too deep"
+    assert told.exc_info is None
+
+
+def test_what_was_not_told_is_counted(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now_s)
+    log = SeldomLog()
+    for _ in range(4):
+        log.tell(ValueError("x"))
+    now_s += 2
+    log.tell(ValueError("y"))
+    assert [record.getMessage() for record in caplog.records] == [
+        "Reading a request failed: ValueError: x",
+        "Reading a request failed: ValueError: y (3 more since the last such line)",
+    ]
+
+
 def test_http_1_0_gets_no_chunks(run: Run) -> None:
     async def handler(request: ServerRequest, responder: Responder) -> None:
         del request
@@ -190,13 +244,19 @@ def test_head_and_statuses_without_a_body(run: Run) -> None:
         (b"CONNECT host:1 HTTP/1.1\r\nHost: host:1\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
-        (b"POST / HTTP/1.1\r\nContent-Length: 1001\r\n\r\n", 413),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n400\r\n" + b"x" * 1024, 413),
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", 400),
+        (b"GET / HTTP/2.0\r\nHost: x\r\n\r\n", 505),
+        (b"GET / HTTP/3.7\r\nHost: x\r\n\r\n", 505),
+        (b"GET / HTTP/0.9\r\nHost: x\r\n\r\n", 505),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n", 413),
+        (b"POST / HTTP/1.1\r\nHost:\r\nTransfer-Encoding: chunked\r\n\r\n400\r\n%1024d" % 1, 413),
         (b"GET / HTTP/1.1\r\nA: " + b"b" * 9000, 431),
         (b"GET /" + b"a" * 9000, 431),
         (b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 2000 + b"\r\n", 431),
         (b"GET / HTTP/1.1\r\nHo", 408),
-        (b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nab", 408),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab", 408),
     ],
 )
 def test_refusals(run: Run, request_bytes: bytes, status: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from weighbridge.core.gateway_admin import RunningGateway
-from weighbridge.workspace.gateways import announce, running, withdraw
+from weighbridge.workspace.gateways import announce, running, vanished, withdraw
 
 URL = "http://127.0.0.1:8081"
 
@@ -34,9 +34,13 @@ def test_a_killed_gateway_runs_no_more(tmp_path: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     announce(tmp_path, URL, process.pid)
     assert running(tmp_path) is not None
+    assert vanished(tmp_path) is None
     process.kill()
     process.wait()
     assert running(tmp_path) is None
+    assert vanished(tmp_path) == RunningGateway(URL, process.pid)
+    withdraw(tmp_path, process.pid)
+    assert vanished(tmp_path) is None
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import click
 
 from weighbridge.cli.diagnostics import run_async, say
 from weighbridge.cli.eval_files import export, import_
+from weighbridge.cli.eval_quants import compare_quants
 from weighbridge.cli.options import (
     Seconds,
     json_option,
@@ -37,6 +38,7 @@ Example:
   weigh eval URL --model M --suite essays --judge-url URL2 --judge-model J
   weigh eval import samples_gsm8k_2026-11-01.jsonl --model qwen3-8b
   weigh eval export eval-1a2b3c --inspect log.json
+  weigh eval compare-quants gsm8k m-f16.gguf m-q4_k_m.gguf
 
 `weigh suites list` tells which suites there are."""
 
@@ -260,3 +262,4 @@ def command() -> None:
 command.add_command(measure, "measure")
 command.add_command(import_, "import")
 command.add_command(export, "export")
+command.add_command(compare_quants, "compare-quants")

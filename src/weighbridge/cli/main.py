@@ -28,6 +28,8 @@ VERBS = {
     "bench": "Measure: an endpoint's latency and throughput under load.",
     "calibrate": "Predict: better for your machine, from its own load runs.",
     "eval": "Measure: a model's accuracy on a suite of your tasks.",
+    "tokens": "Measure: what your own texts cost in each model's tokens.",
+    "context": "Measure: how long a context a model really uses.",
     "suites": "Measure: suites of tasks, ours and published ones brought in.",
     "rate": "Measure: which answers people prefer, side by side and blind.",
     "compare": "Decide: which differences between evaluations are real.",

@@ -90,6 +90,35 @@ def results(*, rating: str | None, reference: str | None, as_json: bool, workspa
     show_results(info, found)
 
 
+@command.command("list")
+@json_option
+@workspace_option
+def listed(*, as_json: bool, workspace: Path) -> None:
+    """List the ratings of the workspace, the newest first.
+
+    \b
+    Example:
+      weigh rate list
+    """  # noqa: D301 -- \b is click's mark, not an escape
+    from weighbridge.verbs import rate  # noqa: PLC0415
+
+    found = rate.listed(workspace)
+    if as_json:
+        print_json({"ratings": [rate.listed_json(info, votes) for info, votes in found]})
+        return
+    from weighbridge.cli.tables import print_table  # noqa: PLC0415
+
+    print_table(
+        "Ratings",
+        ["<rating", "<state", "<from", "models", "inputs", "votes", "<made"],
+        [
+            [info.id, info.state, info.source, str(len(info.models)), str(info.inputs), str(votes),
+             info.created[:16]]
+            for info, votes in found
+        ],
+    )  # fmt: skip
+
+
 @command.command("export")
 @rating_argument
 @workspace_option

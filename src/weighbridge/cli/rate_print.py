@@ -58,7 +58,13 @@ def _show_ratings(title: str, ratings: Ratings) -> None:
         f"{title} in Elo, {at} at 0",
         ["<model", "elo", "95 % interval", "wins", "of"],
         [
-            [one.model, f"{one.elo.value:+.0f}", _bounds(one.elo), f"{one.wins:g}", str(one.votes)]
+            [
+                one.model,
+                _signed(one.elo.value),
+                "reference" if one.model == ratings.reference else _bounds(one.elo),
+                f"{one.wins:g}",
+                str(one.votes),
+            ]
             for one in ratings.ratings
         ],
     )
@@ -97,4 +103,10 @@ def _percent(interval: Interval) -> str:
 def _bounds(interval: Interval) -> str:
     if not math.isfinite(interval.low):
         return "unknown"
-    return f"{interval.low:+.0f} to {interval.high:+.0f}"
+    return f"{_signed(interval.low)} to {_signed(interval.high)}"
+
+
+def _signed(value: float) -> str:
+    """A whole number with its sign; 0 has none."""
+    whole = round(value)
+    return f"{whole:+d}" if whole else "0"

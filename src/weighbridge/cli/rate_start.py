@@ -41,7 +41,7 @@ _KEPT = "Interrupted. The answers so far are kept; the same command goes on from
 )
 @click.option("--timeout", type=Seconds(), default=600.0, show_default=True, help="For one answer.")
 @click.option("--serve/--no-serve", default=True, help="Show the page when all is answered.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8500, show_default=True,
+@click.option("--port", type=click.IntRange(1, 65535), default=8500, show_default=True,
               help="Port of the page.")  # fmt: skip
 @click.option("--open/--no-open", "open_browser", default=False, help="Open the browser.")
 @key_option
@@ -94,9 +94,8 @@ def start(
     if serve:
         from weighbridge.cli import ui  # noqa: PLC0415
 
-        first = f"/rate/by/{found.raters[0].token}"
         if open_browser:
-            click.launch(f"http://127.0.0.1:{port}{first}")
+            _open_soon(f"http://127.0.0.1:{port}{_link(found.raters[0])}")
         context.invoke(
             ui.command, host="127.0.0.1", port=port, token=None, gateway=None,
             open_browser=False, workspace=workspace,
@@ -137,6 +136,15 @@ def _show_started(found: Started, port: int) -> None:
         say(f"Note: {note}")
     for rater in found.raters:
         click.echo(printable(f"{rater.name} rates at http://127.0.0.1:{port}{_link(rater)}"))
+
+
+def _open_soon(url: str) -> None:
+    """Open the browser once the server, which keeps this thread, has had time to listen."""
+    import threading  # noqa: PLC0415
+
+    timer = threading.Timer(1.0, click.launch, (url,))
+    timer.daemon = True
+    timer.start()
 
 
 def _link(rater: Rater) -> str:
@@ -232,12 +240,11 @@ def status(*, rating: str | None, as_json: bool, workspace: Path) -> None:
 
     found = verb.status(workspace, rating)
     info = found.info
-    state = "imported" if info.origin == "import" else "closed" if info.closed else "open"
     if as_json:
         print_json(
             {
                 "rating": info.id,
-                "state": state,
+                "state": info.state,
                 "ballots": found.total,
                 "raters": [
                     {"rater": one.name, "given": n, "path": _link(one) if one.token else None}
@@ -247,7 +254,9 @@ def status(*, rating: str | None, as_json: bool, workspace: Path) -> None:
             }
         )
         return
-    click.echo(printable(f"{info.id}, {state}: {len(info.models)} models, {info.inputs} inputs."))
+    click.echo(
+        printable(f"{info.id}, {info.state}: {len(info.models)} models, {info.inputs} inputs.")
+    )
     for one, given in found.raters:
         of = f" of {found.total}, at {_link(one)}" if one.token else ""
         click.echo(printable(f"{one.name or 'unnamed'}: {given}{of}"))

@@ -36,6 +36,13 @@ class RatingInfo:
     target: int = 0
     key: str = ""
 
+    @property
+    def state(self) -> Literal["open", "closed", "imported"]:
+        """Whether votes are taken, in a word."""
+        if self.origin == "import":
+            return "imported"
+        return "closed" if self.closed else "open"
+
 
 @dataclass(frozen=True, slots=True)
 class Said:

@@ -25,6 +25,8 @@ class Comparison:
         a: the model that a label ``a`` stands for.
         b: the other.
         labels: rater and judgement, turned so that all mean the same by ``a``.
+        label: the judgement of most raters; a tie where there is no majority.
+        has_majority: whether one of a, b and neither has more raters than each of the others.
         cluster: what its errors are shared with.
         task: of the input.
     """
@@ -33,26 +35,10 @@ class Comparison:
     a: str
     b: str
     labels: tuple[tuple[str, Choice], ...]
+    label: Choice
+    has_majority: bool
     cluster: str
     task: str
-
-    @property
-    def has_majority(self) -> bool:
-        """Whether one of a, b and neither has more raters than each of the others."""
-        counts = Counter(_side(label) for _, label in self.labels).most_common(2)
-        return len(counts) == 1 or counts[0][1] > counts[1][1]
-
-    @property
-    def label(self) -> Choice:
-        """The judgement of most raters; a tie where there is no majority."""
-        side = Counter(_side(label) for _, label in self.labels).most_common(1)[0][0]
-        if not self.has_majority:
-            return "tie"
-        if side != "tie":
-            return side
-        bad = sum(label == "both_bad" for _, label in self.labels)
-        ties = sum(label == "tie" for _, label in self.labels)
-        return "both_bad" if bad > ties else "tie"
 
     @property
     def vote(self) -> Vote:
@@ -95,7 +81,21 @@ def _comparison(key: Key, group: Sequence[Ballot], places: dict[str, int]) -> Co
         a, b = sorted((a, b), key=lambda model: places[model])
     labels = tuple((one.rater, _turned(one.winner, one.a == a)) for one in group)
     task = next((one.task for one in group if one.task), "")
-    return Comparison(key, a, b, labels, first.cluster, task)
+    label = _majority([label for _, label in labels])
+    return Comparison(key, a, b, labels, label or "tie", label is not None, first.cluster, task)
+
+
+def _majority(labels: Sequence[Choice]) -> Choice | None:
+    """The judgement of most raters, or None; two bad answers are one way to be neither better."""
+    if len(set(labels)) == 1:
+        return labels[0]
+    counts = Counter(map(_side, labels)).most_common(2)
+    if len(counts) > 1 and counts[0][1] == counts[1][1]:
+        return None
+    side = counts[0][0]
+    if side != "tie":
+        return side
+    return "both_bad" if labels.count("both_bad") > labels.count("tie") else "tie"
 
 
 def _turned(winner: Choice, is_same: bool) -> Choice:

@@ -213,7 +213,11 @@ def _variance(wins: int, votes: int) -> float:
 
 
 def _said_of_sides(share: Interval, n: int) -> str:
-    first = f"{100 * share.value:.0f} % of {n} decided votes went to the first side"
+    first = (
+        f"Of {n} decided votes, {100 * share.value:.0f} % "
+        f"({100 * share.low:.0f} to {100 * share.high:.0f} %) favour the first side, each model "
+        "taken as first as often as the other"
+    )
     if share.low > 0.5:
         return f"{first}: standing first helps."
     if share.high < 0.5:

@@ -122,9 +122,9 @@ def gateway_page(
     )
 
 
-def no_gateway_page() -> str:
-    """The page where no gateway runs."""
-    return _render("none")
+def no_gateway_page(vanished: str = "") -> str:
+    """The page where no gateway runs; ``vanished`` tells of one that was killed."""
+    return _render("none", vanished=vanished)
 
 
 def silent_page(address: str, error: WeighbridgeError) -> str:

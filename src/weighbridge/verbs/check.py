@@ -16,6 +16,7 @@ from weighbridge.serve.config import (
     FaultyConfigError,
     check_config,
     listens,
+    missing_programs,
     warnings,
 )
 
@@ -58,7 +59,9 @@ def check(
     environment = os.environ if environment is None else environment
     text = read_text(path)
     checked = check_config(text, path.parent, origin=str(path), port=port, environment=environment)
-    told = () if checked.written is None else warnings(checked.written)
+    if checked.written is None or checked.config is None:
+        return Report(path, None, checked.faults, ())
+    told = (*warnings(checked.written), *missing_programs(checked.config))
     return Report(path, checked.config, checked.faults, told)
 
 

@@ -67,6 +67,25 @@ def results(
     return info, rating_results(folder.ballots(info.id), reference=reference, order=order)
 
 
+def listed(root: Path) -> list[tuple[RatingInfo, int]]:
+    """All ratings, the newest first, each with its number of votes."""
+    folder = RatingsFolder(root)
+    return [(info, len(folder.ballots(info.id))) for info in folder.all()]
+
+
+def listed_json(info: RatingInfo, votes: int) -> dict[str, Any]:
+    """The documented keys of ``weigh rate list --json``."""
+    return {
+        "rating": info.id,
+        "state": info.state,
+        "source": info.source,
+        "models": list(info.models),
+        "inputs": info.inputs,
+        "votes": votes,
+        "created": info.created,
+    }
+
+
 def export(root: Path, name: str | None = None) -> str:
     """The ballots of a rating as CSV, as :func:`import_votes` reads it."""
     folder = RatingsFolder(root)
@@ -96,7 +115,7 @@ def power_of(ballots: int) -> Power:
 def power_sentence(power: Power) -> str:
     """The same for people."""
     if power.wins is None or power.rate is None:
-        return f"{power.ballots} ballots on a pair can show nothing: six are the least."
+        return f"{power.ballots} ballots on a pair of models can show nothing: six are the least."
     return (
         f"{power.ballots} ballots on a pair without ties: {power.wins} must go one way to differ "
         f"from chance, and in four of five such ratings that shows only a model that wins at least "

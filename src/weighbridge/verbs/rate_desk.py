@@ -54,8 +54,9 @@ class Shown:
 
 @dataclass(slots=True)
 class _Open:
-    """A rating while it is rated: what does not change, read once."""
+    """A rating while it is rated: what seldom changes, read again when answers are added."""
 
+    stamp: tuple[int, int]
     field: Field
     inputs: dict[str, RatingInput]
 
@@ -170,8 +171,10 @@ class Desk:
 
     def _of(self, info: RatingInfo) -> _Open:
         found = self._open.get(info.id)
-        if found is None:
+        stamp = self._ratings.stamp(info.id)
+        if found is None or found.stamp != stamp:
             found = _Open(
+                stamp,
                 field_of(self._ratings, info),
                 {one.id: one for one in self._ratings.inputs(info.id)},
             )

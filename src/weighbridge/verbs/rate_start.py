@@ -54,7 +54,7 @@ class Started:
         info: the rating.
         raters: who rates, with links' secrets.
         power: what its ballots on a pair of models can show.
-        pairs: of models.
+        pairs: of models whose answers differ.
         answers: that are there.
         notes: what to know before rating.
         resumed: whether it was begun before.
@@ -166,8 +166,8 @@ def _ready(ratings: Ratings, info: RatingInfo, names: Sequence[str], *, is_old: 
     )
     compared = field_of(ratings, info)
     answers = ratings.answers(info.id)
-    pairs = len(info.models) * (len(info.models) - 1) // 2
-    per_pair = min(compared.target, compared.most) * len({*known, *names}) // pairs
+    pairs = len({pair for open_pairs in compared.comparable.values() for pair in open_pairs})
+    per_pair = _comparisons(compared, len({*known, *names})) // max(1, pairs)
     return Started(
         info,
         raters,
@@ -177,6 +177,13 @@ def _ready(ratings: Ratings, info: RatingInfo, names: Sequence[str], *, is_old: 
         _notes(answers, compared, info),
         is_old,
     )
+
+
+def _comparisons(compared: Field, raters: int) -> int:
+    """How many comparisons raters come to at most: what several of them judge counts once."""
+    each = min(compared.target, compared.most)
+    shared = min(each, len(compared.shared))
+    return min(compared.most, shared + raters * (each - shared))
 
 
 def _notes(answers: Sequence[RatingAnswer], compared: Field, info: RatingInfo) -> tuple[str, ...]:

@@ -157,7 +157,13 @@ def said_last(captured: Captured, most: int = 200) -> str:
 
 
 def _item_json(item: SampledItem) -> dict[str, Any]:
+    """An item as suites have it: the last message, and ``messages`` said before it."""
     document: dict[str, Any] = msgspec.to_builtins(item)
+    said = document.pop("messages")
+    if len(said) > 1 and said[-1]["role"] == "user":
+        document["prompt"] = said[-1]["text"]
+        before = [{"role": one["role"], "content": one["text"]} for one in said[:-1]]
+        document["messages"] = before
     return document
 
 

@@ -66,7 +66,6 @@ def create_app(
     load = LoadPages(lambda: open_workspace(workspace))
     plan = PlanPages(lambda: open_workspace(workspace), lambda: load_catalogue(catalogue))
     place = PlacePages(lambda: open_workspace(workspace), lambda: load_catalogue(catalogue))
-    rate = RatePages(workspace, cookie=f"weighbridge_rater_{binding.port}")
     guard = Middleware(
         Guard,
         binding=binding,
@@ -86,11 +85,7 @@ def create_app(
             Route("/gateway", live.page),
             Route("/gateway/state.json", live.state),
             Route("/gateway/models/{name:path}/{action}", live.act, methods=["POST"]),
-            Route("/rate", rate.index),
-            Route("/rate/by/{token}", rate.rater),
-            Route("/rate/by/{token}/vote", rate.vote, methods=["POST"]),
-            Route("/rate/by/{token}/undo", rate.undo, methods=["POST"]),
-            Route("/rate/{id}", rate.results),
+            *RatePages(workspace, cookie=f"weighbridge_rater_{binding.port}").routes,
             Route("/runs", pages.runs),
             Route("/runs/{id}.json", pages.record),
             Route("/runs/{id}", pages.run),

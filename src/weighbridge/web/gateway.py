@@ -53,7 +53,7 @@ class GatewayPages:
         """The gateway now, or how to start one."""
         port = self._port()
         if port is None:
-            return HTMLResponse(no_gateway_page())
+            return HTMLResponse(no_gateway_page(verb.vanished_sentence(self._root)))
         address = port.url.origin
         try:
             view = await self._view(port)
@@ -66,7 +66,7 @@ class GatewayPages:
         """The same as JSON, as the admin port gives it."""
         port = self._port()
         if port is None:
-            return _said(404, _NONE)
+            return _said(404, self._none())
         try:
             view = await self._view(port)
         except WeighbridgeError as error:
@@ -80,7 +80,7 @@ class GatewayPages:
         if not self._may_act:
             return _said(403, "These pages are open to the network: they only show the gateway.")
         if port is None:
-            return _said(404, _NONE)
+            return _said(404, self._none())
         if not is_action(action):
             return _said(404, f"Nobody can {action} an engine.")
         try:
@@ -95,6 +95,10 @@ class GatewayPages:
     def is_running(self) -> bool:
         """Whether there is a gateway to show; it may still not answer."""
         return self._port() is not None
+
+    def _none(self) -> str:
+        vanished = verb.vanished_sentence(self._root)
+        return f"{vanished} Start it again with `weigh serve`." if vanished else _NONE
 
     def _port(self) -> verb.AdminPort | None:
         return verb.admin_port(self._root, self._url, self._key)

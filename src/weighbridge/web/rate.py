@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
 
 from weighbridge.core.errors import InputError, UnknownRunError, WeighbridgeError
 from weighbridge.measure.ratings.tidy import TOLD
@@ -49,10 +50,20 @@ class RatePages:
         self._desk = Desk(root)
         self._turn = asyncio.Lock()
 
+    @property
+    def routes(self) -> list[Route]:
+        """Where they are; raters' come first, for an id takes any name."""
+        return [
+            Route(_PATH, self.index),
+            Route(f"{_PATH}/by/{{token}}", self.rater),
+            Route(f"{_PATH}/by/{{token}}/vote", self.vote, methods=["POST"]),
+            Route(f"{_PATH}/by/{{token}}/undo", self.undo, methods=["POST"]),
+            Route(f"{_PATH}/{{id}}", self.results),
+        ]
+
     def index(self, _request: Request) -> Response:
         """All ratings."""
-        rows = [(info, len(self._ratings.ballots(info.id))) for info in self._ratings.all()]
-        return HTMLResponse(ratings_page(rows))
+        return HTMLResponse(ratings_page(verb.listed(self._root)))
 
     def results(self, request: Request) -> Response:
         """What a rating's ballots say, unless this browser is rating it."""

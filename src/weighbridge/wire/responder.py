@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _LARGE_BYTES = 64 * 1024
 _RESET = struct.pack("ii", 1, 0)
+_BODILESS = frozenset((b"204", b"304"))  # these end with their heads, and say no length
 _JSON: Headers = ((b"content-type", b"application/json"),)
 # Headers about the connection, not the message: the responder writes its own.
 _FRAMING = frozenset(
@@ -185,7 +186,10 @@ class Responder:
             last: whether that is all of the body.
         """
         self.started = True
-        if length is not None:
+        if not body and head[9:12] in _BODILESS:
+            self._remaining = 0
+            framing = b""
+        elif length is not None:
             self._remaining = length - len(body)
             framing = b"content-length: %d\r\n" % length
         elif self._http11:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -11,8 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 import httptools
 
-from weighbridge.core.errors import EndpointError, InputError, WeighbridgeError
+from weighbridge.core.errors import WeighbridgeError
+from weighbridge.wire.defects import SeldomLog, log_defect, send_defect, send_error
 from weighbridge.wire.heads import HEAD_LIMIT_BYTES, render_head
+from weighbridge.wire.request_head import DECISIVE, head_fault, parse_fault
 from weighbridge.wire.responder import Responder, ServerRequest
 
 if TYPE_CHECKING:
@@ -22,12 +23,10 @@ if TYPE_CHECKING:
     from weighbridge.wire.known_heads import KnownHeads
     from weighbridge.wire.outbox import Outbox
 
-_log = logging.getLogger("weighbridge.wire")
 _LINGER_S = 2.0
-# What decides how a request is read; each of them but ``expect`` may be there once.
-_DECISIVE = frozenset((b"host", b"content-length", b"transfer-encoding", b"expect"))
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 # A client that offers to switch to HTTP/2 in clear text (Java's does) is answered in HTTP/1.1.
+_DEFECTS = SeldomLog()
 _UPGRADE_HEADERS = frozenset((b"connection", b"upgrade", b"http2-settings"))
 
 
@@ -170,6 +169,13 @@ class ServerConnection(asyncio.Protocol):
         """Parse, then answer what is complete."""
         if self._deaf:
             return
+        try:
+            self._receive(data)
+        except Exception as error:  # noqa: BLE001 -- no bytes may bring the server into disorder
+            _DEFECTS.tell(error)
+            self._refuse(500, "The server failed to read the request; its log says why.")
+
+    def _receive(self, data: bytes) -> None:
         key = b""
         if not self._reading and not self._refusal:
             key, known, body_start = self._owner.known.find(data)
@@ -184,12 +190,16 @@ class ServerConnection(asyncio.Protocol):
                     self._pump()
                 return
         self._dry_bytes += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._ignore_upgrade(data[upgrade.args[0] :])
-        except httptools.HttpParserError as error:
-            self._refuse(400, f"The request is not HTTP/1.1: {error}.")
+        while data:
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                data, key = self._without_upgrade(data[upgrade.args[0] :]), b""
+            except httptools.HttpParserError as error:
+                self._refuse(*parse_fault(error))
+                break
+            else:
+                break
         if self._dry_bytes > self._limits.header_bytes:
             self._refuse(*self._too_much_head)
         if key and self._waiting and not self._reading and not self._refusal:
@@ -241,7 +251,7 @@ class ServerConnection(asyncio.Protocol):
         """Collect a header; trailers are dropped."""
         if not self._in_body:
             name = name.lower()
-            if name in _DECISIVE:
+            if name in DECISIVE:
                 self._decisive.append((name, value))
             if name != b"content-length":
                 self._headers.append((name, value))
@@ -255,36 +265,21 @@ class ServerConnection(asyncio.Protocol):
         # Only a read beyond the limit can hold a head beyond it.
         if self._dry_bytes > self._limits.header_bytes and self._head_too_large():
             self._stop(*self._too_much_head)
-        if self._decisive:
-            self._check_decisive()
+        self._check_decisive()
 
     def _head_too_large(self) -> bool:
         size = len(self._target) + sum(len(name) + len(value) + 4 for name, value in self._headers)
         return size > self._limits.header_bytes
 
     def _check_decisive(self) -> None:
-        lengths: list[bytes] = []
-        codings: list[bytes] = []
-        hosts, expects = 0, False
-        for name, value in self._decisive:
-            if name == b"content-length":
-                lengths.append(value)
-            elif name == b"transfer-encoding":
-                codings.append(value)
-            elif name == b"expect":
-                expects = True
-            else:
-                hosts += 1
-        if hosts > 1:
-            self._stop(400, "The request names two hosts.")
-        # Two framings in one head are how requests are smuggled past a proxy: never guess.
-        if len(lengths) + len(codings) > 1 or (codings and codings[0].lower() != b"chunked"):
-            self._stop(400, "The request's length is given twice or in an unknown coding.")
-        if codings and self._parser.get_http_version() != "1.1":
-            self._stop(400, "HTTP/1.0 has no chunked requests.")
-        if lengths and int(lengths[0]) > self._limits.body_bytes:
+        fault = head_fault(self._parser.get_http_version(), self._decisive)
+        if fault is not None:
+            self._stop(*fault)
+        fields = dict(self._decisive)
+        length = fields.get(b"content-length")
+        if length is not None and int(length) > self._limits.body_bytes:
             self._stop(*self._too_much_body)
-        if expects and (lengths or codings):
+        if b"expect" in fields and (length is not None or b"transfer-encoding" in fields):
             self._owes_continue = True
             if not self._busy:
                 self._send_continue()
@@ -356,17 +351,20 @@ class ServerConnection(asyncio.Protocol):
         if self._transport.can_write_eof():
             self._transport.write_eof()
 
-    def _ignore_upgrade(self, rest: bytes) -> None:
-        """Take the request as if it did not ask for another protocol."""
+    def _without_upgrade(self, rest: bytes) -> bytes:
+        """The request as if it did not ask for another protocol, to be read by a new parser."""
         method = self._parser.get_method()
         if method == b"CONNECT" or self._refusal is not None:
             self._refuse(400, "This server is no proxy.")
-            return
+            return b""
         fields = [field for field in self._decisive if field[0] == b"content-length"]
         fields += [field for field in self._headers if field[0] not in _UPGRADE_HEADERS]
-        head = render_head(b"%b %b HTTP/1.1" % (method, self._target), tuple(fields))
+        version = self._parser.get_http_version().encode("ascii")
+        head = render_head(b"%b %b HTTP/%b" % (method, self._target, version), tuple(fields))
         self._parser = httptools.HttpRequestParser(self)
-        self.data_received(head + rest)
+        # What is read once more does not count once more.
+        self._dry_bytes = len(head) + len(rest)
+        return head + rest
 
     # -- answering ------------------------------------------------------------------------------
 
@@ -418,9 +416,9 @@ class ServerConnection(asyncio.Protocol):
         try:
             answering = self._owner.handler(request, responder)
         except Exception:  # noqa: BLE001 -- a defect of a handler must not end the server
-            _log_defect(request)
+            log_defect(request)
             if not responder.started and not responder.ended:
-                _send_defect(responder)
+                send_defect(responder)
             responder.abort()
             return
         if answering is not None:
@@ -436,12 +434,12 @@ class ServerConnection(asyncio.Protocol):
             await answering
         except WeighbridgeError as error:
             if not responder.started and not responder.ended:
-                _send_error(responder, error)
+                send_error(responder, error)
         except Exception:  # noqa: BLE001 -- a defect of a handler must not end the server
-            _log_defect(request)
+            log_defect(request)
         finally:
             if not responder.started and not responder.ended:
-                _send_defect(responder)
+                send_defect(responder)
             # An answer that its handler left unfinished must not look complete.
             responder.abort()
             self._end_task()
@@ -479,19 +477,3 @@ def _split_target(target: bytes) -> tuple[str, bytes]:
     if not path.startswith(b"/") and b"://" in path:
         path = b"/" + path.partition(b"://")[2].partition(b"/")[2]
     return path.decode("latin-1"), query
-
-
-def _send_error(responder: Responder, error: WeighbridgeError) -> None:
-    if isinstance(error, InputError):
-        responder.error(400, str(error), "invalid_request_error")
-    else:
-        code = error.kind if isinstance(error, EndpointError) else None
-        responder.error(502, str(error), "upstream_error", code)
-
-
-def _log_defect(request: ServerRequest) -> None:
-    _log.exception("The handler of %s %s failed", request.method, request.path)
-
-
-def _send_defect(responder: Responder) -> None:
-    responder.error(500, "The server failed to answer; its log says why.", "internal_error")

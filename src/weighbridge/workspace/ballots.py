@@ -158,9 +158,9 @@ class Ratings:
         return rater
 
     def stamp(self, rating: str) -> tuple[int, int]:
-        """Changes when ballots do."""
+        """Changes when answers do."""
         try:
-            found = (self._folder / rating / "ballots.jsonl").stat()
+            found = (self._folder / rating / "answers.jsonl").stat()
         except OSError:
             return (0, 0)
         return (found.st_size, found.st_mtime_ns)

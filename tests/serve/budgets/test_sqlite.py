@@ -107,3 +107,15 @@ def test_a_process_is_known_by_more_than_its_number() -> None:
     assert not is_alive(name)
     assert child.stdin is not None
     child.stdin.close()
+
+
+def test_nobody_else_may_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "l"
+    path.touch(mode=0o644)  # of an older version
+    path.chmod(0o644)
+    ledger = SqliteLedger(path)
+    ledger.open()
+    carry_out(ledger, 1, [wanted(1)], [])
+    modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    assert modes == {"l": 0o600, "l-wal": 0o600, "l-shm": 0o600}
+    ledger.leave()

@@ -201,3 +201,40 @@ async def longest_turn(while_: Callable[[], bool]) -> float:
 def remove_all(folder: Path) -> None:
     for path in folder.iterdir():
         path.unlink()
+
+
+class Counted(SqliteLedger):
+    """Counts commits."""
+
+    commits = 0
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:  # type: ignore[override]
+        with super().transaction() as transaction:
+            yield transaction
+        self.commits += 1
+
+
+def test_what_was_spent_is_booked_with_the_next_reservation_or_in_a_moment(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        ledger = Counted(tmp_path / "l")
+        writer = Writer(ledger)
+        assert await writer.reserve(wanted(1)) == "granted"
+        began = ledger.commits
+        asked = [writer.reserve(wanted(hold)) for hold in range(2, 18)]
+        writer.settle(Settle(1, SLOT, Amount(0, 10)))
+        assert await asyncio.gather(*asked) == ["granted"] * 16
+        assert ledger.commits == began + 1  # sixteen reservations and what was spent before
+        assert read(tmp_path / "l") == Account(Amount(0, 10), Amount(0, 1600))
+        for hold in range(2, 18):
+            writer.settle(Settle(hold, SLOT, Amount(0, 10)))
+        # Nobody reserves any more; what is not booked yet stays set aside.
+        assert read(tmp_path / "l").held == Amount(0, 1600)
+        async with asyncio.timeout(5):
+            await until(lambda: ledger.commits == began + 2)
+        assert read(tmp_path / "l") == Account(Amount(0, 170), Amount(0, 0))
+        await writer.close()
+
+    asyncio.run(scenario())

@@ -169,6 +169,25 @@ def test_stray_bytes_never_reach_the_next_client(run: Run) -> None:
     run(main())
 
 
+@pytest.mark.parametrize("length", [b"", b"Content-Length: 0\r\n"])
+def test_an_answer_without_content_has_no_length(run: Run, length: bytes) -> None:
+    async def nothing(call: Call) -> None:
+        await call.send(b"HTTP/1.1 204 No Content\r\nX-Own: 1\r\n%b\r\n" % length)
+
+    async def main() -> None:
+        async with engine(nothing) as e, gateway({"a": (e.url,)}) as rig:
+            for _ in range(2):
+                status, headers, body = await rig.ask(for_a())
+                assert (status, body, headers["x-own"]) == (204, b"", "1")
+                assert "content-length" not in headers
+                assert "transfer-encoding" not in headers
+            twice = for_a() + for_a().replace(b"Host: x", b"Host: x\r\nConnection: close")
+            assert (await rig.talk(twice)).count(b"HTTP/1.1 204") == 2
+            rig.assert_all_left()
+
+    run(main())
+
+
 def test_interim_answers_are_skipped(run: Run) -> None:
     async def early(call: Call) -> None:
         await call.send(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n")

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.fakes.plane import FakeAccess, FakePolicy
-from tests.serve.proxy.rig import ANSWER, Call, chunk, engine, gateway, post
+from tests.serve.proxy.rig import ANSWER, Call, Script, chunk, engine, gateway, post
 from tests.wire.conftest import Run
 from weighbridge.core.errors import EngineError
 from weighbridge.core.gateway import Grant
@@ -51,7 +51,7 @@ def test_other_refusals(body: bytes) -> None:
     assert not says_too_long(body)
 
 
-def refusing(body: bytes, status: int = 400, framing: str = "length") -> object:
+def refusing(body: bytes, status: int = 400, framing: str = "length") -> Script:
     async def script(call: Call) -> None:
         head = b"HTTP/1.1 %d No\r\nX-Own: 1\r\n" % status
         if framing == "length":
@@ -83,7 +83,7 @@ ROOMIER = {"small": ("large", "huge"), "large": ("huge",)}
 def test_a_roomier_model_answers(run: Run, framing: str, stream: bool) -> None:
     async def main() -> None:
         script = refusing(LLAMA_CPP, framing=framing)
-        async with engine(script) as small, engine() as large:  # type: ignore[arg-type]
+        async with engine(script) as small, engine() as large:
             urls = {"small": (small.url,), "large": (large.url,), "huge": (large.url,)}
             async with gateway(urls) as rig:
                 rig.plane.policy = FakePolicy({"small": ("small",)}, ROOMIER)
@@ -106,7 +106,7 @@ def test_a_roomier_model_answers(run: Run, framing: str, stream: bool) -> None:
 def test_one_roomier_model_after_the_other_then_the_last_refusal(run: Run) -> None:
     async def main() -> None:
         last = TOO_LONG["vllm"]
-        async with engine(refusing(LLAMA_CPP)) as small, engine(refusing(last, 422)) as huge:  # type: ignore[arg-type]
+        async with engine(refusing(LLAMA_CPP)) as small, engine(refusing(last, 422)) as huge:
             urls = {"small": (small.url,), "large": (small.url,), "huge": (huge.url,)}
             async with gateway(urls) as rig:
                 rig.plane.policy = FakePolicy({"small": ("small",)}, ROOMIER)
@@ -124,21 +124,24 @@ def test_one_roomier_model_after_the_other_then_the_last_refusal(run: Run) -> No
 @pytest.mark.parametrize("body", [*OTHERS, b"x" * MOST_BYTES, b"y" * 400_000])
 def test_other_refusals_pass_as_they_are(run: Run, framing: str, body: bytes) -> None:
     async def main() -> None:
-        async with engine(refusing(body, framing=framing)) as small, engine() as large:  # type: ignore[arg-type]
-            async with gateway({"small": (small.url,), "large": (large.url,)}) as rig:
-                rig.plane.policy = FakePolicy({"small": ("small",)}, ROOMIER)
-                status, headers, got = await rig.ask(for_small())
-                assert (status, got, headers["x-own"]) == (400, body, "1")
-                assert rig.outcome.answer_bytes == len(body)
-                assert not large.calls
-                rig.assert_all_left()
+        async with (
+            engine(refusing(body, framing=framing)) as small,
+            engine() as large,
+            gateway({"small": (small.url,), "large": (large.url,)}) as rig,
+        ):
+            rig.plane.policy = FakePolicy({"small": ("small",)}, ROOMIER)
+            status, headers, got = await rig.ask(for_small())
+            assert (status, got, headers["x-own"]) == (400, body, "1")
+            assert rig.outcome.answer_bytes == len(body)
+            assert not large.calls
+            rig.assert_all_left()
 
     run(main())
 
 
 def test_who_has_no_roomier_model_or_may_not_use_it_gets_the_refusal(run: Run) -> None:
     async def main() -> None:
-        async with engine(refusing(LLAMA_CPP)) as small, engine() as large:  # type: ignore[arg-type]
+        async with engine(refusing(LLAMA_CPP)) as small, engine() as large:
             urls = {"small": (small.url,), "large": (large.url,)}
             access = FakeAccess(grant=Grant("k", models=frozenset({"small"})))
             for roomier, who in (({}, FakeAccess()), (ROOMIER, access)):
@@ -153,16 +156,18 @@ def test_who_has_no_roomier_model_or_may_not_use_it_gets_the_refusal(run: Run) -
 
 def test_a_roomier_model_that_cannot_be_had_is_told(run: Run) -> None:
     async def main() -> None:
-        async with engine(refusing(LLAMA_CPP)) as small:  # type: ignore[arg-type]
-            async with gateway({"small": (small.url,), "large": (small.url,)}) as rig:
-                rig.plane.policy = FakePolicy({"small": ("small",)}, {"small": ("large",)})
-                rig.fleet.waits["large"] = EngineError("It does not start.")
-                status, _, body = await rig.ask(for_small())
-                assert status == 503
-                message = json.loads(body)["error"]["message"]
-                assert "small: the prompt is too long for it." in message
-                assert "large: It does not start." in message
-                rig.assert_all_left()
+        async with (
+            engine(refusing(LLAMA_CPP)) as small,
+            gateway({"small": (small.url,), "large": (small.url,)}) as rig,
+        ):
+            rig.plane.policy = FakePolicy({"small": ("small",)}, {"small": ("large",)})
+            rig.fleet.waits["large"] = EngineError("It does not start.")
+            status, _, body = await rig.ask(for_small())
+            assert status == 503
+            message = json.loads(body)["error"]["message"]
+            assert "small: the prompt is too long for it." in message
+            assert "large: It does not start." in message
+            rig.assert_all_left()
 
     run(main())
 

@@ -82,10 +82,20 @@ def test_an_idle_engine_goes_before_a_busy_one() -> None:
 def test_an_engine_between_two_requests_of_its_user_is_kept() -> None:
     between = but(IDLE, idle_s=0.5, gap_s=1.0)
     assert plan_eviction(TARGET, [between], 60, PATIENCE).victims == ()
-    assert plan_eviction(TARGET, [but(between, idle_s=8)], 60, PATIENCE).victims
+    assert plan_eviction(TARGET, [but(between, idle_s=10)], 60, PATIENCE).victims
     # Whoever asks once an hour is not waited for.
     rare = but(IDLE, idle_s=11, gap_s=3600.0)
     assert plan_eviction(TARGET, [rare], 60, PATIENCE).victims
+
+
+def test_when_everybody_waits_nobody_idle_is_kept() -> None:
+    between = but(IDLE, idle_s=0.2, gap_s=1.0)
+    assert plan_eviction(TARGET, [between], 60, PATIENCE).victims == ()
+    assert plan_eviction(TARGET, [between], 60, PATIENCE, is_quiet=True).victims == ("idle",)
+    busy = but(between, in_flight=1)
+    assert plan_eviction(TARGET, [busy], 60, PATIENCE, is_quiet=True).victims == ()
+    pinned = but(between, pinned=True)
+    assert plan_eviction(TARGET, [pinned], 60, PATIENCE, is_quiet=True).victims == ()
 
 
 def test_sleeping_is_enough_where_it_frees_enough() -> None:

@@ -20,9 +20,10 @@ def test_why_nobody_answers_is_told_to_those_who_wait_and_names_no_model() -> No
             remote = Remote(
                 [Endpoint(parse_url("http://127.0.0.1:9/v1"), "far")], gate, client, 0.05
             )
-            while remote.state != "failed":
-                await asyncio.sleep(0.01)
-            with pytest.raises(EngineError, match="^Nobody answers at http://127.0.0.1:9:") as told:
+            gate.close()  # the first answer is not in yet
+            with pytest.raises(
+                EngineError, match=r"^Nobody answers at http://127\.0\.0\.1:9"
+            ) as told:
                 await gate.wait(5.0)
             await remote.close()
         assert told.value.message == remote.detail, "whoever tells the client names the model"

@@ -184,7 +184,7 @@ def test_clients_do_not_wait_for_engines_that_idle(
         loop = asyncio.get_running_loop()
         machine = FakeMachine(100, dict.fromkeys(NAMES, 50), load_s)
         async with Supervisor(
-            config(100, **{name: model(50) for name in NAMES}),
+            config(100, Limits(), **{name: model(50) for name in NAMES}),
             Path(),
             launcher=machine,
             client=FakeClient(),

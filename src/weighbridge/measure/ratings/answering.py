@@ -10,7 +10,7 @@ from weighbridge.core.effects import Clock
 from weighbridge.core.errors import WeighbridgeError
 from weighbridge.core.http import HttpClient
 from weighbridge.core.rating_session import RatingAnswer, RatingInput
-from weighbridge.measure.evals.asking import EvalTarget, ask
+from weighbridge.measure.evals.asking import EvalTarget, Told, ask
 from weighbridge.measure.evals.requests import request_hash
 from weighbridge.wire.chat import render_chat
 
@@ -70,37 +70,17 @@ async def answer_all(
     Raises:
         EndpointError: a model fails every input it is given first.
     """
-    work: dict[str, Iterator[RatingInput]] = {
-        model: iter(
-            [
-                one
-                for one in inputs
-                if (one.id, model, request_hash(request_of(target, one, sampling))) not in done
-            ]
-        )
+    todo = {
+        model: iter(_todo(model, target, inputs, sampling, done))
         for model, target in targets.items()
     }
-    failed = dict.fromkeys(targets, 0)
+    failures = {model: _Failures() for model in targets}
 
     async def worker(model: str) -> None:
-        target = targets[model]
-        for one in work[model]:
-            body = request_of(target, one, sampling)
-            told = await ask(client, clock, target, body)
-            if told.completion is None:
-                failed[model] = failed[model] + 1 if failed[model] >= 0 else -1
-                if failed[model] >= _HOPELESS_AFTER and told.error is not None:
-                    raise told.error
-                keep(RatingAnswer(one.id, model, "", str(told.error), request_hash(body)))
-                continue
-            failed[model] = -1  # it can answer: single failures are no reason to end
-            completion = told.completion
-            keep(
-                RatingAnswer(
-                    one.id, model, completion.content, "", request_hash(body),
-                    completion.finish_reason or "",
-                )
-            )  # fmt: skip
+        for item, body in todo[model]:
+            told = await ask(client, clock, targets[model], body)
+            failures[model].note(told)
+            keep(_kept(told, model, item, request_hash(body)))
 
     errors: list[BaseException] = []
     try:
@@ -112,3 +92,41 @@ async def answer_all(
         errors.extend(raised.exceptions)
     if errors:
         raise errors[0]
+
+
+class _Failures:
+    """Counts the failures of a model that has not answered yet."""
+
+    def __init__(self) -> None:
+        self._can_answer = False
+        self._count = 0
+
+    def note(self, told: Told) -> None:
+        """Count, and raise where there is no hope."""
+        if told.error is None:
+            self._can_answer = True
+            return
+        self._count += 1
+        if not self._can_answer and self._count >= _HOPELESS_AFTER:
+            raise told.error
+
+
+def _todo(
+    model: str,
+    target: EvalTarget,
+    inputs: Sequence[RatingInput],
+    sampling: Sampling,
+    done: Collection[tuple[str, str, str]],
+) -> Iterator[tuple[str, bytes]]:
+    """What a model is still to be asked: the input and the request."""
+    for one in inputs:
+        body = request_of(target, one, sampling)
+        if (one.id, model, request_hash(body)) not in done:
+            yield one.id, body
+
+
+def _kept(told: Told, model: str, item: str, asked: str) -> RatingAnswer:
+    if told.completion is None:
+        return RatingAnswer(item, model, "", str(told.error), asked)
+    text, finish = told.completion.content, told.completion.finish_reason or ""
+    return RatingAnswer(item, model, text, "", asked, finish)

@@ -20,7 +20,6 @@ class _Line(msgspec.Struct):
     id: str | int = ""
     messages: list[dict[str, Any]] = msgspec.field(default_factory=list)
     task: str | None = None
-    stratum: str | None = None
     group: str | None = None
 
 
@@ -56,15 +55,17 @@ def read_inputs(path: Path) -> tuple[RatingInput, ...]:
 
 def _input(line: _Line, number: int) -> RatingInput:
     said = [Said(str(one.get("role") or "user"), _text(one)) for one in line.messages]
-    while said and said[-1].role == "assistant":
-        said.pop()  # what was answered then is not asked again
-    prompt = said[-1].text if said else line.prompt
+    prompt = line.prompt
+    if not prompt.strip():
+        while said and said[-1].role == "assistant":
+            said.pop()  # what was answered then is not asked again
+        prompt = said.pop().text if said else ""
     if not prompt.strip():
         raise ValueError("there is neither a prompt nor a message of a user")
     return RatingInput(
         str(line.id) or str(number),
         prompt,
-        tuple(said[:-1]),
+        tuple(said),
         line.task or "",
         line.group or "",
     )

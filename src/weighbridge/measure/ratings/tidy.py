@@ -18,20 +18,27 @@ TOLD: Final = (
 MOST_CHARACTERS: Final = 200_000
 # Marks of chat templates that some servers leave at the end.
 _END_MARK: Final = re.compile(r"(?:<\|[a-zA-Z0-9_]{1,40}\|>|</s>|<end_of_turn>)\Z")
-_KEPT: Final = frozenset("\n\t")
+# The joiners of Persian words and of emoji are part of what is written.
+_KEPT: Final = frozenset("\t\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}")
 
 
 def tidy(text: str) -> str:
     """An answer without its thinking, its end marks and invisible characters."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = _without_end_marks(without_thought(text)[:MOST_CHARACTERS])
-    text = "".join(one for one in text if one in _KEPT or unicodedata.category(one)[0] != "C")
     lines: list[str] = []
-    for line in text.split("\n"):
-        line = line.replace("\N{NO-BREAK SPACE}", " ").rstrip()  # noqa: PLW2901 -- the same line
+    for line in map(_visible, text.split("\n")):
         if line or (lines and lines[-1]):
             lines.append(line)
     return "\n".join(lines).strip("\n")
+
+
+def _visible(line: str) -> str:
+    """A line without control characters, unusual spaces made plain, and nothing at its end."""
+    if not line.isprintable():
+        line = line.replace("\N{NO-BREAK SPACE}", " ")
+        line = "".join(one for one in line if one in _KEPT or unicodedata.category(one)[0] != "C")
+    return line.rstrip()
 
 
 def _without_end_marks(text: str) -> str:

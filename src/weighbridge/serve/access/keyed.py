@@ -133,13 +133,13 @@ class KeyedAccess:
                 return _too_fast(holder, f"{holder.requests:,} requests", wait)
         return holder.grant
 
-    def may_use(self, grant: Grant, asked: Asked, models: Sequence[str]) -> Refusal | None:
+    def may_use(self, grant: Grant, asked: Asked, models: Sequence[str]) -> Refusal | None:  # noqa: ARG002 -- the seam's
         """Whether the key may use any of ``models`` and has tokens left, as of the last admission.
 
         The rate of tokens is known when an answer has ended: requests under way do not count yet.
         """
         if grant.models is not None and grant.models.isdisjoint(models):
-            return _not_yours(grant, asked)
+            return _not_yours(grant)
         holder = self._by_name.get(grant.key)
         if holder is None or holder.tokens is None:
             return None
@@ -179,12 +179,12 @@ def _grant(entry: KeyEntry, config: RouterConfig, *, is_metered: bool) -> Grant:
     )
 
 
-def _not_yours(grant: Grant, asked: Asked) -> Refusal:
-    """Other models than those that were asked for and its own are not the key's to know."""
+def _not_yours(grant: Grant) -> Refusal:
+    """Which other models there are, is not the key's to know."""
     yours = ", ".join(sorted(grant.models or ())) or "none"
     return Refusal(
         403,
-        f"Key {grant.key} may not use model {asked.model!r}. Models it may use: {yours}.",
+        f"Key {grant.key} may use none of the models for this. Models it may use: {yours}.",
         "permission_error",
     )
 

@@ -60,7 +60,9 @@ def carry_out(
     between the commit and its confirmation; therefore the ledger keeps the number of the last one.
     """
     with ledger.transaction() as transaction:
-        applied = transaction.applied()
+        # Only what was tried before can have been booked before.
+        is_retried = any(settle.first < number for settle in settles)
+        applied = transaction.applied() if is_retried else 0
         live = [settle for settle in settles if settle.first > applied]
         freed = transaction.free([settle.hold for settle in live])
         slots = {one.slot for one in live} | {one.slot for one in reserves}

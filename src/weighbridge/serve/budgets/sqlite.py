@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import sqlite3
@@ -17,6 +18,7 @@ from weighbridge.serve.budgets.ledger import total
 from weighbridge.serve.budgets.process import is_alive, own_identity
 
 _BUSY_S = 2.0
+_PRIVATE = 0o600
 
 # Numbered by position: `PRAGMA user_version` holds how many of them a file has had.
 _MIGRATIONS = (
@@ -49,6 +51,16 @@ _READ = """
     WHERE budget = ? AND period = ?
 """
 _WRITE = "INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?, ?, ?)"
+# Rows as JSON: every statement gives the interpreter's lock away and waits for it again.
+_HOLD = """
+    INSERT INTO holds SELECT ?, json_extract(value, '$[0]'), json_extract(value, '$[1]'),
+        json_extract(value, '$[2]'), json_extract(value, '$[3]'), json_extract(value, '$[4]')
+    FROM json_each(?)
+"""
+_FREE = """
+    DELETE FROM holds WHERE owner = ? AND number IN (SELECT value FROM json_each(?))
+    RETURNING number, nano, tokens
+"""
 _UNHOLD = """
     UPDATE accounts SET held_nano = max(held_nano - ?, 0), held_tokens = max(held_tokens - ?, 0)
     WHERE budget = ? AND period = ?
@@ -69,6 +81,7 @@ class SqliteLedger:
         self.close()
         with self._explained():
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            _keep_private(self._path)
             # Autocommit: transactions are begun by hand, with the lock that they need.
             connection = sqlite3.connect(
                 self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
@@ -186,15 +199,10 @@ class _Transaction:
 
     def free(self, holds: Sequence[int]) -> dict[int, Amount]:
         """Remove holds of this process; those that were still there, with what they held."""
-        freed = {}
-        for hold in holds:
-            row = self._connection.execute(
-                "DELETE FROM holds WHERE owner = ? AND number = ? RETURNING nano, tokens",
-                [self._owner, hold],
-            ).fetchone()
-            if row:
-                freed[hold] = Amount(*row)
-        return freed
+        if not holds:
+            return {}
+        rows = self._connection.execute(_FREE, [self._owner, json.dumps(list(holds))]).fetchall()
+        return {hold: Amount(nano, tokens) for hold, nano, tokens in rows}
 
     def accounts(self, slots: Iterable[Slot]) -> dict[Slot, Account]:
         """What budgets have seen of periods; empty accounts where there were none."""
@@ -205,10 +213,9 @@ class _Transaction:
         self._connection.executemany(
             _WRITE, [(*slot, *a.spent, *a.held) for slot, a in decision.accounts.items()]
         )
-        self._connection.executemany(
-            "INSERT INTO holds VALUES (?, ?, ?, ?, ?, ?)",
-            [(self._owner, hold.hold, *hold.slot, *hold.most) for hold in decision.holds],
-        )
+        if decision.holds:
+            rows = [(hold.hold, *hold.slot, *hold.most) for hold in decision.holds]
+            self._connection.execute(_HOLD, [self._owner, json.dumps(rows)])
         done = self._connection.execute(
             "UPDATE owners SET applied = ? WHERE id = ?", [number, self._owner]
         )
@@ -225,6 +232,19 @@ class _Transaction:
         held = total((Slot(*row[:2]), Amount(*row[2:])) for row in rows)
         self._connection.executemany(_UNHOLD, [(*amount, *slot) for slot, amount in held.items()])
         self._connection.execute("DELETE FROM owners WHERE id = ?", [owner])
+
+
+def _keep_private(path: Path) -> None:
+    """Nobody else may read who spent how much; SQLite gives the files beside it the same mode."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
+    try:
+        if os.fstat(descriptor).st_mode & 0o077:
+            os.fchmod(descriptor, _PRIVATE)
+    finally:
+        os.close(descriptor)
+    for beside in ("-wal", "-shm"):
+        with suppress(OSError):
+            path.with_name(path.name + beside).chmod(_PRIVATE)
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

@@ -1,6 +1,8 @@
 """The thread that writes the ledger, so that the event loop never waits for a disk or a server.
 
 What waits when the thread is free is carried out together: the more there is, the less each costs.
+What was spent waits a moment for the next reservation, so that most requests need one commit and
+not two; until then all of it stays set aside, so that no budget is exceeded by more for it.
 While the ledger cannot be written, reservations are refused at once, and what has been spent is
 kept until it can be booked.
 """
@@ -27,8 +29,18 @@ _FRESH_S = 1.0
 _WAIT_S = 5.0
 # For booking what is left when the gateway ends and the ledger cannot be written.
 _LAST_S = 2.0
+# How long what was spent may wait for company.
+_GATHER_S = 0.005
 
 _Waiting = tuple[Reserve, "asyncio.Future[Verdict | None]"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What goes to the thread at once."""
+
+    waiting: list[_Waiting]
+    settles: list[Settle]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +60,9 @@ class Writer:
         self._ledger = ledger
         self._tell = tell
         self._loop = asyncio.get_running_loop()
-        self._queue: queue.SimpleQueue[_Waiting | Settle | _End] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Batch | _End] = queue.SimpleQueue()
+        self._gathered = _Batch([], [])
+        self._handing_over: asyncio.Handle | None = None
         self._unbooked: list[Settle] = []
         self._number = 0
         self._is_open = False
@@ -65,7 +79,9 @@ class Writer:
         if self.fault:
             return None
         future: asyncio.Future[Verdict | None] = self._loop.create_future()
-        self._queue.put((wanted, future))
+        if not self._gathered.waiting:  # with all others of this turn of the loop
+            self._loop.call_soon(self._hand_over)
+        self._gathered.waiting.append((wanted, future))
         try:
             async with asyncio.timeout(_WAIT_S):
                 return await future
@@ -78,8 +94,18 @@ class Writer:
             raise
 
     def settle(self, settle: Settle) -> None:
-        """Book what was spent, now or as soon as it can be."""
-        self._queue.put(settle)
+        """Book what was spent, in a moment or as soon as it can be."""
+        self._gathered.settles.append(settle)
+        if self._handing_over is None:
+            self._handing_over = self._loop.call_later(_GATHER_S, self._hand_over)
+
+    def _hand_over(self) -> None:
+        if self._handing_over is not None:
+            self._handing_over.cancel()
+            self._handing_over = None
+        gathered, self._gathered = self._gathered, _Batch([], [])
+        if gathered.waiting or gathered.settles:
+            self._queue.put(gathered)
 
     def accounts(self, slots: tuple[Slot, ...]) -> dict[Slot, Account]:
         """What the ledger said of these accounts lately; asking keeps it about a second old."""
@@ -89,6 +115,7 @@ class Writer:
     async def close(self, limit_s: float = 5.0) -> None:
         """Book what is left, release what is still set aside, and end the thread."""
         self._is_ending = True
+        self._hand_over()
         self._queue.put(_End())
         await asyncio.to_thread(self._thread.join, limit_s)
         if self._unbooked:
@@ -125,16 +152,14 @@ class Writer:
         waiting: list[_Waiting] = []
         with suppress(queue.Empty):
             item = self._queue.get(timeout=_TICK_S)
-            for _ in range(_BATCH):
+            while True:
                 if isinstance(item, _End):
                     return waiting, True
-                if isinstance(item, Settle):
-                    self._unbooked.append(item)
-                else:
-                    waiting.append(item)
+                self._unbooked += item.settles
+                waiting += item.waiting
+                if len(waiting) >= _BATCH:
+                    break
                 item = self._queue.get_nowait()
-            # One more than fits has been taken out.
-            self._queue.put(item)
         return waiting, False
 
     def _work(self, waiting: list[_Waiting]) -> None:

@@ -16,6 +16,7 @@ from weighbridge.serve.config.names import (
     merged_context_fallbacks,
     merged_fallbacks,
 )
+from weighbridge.serve.config.programs import missing_programs
 from weighbridge.serve.config.resolved import (
     LimitFigures,
     key_digests,
@@ -42,6 +43,7 @@ __all__ = [
     "memory_budget",
     "merged_context_fallbacks",
     "merged_fallbacks",
+    "missing_programs",
     "parse_config",
     "parse_listen",
     "read_config",

@@ -9,13 +9,12 @@ from weighbridge.core.units import format_bytes, parse_size
 from weighbridge.facts.host import host_memory_bytes
 from weighbridge.serve.config.addresses import listens, parse_listen
 from weighbridge.serve.config.names import LEARNED, names_of
-from weighbridge.serve.config.programs import missing_programs
 from weighbridge.serve.config.resolved import memory_budget
 
 
 def warnings(config: RouterConfig) -> tuple[str, ...]:
     """What whoever wrote ``config`` should know before serving it; it has no faults."""
-    found = (_routes(config), _fallbacks(config), _clients(config), _engines(config), missing_programs(config))
+    found = (_routes(config), _fallbacks(config), _clients(config), _engines(config))
     return tuple(sentence for sentences in found for sentence in sentences)
 
 

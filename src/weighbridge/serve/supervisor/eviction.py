@@ -38,7 +38,7 @@ class Patience:
     longest_s: float = 120.0
     linger_s: float = 2.0
     linger_loads: float = 0.5
-    gaps: float = 8.0
+    gaps: float = 12.0
     quiet_s: float = 0.1
 
     def bound_s(self, reload_s: float) -> float:

@@ -1,0 +1,1 @@
+"""What a text costs in tokens of one model and of another."""
