@@ -279,6 +279,8 @@ class TestReal:
             routes.wait_for(timeout=5000)
             assert routes.inner_text().split("\t")[1:3] == ["tally", "1"]
             rate = page.locator("dl.sparks div", has_text="Requests/s").locator(".figure")
+            # A second counts once it is over.
+            page.wait_for_timeout(2500)
             assert 0.0 < float(rate.inner_text()) <= 1.0
             page.get_by_role("button", name="Stop tally").click()
             row_of(page, "tally").get_by_text("stopped", exact=True).wait_for(timeout=30_000)

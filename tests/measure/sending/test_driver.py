@@ -140,14 +140,14 @@ def test_users_whom_nobody_answers_do_not_spin() -> None:
             pass  # its port is free again
         async with Client() as client:
             target = LoadTarget(endpoint_at(url, "fake"), SHORT)
-            plan = LevelPlan(0, CLOSED, asks(), duration_s=0.3)
+            plan = LevelPlan(0, CLOSED, asks(), duration_s=1.0)
             return await run_level(
                 client, target, plan, on_done=lambda _: None, on_look=lambda _: None
             )
 
     records = asyncio.run(work()).records
     assert {record.error for record in records} == {"connect"}
-    assert 2 <= len(records) <= 8
+    assert 2 <= len(records) <= 24  # two users, each at most about ten times a second
 
 
 def test_an_empty_schedule_is_an_empty_level() -> None:
