@@ -164,6 +164,20 @@ def test_a_zip_that_python_cannot_unpack_says_how_to_convert_it(
         import_run(workspace, path)
 
 
+def test_a_damaged_zip_is_told_from_one_to_convert(tmp_path: Path, workspace: Workspace) -> None:
+    path = tmp_path / "log.eval"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("header.json", "{}" * 400)
+    data = bytearray(path.read_bytes())
+    data[60] ^= 1  # its checksum is not right any more
+    path.write_bytes(data)
+    with pytest.raises(FormatError, match="damaged or encrypted"):
+        import_run(workspace, path)
+    path.write_bytes(b"PK\x03\x04 and no more")
+    with pytest.raises(FormatError, match="damaged or encrypted"):
+        import_run(workspace, path)
+
+
 def test_a_sample_that_failed_counts_as_wrong(tmp_path: Path, workspace: Workspace) -> None:
     failed = inspect_sample("b", None, error={"message": "boom"})
     failed["scores"] = None

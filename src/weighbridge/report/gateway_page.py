@@ -138,7 +138,7 @@ def figures_of(view: GatewayView, moments: Sequence[Moment]) -> list[GatewayFigu
     queued = sum(one.queued for one in view.models)
     return [
         _figure("Requests/s", moments, lambda one: one.requests_per_s, words.rate, failed),
-        _figure("Tokens/s", moments, lambda one: one.tokens_per_s, words.rate, "in and out"),
+        _figure("Tokens/s", moments, lambda one: one.tokens_per_s, words.rate, "of answers"),
         _figure(
             "In flight",
             moments,

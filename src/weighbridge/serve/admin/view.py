@@ -24,7 +24,7 @@ class Figures:
     Attributes:
         window_s: seconds over which requests and tokens are counted: fewer just after the start.
         requests_in_window: requests that ended in it.
-        tokens_in_window: prompt and output tokens of these; those of a stream count at its end.
+        tokens_in_window: output tokens of these; those of a stream count at its end.
         requests: since the beginning.
         errors: of them, those that failed or were cut.
         ttft_s: of the latest answers.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -110,11 +111,19 @@ def _zipped(path: Path) -> _Log:
     """An ``.eval`` file: header.json and a file per sample."""
     try:
         return _of_archive(path)
-    except (NotImplementedError, RuntimeError, zipfile.BadZipFile, OSError) as error:
+    except NotImplementedError as error:
         # Newer versions of Inspect compress with zstd, which Python knows from 3.14 on.
         raise InputError(
             f"{path} cannot be unpacked: {str(error).rstrip('.')}.",
             fix="Convert it: `inspect log convert FILE --to json --output-dir FOLDER`.",
+        ) from None
+    except OSError as error:
+        why = error.strerror or error
+        raise InputError(f"Cannot read {path}: {why}.", fix="Check the path.") from None
+    except (RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise FormatError(
+            f"{path} is damaged or encrypted: {str(error).rstrip('.')}.",
+            fix="Copy it again from where it was written.",
         ) from None
 
 
