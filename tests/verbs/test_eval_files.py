@@ -174,7 +174,7 @@ def test_a_damaged_zip_is_told_from_one_to_convert(tmp_path: Path, workspace: Wo
     with pytest.raises(FormatError, match="damaged or encrypted"):
         import_run(workspace, path)
     path.write_bytes(b"PK\x03\x04 and no more")
-    with pytest.raises(FormatError, match="damaged or encrypted"):
+    with pytest.raises(FormatError, match="no log of Inspect"):
         import_run(workspace, path)
 
 
