@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -23,6 +24,17 @@ if os.environ.get("CI"):
     settings.load_profile("ci")
 
 DEMO = Path(__file__).parents[1] / "src/weighbridge/demo"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _short_collections() -> None:
+    """Thousands of collected tests stay out of the garbage collector's sight.
+
+    Else each full collection stops everything for half a second, in the middle of tests that
+    serve and measure requests.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

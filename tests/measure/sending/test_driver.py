@@ -124,6 +124,9 @@ def test_as_many_requests_are_in_flight_as_asked_for(concurrency: int, expected:
     assert most_at_once(result.records) == expected
 
 
+@pytest.mark.flaky(
+    reruns=2
+)  # less than half a second of real time, which a busy machine may not give
 def test_time_ends_a_level_and_prompts_begin_anew() -> None:
     plan = LevelPlan(0, CLOSED, asks(PROMPTS[:3]), duration_s=0.4)
     result, url, _ = load(Behaviour(first_delay_s=0.02), plan, timeouts=LONG)
