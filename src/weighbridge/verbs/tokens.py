@@ -125,7 +125,8 @@ class _Counting:
         spec = EngineSpec(source.name, source.where, context=64, slots=1, threads=1)
         engine = await self.launcher.launch(spec, _DEADLINE_S)
         try:
-            return await count_by_server(self.client, engine.endpoint, texts, done)
+            # Its server gives each connection a thread of its few, and keeps both for seconds.
+            return await count_by_server(self.client, engine.endpoint, texts, done, at_once=1)
         finally:
             await engine.stop()
 

@@ -34,13 +34,14 @@ async def count_by_server(
     endpoint: Endpoint,
     texts: Sequence[str],
     done: Callable[[], None] = lambda: None,
+    at_once: int = _AT_ONCE,
 ) -> list[int]:
-    """Tokens of each text, without what begins a sequence or a chat.
+    """Tokens of each text, without what begins a sequence or a chat, ``at_once`` texts at a time.
 
     Raises:
         EndpointError: nobody answers, or the server does not tokenize.
     """
-    turns = asyncio.Semaphore(_AT_ONCE)
+    turns = asyncio.Semaphore(at_once)
 
     async def one(text: str) -> int:
         async with turns:
