@@ -410,3 +410,79 @@ for name in ("AS", "CPU", "FSIZE", "NPROC", "NOFILE"):
 print("held")
 """
     assert sandbox.python(source).stdout == b"held\n"
+
+
+# -- memory beside the pages of a process --------------------------------------------------------
+
+
+@pytest.mark.parametrize("handle", ["-1", "open('/dev/zero', 'r+b').fileno()"])
+def test_memory_shared_without_a_file_is_refused(sandbox: Sandbox, handle: str) -> None:
+    _refused(sandbox, f"import mmap\nmmap.mmap({handle}, 4096)")
+
+
+def test_shared_pages_of_files_count(sandbox: Sandbox) -> None:
+    source = """
+import mmap, time
+file = open("/tmp/shared", "w+b")
+file.truncate(96 << 20)
+pages = mmap.mmap(file.fileno(), 0)
+for at in range(0, len(pages), 4096):
+    pages[at] = 1
+time.sleep(30)
+"""
+    room = replace(_LIMITS, disk_bytes=128 * MIB, file_bytes=128 * MIB)
+    ended = sandbox.python(source, replace(room, total_memory_bytes=64 * MIB))
+    assert ended.ending == "memory"
+
+
+def test_pages_that_processes_share_count_once(sandbox: Sandbox) -> None:
+    source = """
+import os, time
+held, first = b"x" * (48 << 20), os.getpid()
+for _ in range(3):
+    if os.getpid() == first:
+        os.fork()
+time.sleep(0.5)
+print("done", flush=True)
+"""
+    ended = sandbox.python(source, replace(_LIMITS, total_memory_bytes=96 * MIB))
+    assert (ended.ending, ended.stdout.count(b"done")) == ("finished", 4)
+
+
+def test_full_socket_buffers_count(sandbox: Sandbox) -> None:
+    """Even those of sockets that lie, closed, in a message on its way."""
+    source = """
+import array, socket, time
+box, other = socket.socketpair()
+box.setblocking(False)
+for _ in range(100):
+    one, two = socket.socketpair()
+    one.setblocking(False)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)
+    try:
+        while True:
+            one.send(bytes(1 << 16))
+    except BlockingIOError:
+        pass
+    passed = array.array("i", [one.fileno(), two.fileno()])
+    box.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, passed)])
+    one.close(), two.close()
+time.sleep(30)
+"""
+    ended = sandbox.python(source, replace(_LIMITS, total_memory_bytes=64 * MIB))
+    assert ended.ending == "memory", (ended.ending, ended.stderr)
+
+
+def test_event_loops_and_pools_still_work(sandbox: Sandbox) -> None:
+    source = """
+import asyncio, multiprocessing
+async def wait():
+    await asyncio.sleep(0)
+    return 1
+print(asyncio.run(wait()))
+ours, theirs = multiprocessing.Pipe()
+theirs.send("x")
+print(ours.recv())
+"""
+    ended = sandbox.python(source)
+    assert ended.stdout == b"1\nx\n", ended.stderr

@@ -17,8 +17,22 @@ from weighbridge.measure.evals.scorers.code import CodeOptions, task_of, whole_p
 from weighbridge.measure.sandbox.functions import Judged, judge_functions
 from weighbridge.measure.sandbox.sandbox import Sandbox
 
-# Its test calls `_poly(*candidate(*inp), inp)`: it unpacks the number that the task asks for.
-_BROKEN = {"HumanEval/32"}
+# What is close to any number, as numpy has it, and what empties a test's own inputs.
+_NOTHING = {
+    "an empty list": "return []",
+    "no number": "return float('nan')",
+    "an empty array": "import numpy; return numpy.array([])",
+    "inputs emptied": "args[0].clear(); return type(args[0])()",
+}
+_ONCE_PASSED = [
+    "mbpp-14",
+    "mbpp-80",
+    "mbpp-88",
+    "mbpp-737",
+    "HumanEval/2",
+    "HumanEval/32",
+    "HumanEval/4",
+]
 # One solution of MBPP+ lists millions of tuples, another takes half a minute.
 _AMPLE = {"timeout_s": 180, "memory_mib": 4096}
 
@@ -59,7 +73,7 @@ def _failures(sandbox: Sandbox, solutions: list[Solution]) -> dict[str, str]:
 
 def _light(count: int) -> list[Solution]:
     light = [one for one in _solutions() if len(one[0].fields["test"]) < 20_000]
-    return [one for one in random.Random(7).sample(light, count) if one[0].id not in _BROKEN]  # noqa: S311
+    return random.Random(7).sample(light, count)  # noqa: S311
 
 
 def test_a_sample_of_reference_solutions_passes(sandbox: Sandbox) -> None:
@@ -68,12 +82,32 @@ def test_a_sample_of_reference_solutions_passes(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.slow
-def test_all_reference_solutions_pass_but_one_whose_test_is_broken(sandbox: Sandbox) -> None:
+def test_all_reference_solutions_pass(sandbox: Sandbox) -> None:
     pytest.importorskip("numpy")
     solutions = _solutions()
     assert len(solutions) == 164 + 378
-    failures = _failures(sandbox, solutions)
-    assert set(failures) == _BROKEN, failures
+    assert _failures(sandbox, solutions) == {}
+
+
+def _returning(solution: Solution, body: str) -> Solution:
+    item, options, _ = solution
+    return item, options, f"def {item.fields['entry_point']}(*args):\n    {body}\n"
+
+
+@pytest.mark.parametrize("body", _NOTHING.values(), ids=_NOTHING)
+def test_nothing_is_no_solution(sandbox: Sandbox, body: str) -> None:
+    pytest.importorskip("numpy")
+    chosen = [one for one in _solutions() if one[0].id in _ONCE_PASSED]
+    assert len(chosen) == len(_ONCE_PASSED)
+    assert len(_failures(sandbox, [_returning(one, body) for one in chosen])) == len(chosen)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("body", _NOTHING.values(), ids=_NOTHING)
+def test_nothing_solves_none_of_all(sandbox: Sandbox, body: str) -> None:
+    pytest.importorskip("numpy")
+    wrong = [_returning(one, body) for one in _solutions()]
+    assert len(_failures(sandbox, wrong)) == 164 + 378
 
 
 def test_solutions_made_wrong_fail(sandbox: Sandbox) -> None:

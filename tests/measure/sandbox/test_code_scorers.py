@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from math import comb
 from pathlib import Path
 from typing import Any
@@ -140,3 +141,43 @@ def test_pass_at_k_is_unbiased() -> None:
     p, n, k = 0.3, 4, 2
     mean = sum(comb(n, c) * p**c * (1 - p) ** (n - c) * pass_at_k(n, c, k) for c in range(n + 1))
     assert mean == pytest.approx(1 - (1 - p) ** k)
+
+
+_TWICE = {"files": {"main.c": "int twice(int); int main() { return twice(4) != 8; }"}}
+
+
+def test_a_suite_may_compile_with_the_systems_programs() -> None:
+    if shutil.which("gcc", path="/usr/bin") is None:
+        pytest.skip("there is no /usr/bin/gcc")
+    options = {
+        "command": ["sh", "-c", "gcc -o t answer.c main.c && ./t"],
+        "answer": "answer.c",
+        "tools": ["sh", "gcc"],
+    }
+    answers = (
+        f"```c\nint twice(int x) {{ return {body}; }}\n```" for body in ("2 * x", "x", "2 *")
+    )
+    scores = _scored(COMMAND, options, Item("i", "p", None, _TWICE), *answers)
+    assert [one.correct for one in scores] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"command": ["gcc", "a.c"]}, "gcc cannot be run in the sandbox"),
+        ({"command": ["/usr/bin/gcc", "a.c"]}, "cannot be run in the sandbox"),
+        ({"command": ["./other"]}, "./other cannot be run in the sandbox: No such file"),
+        ({"command": ["x"], "tools": ["weighbridge-has-none"]}, "which is not in"),
+        ({"command": ["x"], "tools": ["../bin/sh"]}, "which is not in"),
+    ],
+)
+def test_a_command_that_is_not_there_is_no_wrong_answer(options: dict[str, Any], said: str) -> None:
+    item = Item("i", "p", None, {})
+    with pytest.raises(InputError, match=said):
+        _scored(COMMAND, {"answer": "a.c", **options}, item, "int main() {}")
+
+
+def test_an_answer_that_cannot_be_started_is_wrong() -> None:
+    options = {"command": ["./a.sh"], "answer": "a.sh"}
+    (score,) = _scored(COMMAND, options, Item("i", "p", None, {}), "#!/nowhere\n")
+    assert score.detail.startswith("exit: status 127")

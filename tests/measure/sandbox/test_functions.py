@@ -248,3 +248,44 @@ def test_a_huge_message_is_cut(sandbox: Sandbox) -> None:
 def test_broken_tests_are_the_suites_fault(sandbox: Sandbox) -> None:
     with pytest.raises(ConfigError, match="own tests cannot be run: SyntaxError"):
         _judge(sandbox, "def square(x): return x", Task("assert (", "square"))
+
+
+@pytest.mark.parametrize("answer", ["raise StopIteration", "return next(iter(()))"])
+def test_an_answer_cannot_end_the_tests_loops(sandbox: Sandbox, answer: str) -> None:
+    test = "def check(f):\n    for told, _ in zip(map(f, [1]), [1]):\n        assert told == 0"
+    judged = _judge(sandbox, f"def square(x):\n    {answer}\n", Task(test, "square"))
+    assert judged.reason == "exception"
+    assert "StopIteration" in judged.detail
+
+
+def test_values_of_derived_classes_arrive_as_their_base(sandbox: Sandbox) -> None:
+    answer = """
+from collections import namedtuple
+from enum import IntEnum
+class P(namedtuple("P", "x")):
+    def __eq__(self, other): return True
+class E(IntEnum):
+    TWO = 2
+class S(str): pass
+class L(list): pass
+def square(x): return {"p": P(4), "e": E.TWO, "s": S("x"), "l": L([S("y")])}
+"""
+    test = (
+        "def check(f):\n    told = f(0)\n"
+        "    assert told == {'p': (4,), 'e': 2, 's': 'x', 'l': ['y']}\n"
+        "    assert {type(one) for one in told.values()} == {tuple, int, str, list}\n"
+        "    assert told['p'] != (5,)"
+    )
+    assert _judge(sandbox, answer, Task(test, "square")).passed
+
+
+def test_functions_returned_or_given_need_tests_beside(sandbox: Sandbox) -> None:
+    closure = "def square(x):\n    def inner():\n        return x\n    return inner\n"
+    test = "def check(f):\n    assert f(2)() == 2"
+    judged = _judge(sandbox, closure, Task(test, "square"))
+    assert judged.reason == "exception"
+    assert "`beside: true`" in judged.detail
+    assert _judge(sandbox, closure, Task(test, "square", beside=True)).passed
+    giving = Task("def check(f):\n    f(lambda: 2)", "square")
+    with pytest.raises(ConfigError, match="`beside: true`"):
+        _judge(sandbox, "def square(f):\n    return f()\n", giving)

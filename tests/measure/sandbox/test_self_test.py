@@ -20,7 +20,7 @@ from weighbridge.measure.sandbox.self_test import Tried, open_sandbox, self_test
 
 def test_every_limit_holds(sandbox: Sandbox) -> None:
     tried = self_test(sandbox)
-    assert len(tried) == 9
+    assert len(tried) == 12
     assert [one for one in tried if one.broke] == []
 
 

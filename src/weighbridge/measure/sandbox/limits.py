@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from weighbridge.measure.sandbox.inside.confine import NOT_RUN
+
 MIB = 1 << 20
 
 Ending = Literal["finished", "timeout", "memory", "output", "files"]
@@ -69,3 +71,9 @@ class Ended:
     stderr: bytes
     channel: bytes
     wall_s: float
+
+    @property
+    def not_run(self) -> str:
+        """Why the program could not even be started; nothing when it was."""
+        _, mark, why = self.channel.partition(NOT_RUN)
+        return why.decode(errors="replace") or "it is not there" if mark else ""

@@ -112,9 +112,9 @@ class Sandbox:
         limits, python = program.limits, interpreter()
         view = View(
             mounts=(
+                *program.mounts,  # first: they may have folders in which the others stand
                 *python.mounts,
                 *package_mounts(program.packages),
-                *program.mounts,
                 Mount(str(_INSIDE), INSIDE),
             ),
             hidden=python.hidden,

@@ -20,12 +20,13 @@ from weighbridge.measure.sandbox.limits import MIB, Ended, Limits
 from weighbridge.measure.sandbox.sandbox import Sandbox
 
 _QUICK = Limits(wall_s=20.0, cpu_s=5, memory_bytes=256 * MIB, processes=16, disk_bytes=8 * MIB)
+_FEW = replace(_QUICK, total_memory_bytes=64 * MIB)
 _LISTENING = """
 import socket, sys
 def reached(family, address):
-    one = socket.socket(family, socket.SOCK_STREAM)
-    one.settimeout(1)
     try:
+        one = socket.socket(family, socket.SOCK_STREAM)
+        one.settimeout(1)
         one.connect(address)
     except OSError:
         return False
@@ -59,6 +60,41 @@ except OSError:
     pass
 assert written <= 9 << 20, written
 print("held")
+"""
+_SHARED_MEMORY = """
+import mmap
+for there in (lambda: -1, lambda: open("/dev/zero", "r+b").fileno()):
+    try:
+        mmap.mmap(there(), 1 << 20)
+    except OSError:
+        continue
+    raise AssertionError("it was granted")
+print("held")
+"""
+_TOTAL_MEMORY = """
+import os, time
+for _ in range(3):
+    if os.fork() == 0:
+        break
+held = bytearray(os.urandom(1)) * (40 << 20)
+time.sleep(30)
+"""
+_SOCKET_BUFFERS = """
+import socket, time
+held = []
+try:
+    while True:
+        for one in socket.socketpair():
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)
+            one.setblocking(False)
+            held.append(one)
+            try:
+                while True:
+                    one.send(bytes(1 << 16))
+            except BlockingIOError:
+                pass
+except OSError:
+    time.sleep(30)
 """
 _PROCESSES = """
 import os, time
@@ -121,6 +157,10 @@ def _says_held(ended: Ended) -> bool:
     return ended.ending == "finished" and ended.stdout.strip() == b"held"
 
 
+def _ended_for_memory(ended: Ended) -> bool:
+    return ended.ending == "memory"
+
+
 def probes(port: int, name: str, place: str) -> tuple[Probe, ...]:
     """All of them.
 
@@ -137,6 +177,9 @@ def probes(port: int, name: str, place: str) -> tuple[Probe, ...]:
         Probe("files", files, _QUICK, _says_held),
         Probe("privileges", _PRIVILEGES, _QUICK, _says_held),
         Probe("memory", memory, _QUICK, _says_held),
+        Probe("shared memory", _SHARED_MEMORY, _QUICK, _says_held),
+        Probe("memory of all processes", _TOTAL_MEMORY, _FEW, _ended_for_memory),
+        Probe("socket buffers", _SOCKET_BUFFERS, _FEW, _ended_for_memory),
         Probe("disk", _DISK, _QUICK, _says_held),
         Probe("processes", _PROCESSES, _QUICK, _says_held),
         Probe(

@@ -39,6 +39,7 @@ _DENIED: dict[str, tuple[int | None, int | None]] = {
     "msgget": (68, 186),
     "semget": (64, 190),
     "mq_open": (240, 180),
+    "vmsplice": (278, 75),
     # wide doors of the kernel
     "bpf": (321, 280),
     "perf_event_open": (298, 241),
@@ -68,15 +69,21 @@ _DENIED: dict[str, tuple[int | None, int | None]] = {
 # Programs that meet ENOSYS fall back to an older call; EPERM would end some of them.
 _ABSENT = frozenset({"io_uring_setup", "io_uring_enter", "io_uring_register"})
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
-_CLONE, _CLONE3, _SOCKET = (56, 220), (435, 435), (41, 198)
+_CLONE, _CLONE3, _MMAP = (56, 220), (435, 435), (9, 222)
+_SOCKET, _SOCKETPAIR, _SETSOCKOPT = (41, 198), (53, 199), (54, 208)
 _NEW_NAMESPACES = 0x7E020000 | 0x80
-# Unix, IPv4 and IPv6, all confined by an empty network. Sockets of virtual machines are not: they
-# reach the host from any network namespace.
-_FAMILIES = (1, 2, 10)
+# Of sockets only Unix ones: event loops wake themselves by them, and what they hold can be counted
+# (see watch). Others have no one to talk to in an empty network, larger buffers, or, as those of
+# virtual machines, a way to the host.
+_UNIX_FAMILY = 1
+# Memory that is shared without a file lives on while no process has it mapped, uncounted.
+_SHARING_BITS, _SHARED_WITHOUT_FILE = 0x2F, (0x21, 0x23)
+_SOCKET_LEVEL, _BUFFER_SIZES = 1, (7, 8)
 
-_LOAD, _EQUAL, _AT_LEAST, _HAS_BITS, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_LOAD, _AND, _EQUAL, _AT_LEAST = 0x20, 0x54, 0x15, 0x35
+_HAS_BITS, _RETURN = 0x45, 0x06
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
-_NUMBER_AT, _MACHINE_AT, _ARGUMENT_AT = 0, 4, 16
+_NUMBER_AT, _MACHINE_AT, _ARGUMENTS_AT = 0, 4, 16
 
 
 def _step(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
@@ -85,6 +92,35 @@ def _step(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
 
 def _refuse(error: int) -> bytes:
     return _step(_RETURN, _ERRNO | error)
+
+
+def _argument(index: int) -> bytes:
+    """Load an argument's lower half."""
+    return _step(_LOAD, _ARGUMENTS_AT + 8 * index)
+
+
+def _where(number: int, *steps: bytes) -> list[bytes]:
+    """Steps for one system call; they must end in a return."""
+    return [_step(_EQUAL, number, 0, len(steps)), *steps]
+
+
+def _by_arguments(column: int) -> list[bytes]:
+    """What depends on how a call is made."""
+    allow = _step(_RETURN, _ALLOW)
+    others, buffers = _refuse(errno.EAFNOSUPPORT), _refuse(0)  # a size not set is no error
+    unix = (_argument(0), _step(_EQUAL, _UNIX_FAMILY, 1, 0), others, allow)
+    return [
+        *_where(_CLONE[column], _argument(0), _step(_HAS_BITS, _NEW_NAMESPACES, 0, 1),
+                _refuse(errno.EPERM), allow),
+        *_where(_MMAP[column], _argument(3), _step(_AND, _SHARING_BITS),
+                _step(_EQUAL, _SHARED_WITHOUT_FILE[0], 1, 0),
+                _step(_EQUAL, _SHARED_WITHOUT_FILE[1], 0, 1), _refuse(errno.EPERM), allow),
+        *_where(_SOCKET[column], *unix),
+        *_where(_SOCKETPAIR[column], *unix),
+        *_where(_SETSOCKOPT[column], _argument(1), _step(_EQUAL, _SOCKET_LEVEL, 0, 4),
+                _argument(2), _step(_EQUAL, _BUFFER_SIZES[0], 1, 0),
+                _step(_EQUAL, _BUFFER_SIZES[1], 0, 1), buffers, allow),
+    ]  # fmt: skip
 
 
 def system_call_filter(machine: str | None = None) -> bytes | None:
@@ -104,12 +140,5 @@ def system_call_filter(machine: str | None = None) -> bytes | None:
             steps += [_step(_EQUAL, number, 0, 1), _refuse(error)]
     # Its arguments lie in memory, where a filter cannot look; libraries fall back to clone.
     steps += [_step(_EQUAL, _CLONE3[column], 0, 1), _refuse(errno.ENOSYS)]
-    steps += [_step(_EQUAL, _CLONE[column], 0, 4), _step(_LOAD, _ARGUMENT_AT)]
-    steps += [_step(_HAS_BITS, _NEW_NAMESPACES, 0, 1), _refuse(errno.EPERM)]
-    steps.append(_step(_RETURN, _ALLOW))
-    steps += [_step(_EQUAL, _SOCKET[column], 1, 0), _step(_RETURN, _ALLOW)]
-    steps.append(_step(_LOAD, _ARGUMENT_AT))
-    for left, family in zip(range(len(_FAMILIES), 0, -1), _FAMILIES, strict=True):
-        steps.append(_step(_EQUAL, family, left, 0))
-    steps += [_refuse(errno.EAFNOSUPPORT), _step(_RETURN, _ALLOW)]
+    steps += [*_by_arguments(column), _step(_RETURN, _ALLOW)]
     return b"".join(steps)

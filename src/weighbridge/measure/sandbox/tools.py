@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,9 @@ from weighbridge.measure.sandbox.interpreter import libraries
 from weighbridge.measure.sandbox.jail import SCRATCH, Mount
 
 SOLIDITY = "solidity"
+_SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+_SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/etc/alternatives")
+_NAME = re.compile(r"\w[\w.+-]*")
 _FORGE = "bin/forge"
 _SHIM = ".tools/solc"
 # forge asks a compiler for its version in the words of the native one.
@@ -45,13 +49,35 @@ class Tools:
 
 
 @functools.cache
-def find_tools(name: str) -> Tools:
-    """The tools of that name; an empty name needs none.
+def find_tools(names: str | tuple[str, ...]) -> Tools:
+    """Solidity's tools, or programs of this system by their names; without names nothing.
 
     Raises:
         InputError: something of them is not installed; says how to get it.
     """
-    return solidity_tools(os.environ) if name == SOLIDITY else Tools()
+    if names == SOLIDITY:
+        return solidity_tools(os.environ)
+    return system_tools((names,) if isinstance(names, str) else names) if names else Tools()
+
+
+def system_tools(names: tuple[str, ...]) -> Tools:
+    """Programs that the system installed, with all of ``/usr`` read-only: a compiler needs its
+    headers, its linker and other parts. Nothing of ``/etc``, ``/home`` or ``/var`` but the links
+    by which Debian chooses among alternatives.
+
+    Raises:
+        InputError: one is no name of a program, or is not installed there.
+    """  # noqa: D205 -- one thought
+    for name in names:
+        found = shutil.which(name, path=_SYSTEM_PATH) if _NAME.fullmatch(name) else None
+        if found is None:
+            raise InputError(
+                f"The suite needs the program {name!r}, which is not in {_SYSTEM_PATH}.",
+                fix="Install it as a package of your system, or mend the suite's `tools`: names "
+                "of programs, without folders.",
+            )
+    mounts = tuple(Mount(path, path) for path in _SYSTEM if Path(path).exists())
+    return Tools(mounts, environment={"PATH": _SYSTEM_PATH})
 
 
 def npm_folder(environment: Mapping[str, str]) -> Path:

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import functools
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from weighbridge.measure.sandbox.jail import SCRATCH
 from weighbridge.measure.sandbox.limits import Ending, Limits
 
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+_KIB = 1024
+# Of a process's own status: what it has for itself or shares with no file of the host's. Pages of
+# the host's files, as of the interpreter, are nobody's.
+_STATUS = ("RssAnon", "RssShmem", "VmSwap", "VmPTE")
+_PROPORTIONAL = ("Pss_Anon", "Pss_Shmem", "SwapPss")
+_BUFFER_FILE = "/proc/sys/net/core/wmem_default"
+_USUAL_BUFFER = 212_992
+_OWN_NAMESPACE = "/proc/{}/net/sockstat"
 
 
 def excess(pid: int, limits: Limits) -> Ending | None:
     """Which limit the process and all that descend from it are past together, if any.
 
-    Memory that processes share by copy-on-write counts for each.
+    Memory that processes share counts once.
     """
     family = descendants(pid)
-    if sum(map(_own_memory, family)) > limits.total_memory_bytes:
+    if memory_of(family, limits.total_memory_bytes) > limits.total_memory_bytes:
         return "memory"
     if family and _files(family[-1]) > limits.files:
         return "files"
@@ -43,12 +52,55 @@ def _children(pid: int) -> list[int]:
         return []
 
 
-def _own_memory(pid: int) -> int:
-    try:
-        _, resident, shared, *_ = Path(f"/proc/{pid}/statm").read_text().split()
-    except (OSError, ValueError):
+def memory_of(family: Iterable[int], enough: int) -> int:
+    """Bytes that all of them hold: pages, what was swapped out, page tables, socket buffers.
+
+    Pages that several share are told apart only where counting them for each comes to more than
+    ``enough``: to look at every page takes the kernel a while.
+    """
+    members = list(family)
+    if not members:
         return 0
-    return (int(resident) - int(shared)) * _PAGE
+    buffers = _socket_buffers(members[-1])
+    told = [_kib(f"/proc/{pid}/status", _STATUS) for pid in members]
+    held = sum(sum(one.values()) for one in told) + buffers
+    if held <= enough:
+        return held
+    return buffers + sum(
+        sum(_kib(f"/proc/{pid}/smaps_rollup", _PROPORTIONAL).values() or one.values())
+        + one.get("VmPTE", 0)
+        for pid, one in zip(members, told, strict=True)
+    )
+
+
+def _kib(path: str, names: tuple[str, ...]) -> dict[str, int]:
+    """Figures of a file of lines such as ``RssAnon:  1234 kB``, in bytes."""
+    try:
+        lines = Path(path).read_text().splitlines()
+    except OSError:  # gone meanwhile, or not ours to see
+        return {}
+    pairs = (line.partition(":")[::2] for line in lines)
+    return {name: int(rest.split()[0]) * _KIB for name, rest in pairs if name in names}
+
+
+def _socket_buffers(pid: int) -> int:
+    """The most that all sockets of a sandbox can hold, those on their way in messages included.
+
+    A buffer takes one message more than its size, which in turn is no larger than that.
+    """
+    try:
+        first = Path(_OWN_NAMESPACE.format(pid)).read_text().split("\n", 1)[0]
+        return int(first.rsplit(" ", 1)[1]) * 2 * _buffer_bytes()
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+@functools.cache
+def _buffer_bytes() -> int:
+    try:
+        return int(Path(_BUFFER_FILE).read_text())
+    except (OSError, ValueError):
+        return _USUAL_BUFFER
 
 
 def _files(pid: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from .plain import EndedError, packed, receive, send, unpacked
+from .plain import EndedError, is_about_packing, packed, receive, send, unpacked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # imported late or never: see the package
@@ -48,7 +48,9 @@ def _answer_one(module: ModuleType, calls: int, replies: int) -> None:
         changed = None if same else (arguments, keywords)
         reply = packed(("gave", result, changed))
     except BaseException as error:  # noqa: BLE001
-        reply = packed(("raised", type(error).__name__, _text(error)))
+        kind = type(error).__name__
+        about = ("unsendable",) if is_about_packing(error) else ("raised", kind)
+        reply = packed((*about, _text(error)))
     send(replies, reply)
 
 

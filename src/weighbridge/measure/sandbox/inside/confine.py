@@ -6,6 +6,7 @@ import os
 import resource
 
 READY = b"ready\n"
+NOT_RUN = b"not run: "
 
 
 def confine(limits: dict[str, int], uid: int) -> None:

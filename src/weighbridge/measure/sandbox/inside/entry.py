@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 
-from .confine import READY, confine
+from .confine import NOT_RUN, READY, confine
+
+_NOT_FOUND = 127  # as shells say it
 
 
 def main(arguments: list[str]) -> None:
@@ -25,9 +27,13 @@ def main(arguments: list[str]) -> None:
         judge(descriptor)
         return
     _write_files()
-    os.close(descriptor)
+    os.set_inheritable(descriptor, False)  # the program does not get it
     os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
-    os.execvp(command[0], command)  # noqa: S606 -- no shell, that is the point
+    try:
+        os.execvp(command[0], command)  # noqa: S606 -- no shell, that is the point
+    except OSError as error:
+        os.write(descriptor, NOT_RUN + (error.strerror or "").encode())
+        raise SystemExit(_NOT_FOUND) from None
 
 
 def _write_files() -> None:

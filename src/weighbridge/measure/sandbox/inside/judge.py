@@ -10,13 +10,23 @@ import builtins
 import os
 
 from .answer import serve
-from .plain import EndedError, NotPlainError, packed, receive, send, trusted, unpacked
+from .plain import (
+    EndedError,
+    NotPlainError,
+    is_about_packing,
+    packed,
+    receive,
+    send,
+    trusted,
+    unpacked,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing takes longer to import than most answers to run
     from typing import Any
 
 _SHOWN_CHARACTERS = 300
+_BESIDE = "the option `beside: true`"
 
 
 class _Verdict(BaseException):
@@ -46,7 +56,14 @@ class _Answer:
     def ask(self, name: str, arguments: Any, keywords: Any) -> Any:  # noqa: ANN401
         """One call; the reply's parts."""
         try:
-            send(self.calls, packed((name, arguments, keywords)))
+            frame = packed((name, arguments, keywords))
+        except Exception as error:
+            if not is_about_packing(error):
+                raise
+            why = f"they give {name} more than plain data ({error}), which needs {_BESIDE}"
+            raise _Verdict("suite", why) from None
+        try:
+            send(self.calls, frame)
         except (BrokenPipeError, EndedError):
             raise self._dead() from None
         return self.reply()
@@ -58,7 +75,7 @@ class _Answer:
         except (EndedError, ConnectionResetError):
             raise self._dead() from None
         except NotPlainError as error:
-            raise _Verdict("exception", f"returned more than plain data: {error}") from None
+            raise _more_than_data(error) from None
         except MemoryError:
             raise _Verdict("memory", "returned more than fits into memory") from None
 
@@ -175,6 +192,8 @@ def _stand_in(answer: _Answer, name: str) -> Any:  # noqa: ANN401
                 _copy_changes((arguments, keywords), changed)
             answer.last = (name, arguments, result)
             return result
+        if kind == "unsendable":
+            raise _more_than_data(rest[0])
         if kind != "raised":
             raise _Verdict("crash", "did not keep to the protocol")
         raise _as_exception(str(rest[0]), str(rest[1]))
@@ -199,11 +218,18 @@ def _copy_change(old: Any, new: Any) -> None:  # noqa: ANN401
         old.update(new)
 
 
+def _more_than_data(why: object) -> _Verdict:
+    hint = f"where tests need the answer's own objects, the suite has to set {_BESIDE}"
+    return _Verdict("exception", f"returned more than plain data: {why}; {hint}")
+
+
 def _as_exception(name: str, message: str) -> BaseException:
     if name == "MemoryError":
         return _Verdict("memory", "ran out of memory")
     kind = getattr(builtins, name, None)
-    if isinstance(kind, type) and issubclass(kind, Exception):
+    # One that ends an iteration would end the tests' own loop, and with it all further checks.
+    ends_loops = name in ("StopIteration", "StopAsyncIteration")
+    if isinstance(kind, type) and issubclass(kind, Exception) and not ends_loops:
         try:
             return kind(message)
         except TypeError:  # wants more than a message, as UnicodeDecodeError

@@ -8,7 +8,12 @@ from __future__ import annotations
 
 import io
 import os
-from _pickle import Pickler, Unpickler, loads  # the C part alone: pickle imports much more
+from _pickle import (  # the C part alone: pickle imports much more
+    Pickler,
+    PicklingError,
+    Unpickler,
+    loads,
+)
 from collections.abc import Iterator, KeysView, ValuesView
 
 TYPE_CHECKING = False
@@ -45,6 +50,20 @@ _MORE = {
 }
 
 
+# How to get at the plain value in one of a derived class, whatever that class has made of it.
+_BASES: dict[type, Any] = {
+    int: int.__pos__,
+    float: float.__pos__,
+    str: str.__str__,
+    tuple: lambda value: list(tuple.__iter__(value)),
+    list: lambda value: list(list.__iter__(value)),
+    dict: lambda value: list(dict.items(value)),
+    set: lambda value: list(set.__iter__(value)),
+    frozenset: lambda value: list(frozenset.__iter__(value)),
+}
+_REFUSALS = (AttributeError, TypeError, PicklingError)
+
+
 class NotPlainError(Exception):
     """A value that is more than data."""
 
@@ -60,7 +79,7 @@ def _is_listed(module: str, name: str) -> bool:
 class _Writer(Pickler):
     """Iterators travel as what they still yield, numpy's values as their bytes."""
 
-    def reducer_override(self, value: Any) -> Any:  # noqa: ANN401 -- anything may be returned
+    def reducer_override(self, value: Any) -> Any:  # noqa: ANN401 -- one for each kind
         kind = type(value)
         if kind.__module__ == "numpy" and hasattr(value, "tobytes") and not value.dtype.hasobject:
             return array_of, (value.dtype.str, value.shape, value.tobytes())
@@ -72,7 +91,21 @@ class _Writer(Pickler):
             return keys_of, (list(value),)
         if kind is type({}.values()):
             return values_of, (list(value),)
-        return NotImplemented
+        is_listed = _is_listed(kind.__module__, kind.__qualname__)
+        return NotImplemented if is_listed else _as_base(value)
+
+
+def _as_base(value: Any) -> Any:  # noqa: ANN401
+    """How a value travels whose class derives from a plain one: a named tuple as a tuple."""
+    for base, plain in _BASES.items():
+        if isinstance(value, base):
+            return base, (plain(value),)
+    return NotImplemented
+
+
+def is_about_packing(error: BaseException) -> bool:
+    """Whether a value could not be sent because it is more than data, as functions are."""
+    return "pickle" in str(error)[:200] and isinstance(error, _REFUSALS)
 
 
 def keys_of(keys: list[Any]) -> KeysView[Any]:
