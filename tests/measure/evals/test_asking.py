@@ -8,6 +8,7 @@ import pytest
 from tests.fakes.llm_server import Behaviour, Choose, FakeUrl, fake_llm
 from weighbridge.core.endpoint import endpoint_at
 from weighbridge.core.http import Timeouts
+from weighbridge.measure.evals.answers import HeldAnswers
 from weighbridge.measure.evals.asking import EvalTarget, Told, answer_of, ask, without_thought
 from weighbridge.measure.evals.records import Item, Sampling, SuiteFile, make_suite
 from weighbridge.measure.evals.requests import Renderer, Sample, request_hash
@@ -78,7 +79,8 @@ def test_pauses_grow() -> None:
         ("<think>hm</think>\n\nyes", "yes"),
         ("  <thinking>a\nb</thinking>yes", "yes"),
         ("hm, so</think>yes", "yes"),
-        ("<think>never ended", "<think>never ended"),
+        ("<think>so it is 42", ""),
+        ("\n<thought>so it is 42", ""),
         ("yes <think>no</think>", ""),
         ("plain", "plain"),
     ],
@@ -126,7 +128,7 @@ def bodies(repeats: int = 1, **told: object) -> list[dict[str, object]]:
         async with fake_llm(Behaviour(text="x")) as url, Client() as client:
             target = EvalTarget(endpoint_at(url, "fake"), 1, Timeouts())
             plan = Plan(suite, repeats)
-            await run_plan(client, SystemClock(), target, plan, done={}, keep=lambda _: None)
+            await run_plan(client, SystemClock(), target, plan, HeldAnswers(lambda _: None))
             return url.bodies
 
     return asyncio.run(work())
@@ -184,9 +186,8 @@ def test_an_order_by_seed_changes_the_asking_not_the_results() -> None:
         async with fake_llm(behave) as url, Client() as client:
             target = EvalTarget(endpoint_at(url, "fake"), 1, Timeouts())
             plan = Plan(suite, order_seed=seed)
-            results = await run_plan(
-                client, SystemClock(), target, plan, done={}, keep=lambda _: None
-            )
+            held = HeldAnswers(lambda _: None)
+            results = await run_plan(client, SystemClock(), target, plan, held)
         return order, [result.id for result in results]
 
     (plain, first), (mixed, second), (again, _) = (asyncio.run(work(s)) for s in (None, 1, 1))

@@ -29,7 +29,9 @@ from weighbridge.core.errors import (
 )
 from weighbridge.core.http import Timeouts
 from weighbridge.core.runs import ItemResult
+from weighbridge.measure.evals import runner
 from weighbridge.measure.evals.runner import EvalTarget, run_suite
+from weighbridge.measure.evals.scoring import Answer, Kind, NoOptions, Rule, Score
 from weighbridge.measure.evals.suite import Item, Suite, SuiteFile, make_suite
 from weighbridge.verbs.effects import SystemClock
 from weighbridge.wire.client import Client
@@ -259,3 +261,19 @@ def test_no_more_is_asked_at_once_than_told() -> None:
 
     evaluate(behave, suite(12), concurrency=3, calls=calls, on_result=answered.append)
     assert max(at_once) == 3
+
+
+def test_an_answer_that_breaks_the_scorer_is_wrong_and_the_run_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def judge(_: Item, answer: Answer) -> Score:
+        if answer.text == "odd":
+            raise OverflowError("9" * 999)
+        return Score(correct=True, value=1.0)
+
+    kind = Kind(NoOptions, lambda *_: Rule(judge))
+    monkeypatch.setattr(runner, "kind_of", lambda *_: kind)
+    results = evaluate(lambda request, _: Behaviour(text="odd") if asked(request) == 1 else RIGHT)
+    assert [one.correct for one in results] == [True, False, True, True, True, True]
+    assert results[1].detail.startswith("the scorer could not judge this answer: OverflowError: 99")
+    assert len(results[1].detail) < 300

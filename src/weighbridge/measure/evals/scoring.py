@@ -11,9 +11,11 @@ import msgspec
 
 from weighbridge.core.effects import Clock
 from weighbridge.core.endpoint import Endpoint
-from weighbridge.core.errors import ConfigError
+from weighbridge.core.errors import ConfigError, WeighbridgeError
 from weighbridge.core.http import HttpClient
 from weighbridge.measure.evals.records import Item, SuiteFile
+
+_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,28 @@ class Rule:
 
     async def close(self) -> None:
         """Nothing to let go of."""
+
+
+async def score_of(scorer: Scorer, item: Item, answer: Answer) -> Score:
+    """The scorer's judgement; an answer that it breaks down over is wrong, and says so.
+
+    A model may write anything, and one odd answer among thousands must not end the run.
+    """
+    try:
+        return await scorer.score(item, answer)
+    except WeighbridgeError:
+        raise
+    except Exception as error:  # noqa: BLE001 -- whatever a rule did not think of
+        name = type(error).__name__
+        why = f"the scorer could not judge this answer: {name}: {_shown(error)}"
+        return Score(False, 0.0, why, {"unjudged": name})
+
+
+def _shown(error: Exception) -> str:
+    try:
+        return str(error)[:_SHOWN]
+    except Exception:  # noqa: BLE001 -- an exception whose message cannot be made
+        return "(its message cannot be shown)"
 
 
 def read_options(kind: Kind, settings: SuiteFile, where: str) -> Any:  # noqa: ANN401 -- kind.options

@@ -171,3 +171,8 @@ def test_the_functions_of_bfcl_become_tools_as_apis_want_them() -> None:
         for tool in item["tools"]:
             assert "." not in tool["function"]["name"]
             assert tool["function"]["parameters"]["type"] == "object"
+
+
+@pytest.mark.parametrize("text", ["f(x={[1]: 2})", "f(x={{}: 1})", "f(x=0x" + "f" * 9999 + ")"])
+def test_no_argument_breaks_the_scorer(text: str) -> None:
+    assert not score("calls", text, [{"name": "f", "arguments": {"x": [1]}}]).correct

@@ -39,7 +39,28 @@ FOUR = ChoiceOptions(letters="ABCD")
         ("Either A or B.", None),
         ("Both are fine", None),
         ("answer is a dog", None),
-        ("b", None),
+        ("b", "B"),
+        ("(b)", "B"),
+        ("b) Paris", "B"),
+        ("answer: b", "B"),
+        ("The answer is (d).", "D"),
+        ("The correct answer is B.\n\nOption A is too long. Option D is too small.", "B"),
+        ("B is correct. Option C is wrong.", "B"),
+        ("C is the correct answer, not B.", "C"),
+        ("The correct option: A\nWhy not option B?", "A"),
+        ("The answer is B, C is wrong", "B"),
+        ("The answer to question 3 is C, as A is not.", "C"),
+        ("A is wrong, B is right", "B"),
+        ("A: wrong. B: right.", "B"),
+        ("A. Paris is wrong\nB. right\nThe answer is B", "B"),
+        ("A. Paris\nB. London", None),
+        ("The answer is A or B", None),
+        ("Answer: A/B", None),
+        ("The answer is A, B and C", None),
+        ("Both A and B are correct", None),
+        ("The answer is not A.", None),
+        ("The answer isn't A.", None),
+        ("Vitamin C", None),
         ("E", None),
         ("Paris", None),
         ("", None),
@@ -81,6 +102,15 @@ def test_golds_are_letters_or_numbers() -> None:
 def test_letters_must_be_different_capitals(letters: str) -> None:
     with pytest.raises(ConfigError, match="different capital letters"):
         score("choice", "A", "A", options={"letters": letters})
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["answer is" + "\n" * 9000 + "x", "answer" + "*" * 9000, "A" + " (" * 9000, "\n*" * 9000],
+)
+def test_long_runs_of_signs_are_read_once(text: str) -> None:
+    """Tried in all their divisions, each of these would take hours."""
+    assert chosen(text, FOUR) in (None, "A")
 
 
 @given(st.text(alphabet="ABCD answer is().:*\n\\boxed{}", max_size=60))

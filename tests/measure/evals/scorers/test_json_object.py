@@ -219,3 +219,27 @@ def test_f1_counts_in_part() -> None:
 def test_an_unknown_rule_is_refused(told: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"options\.fields\.a"):
         score_json("{}", {}, suite(), fields=told)
+
+
+@pytest.mark.parametrize("schema", [{"$ref": "#"}, {"allOf": [{"$ref": "#"}]}])
+def test_a_schema_without_end_is_told_before_a_model_is_asked(schema: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="refers to itself without end"):
+        score_json("{}", {}, suite(schema))
+
+
+def test_a_schema_may_refer_to_itself_one_level_down() -> None:
+    tree = {"type": "object", "additionalProperties": {"$ref": "#"}}
+    assert score_json('{"a": {"b": {}}}', {}, suite(tree)).correct
+
+
+@pytest.mark.parametrize("tolerance", [float("inf"), float("nan")])
+def test_tolerances_must_be_finite(tolerance: float) -> None:
+    with pytest.raises(ConfigError, match="must be finite"):
+        score_json("{}", {}, suite(), fields={"a": {"rule": "number", "tolerance": tolerance}})
+
+
+def test_numbers_beyond_all_reckoning_are_wrong() -> None:
+    cents = {"properties": {"a": {"multipleOf": 0.01}}}
+    told = score_json('{"a": 1%s}' % ("0" * 400), {"a": 1}, suite(cents))
+    assert not told.correct
+    assert told.detail.startswith("breaks the schema: it cannot be checked (OverflowError)")

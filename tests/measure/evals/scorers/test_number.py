@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tests.measure.evals.scorers.scoring import complaint, score
 from tests.shared_data import shared
 from weighbridge.core.errors import ConfigError
-from weighbridge.measure.evals.scorers.values import boxed, date_of, final_number, number_of
+from weighbridge.measure.evals.scorers.conclusion import final_number
+from weighbridge.measure.evals.scorers.values import boxed, date_of, number_of
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,18 @@ from weighbridge.measure.evals.scorers.values import boxed, date_of, final_numbe
         ("", None),
         ("1 2", None),
         ("12 apples", None),
+        ("$\\frac{3}{4}$.", Fraction(3, 4)),
+        ("\\frac34", Fraction(3, 4)),
+        ("2 1/2", Fraction(5, 2)),
+        ("-2\\frac{1}{2}", Fraction(-5, 2)),
+        ("10^5", Fraction(10**5)),
+        ("10^{-2}", Fraction(1, 100)),
+        ("3 × 10^8", Fraction(3 * 10**8)),
+        ("3.5 \\times 10^{3}", Fraction(3500)),
+        ("1 000 000", Fraction(10**6)),
+        ("1.5 million", Fraction(1_500_000)),
+        ("$2 billion", Fraction(2 * 10**9)),
+        ("0^-1", None),
     ],
 )
 def test_a_number_is_read_or_refused(text: str, value: Fraction | None) -> None:
@@ -76,6 +89,25 @@ def test_decimals_are_exact(number: object) -> None:
         ("**Final answer:** -4", -4),
         ("The final answer is $\\frac{1}{2}$", Fraction(1, 2)),
         ("First 12, then 13", 13),
+        ("The answer is 5 + 3 = 8.", 8),
+        ("Answer: 9 * 2 = **18** dollars in all", 18),
+        ("The answer is 9 * 2 = $<<9*2=18>>18 a day", 18),
+        ("The answer is 42 because 6 * 7 = 42", 42),
+        ("The answer is $\\frac{3}{4}$.", Fraction(3, 4)),
+        ("The answer is 10^5 bolts", 10**5),
+        ("The answer is 3 × 10^8 m/s", 3 * 10**8),
+        ("The answer is 1 000 000 of them", 10**6),
+        ("The answer is 1.5 million people", 1_500_000),
+        ("The answer is not 12, it is 15.", 15),
+        ("The answer is not 12.", None),
+        ("The answer is 200 - 50", None),
+        ("That leaves 200 - 50", 50),
+        ("The answer is 3 cm^2.", 3),
+        ("\\boxed{42\\text{ cm}^2}", 42),
+        ("\\boxed{5 + 3 = 8}", 8),
+        ("#### Step 1\nTake 20.\n\n#### Step 2\nThat leaves 9 apples.", 9),
+        ("#### Step 1\nTake 20.\n#### 18\n", 18),
+        ("Take 20.\n#### 18 apples", 18),
         ("It costs 12/5 of that", Fraction(12, 5)),
         ("\\boxed{x = 12}", 12),
         ("\\boxed{3 and 4}", None),
@@ -114,6 +146,50 @@ def test_tolerances() -> None:
 def test_golds_must_be_numbers() -> None:
     assert complaint("number", "many") == complaint("number", True) == "`answer` must be a number"
     assert complaint("number", "worked out\n#### 1,000") == complaint("number", 1.5) == ""
+
+
+@pytest.mark.parametrize("answer", ["The answer is 1e400/3", "1" * 4299 + "e999", "7^999 " * 99])
+def test_numbers_too_large_for_python_are_wrong(answer: str) -> None:
+    told = score("number", answer, 5)
+    assert not told.correct
+    assert told.detail.startswith("says")
+
+
+@pytest.mark.parametrize("options", [{"absolute": float("inf")}, {"relative": float("nan")}])
+def test_tolerances_must_be_finite(options: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match="finite"):
+        score("number", "1", 1, options=options)
+
+
+_WAYS = {
+    "worked": "{solution}\n#### {gold}",
+    "boxed": "{solution}\n\n$\\boxed{{{gold}}}$",
+    "stated": "{solution}\nThe final answer is {gold}.",
+    "bold": "{headed}\n\n**Answer:** **{gold}**",
+}
+
+
+def test_golds_of_gsm8k_are_found_however_they_are_told() -> None:
+    rows = [
+        msgspec.json.decode(line)
+        for line in shared("data", "suites", "gsm8k", "test.jsonl").read_bytes().splitlines()
+    ][::4]  # of all 1,319: all, but for 1,281 headed or unstated and 1,305 equations
+    right = dict.fromkeys((*_WAYS, "headed", "unstated", "equation"), 0)
+    for row in rows:
+        solution, _, gold = (part.strip() for part in row["answer"].rpartition("####"))
+        lines = solution.splitlines()
+        headed = "\n\n".join(f"#### Step {at}\n{line}" for at, line in enumerate(lines, 1))
+        texts = {
+            name: way.format(solution=solution, headed=headed, gold=gold)
+            for name, way in _WAYS.items()
+        }
+        texts |= {"headed": headed, "unstated": solution}
+        texts |= {"equation": f"The answer is {lines[-1]}"}
+        for name, text in texts.items():
+            right[name] += final_number(text) == number_of(gold)
+    assert len(rows) == 330
+    # Some solutions end in another number than their gold, or say more in their last line.
+    assert right == dict.fromkeys(_WAYS, 330) | {"headed": 325, "unstated": 325, "equation": 328}
 
 
 @given(st.text())

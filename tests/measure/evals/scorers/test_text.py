@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.measure.evals.scorers.scoring import complaint, score
 from weighbridge.core.errors import ConfigError
 from weighbridge.measure.evals.normalise import normalised, token_f1
+from weighbridge.measure.evals.records import Item, SuiteFile
+from weighbridge.measure.evals.scorers.text import REGEX
+from weighbridge.measure.evals.scoring import Answer, Means, Score, read_options
 
 
 @pytest.mark.parametrize(
@@ -45,8 +52,15 @@ def test_exact_wants_the_very_words(answer: str, gold: object, correct: bool) ->
         ("3.5", "35", False),
         ("-3", "3", False),
         ("\u22123", "-3", True),
-        ("1,000", "1000", False),
-        ("A", "the", True),  # both are nothing but an article
+        ("1,000", "1000", True),
+        ("1,234,567.5", "1234567.5", True),
+        ("1,5", "15", False),
+        ("$5", "5", True),
+        ("-$5", "5", False),
+        ("5 €", "5", True),
+        ("A", "the", False),
+        ("", "The", False),
+        ("the", "The", True),
     ],
 )
 def test_normalised_forgives_case_punctuation_and_articles(
@@ -62,6 +76,9 @@ def test_articles_and_further_words_are_options() -> None:
     assert score("normalised", answer, "paris", options={"contains": True}).correct
     assert not score("normalised", "Parisians", "paris", options={"contains": True}).correct
     assert not score("normalised", "anything", "!", options={"contains": True}).correct
+    denied = "not Paris, London"
+    assert not score("normalised", denied, "paris", options={"contains": True}).correct
+    assert score("normalised", f"{denied}. Paris?", "paris", options={"contains": True}).correct
 
 
 @given(st.text())
@@ -112,6 +129,59 @@ def test_a_broken_pattern_is_told_before_anything_is_asked() -> None:
         score("regex", "x", "x", options={"pattern": "("})
     assert "is its own pattern" in complaint("regex", "(")
     assert complaint("regex", "(", options={"pattern": "x"}) == ""
+
+
+def test_a_pattern_that_never_ends_is_given_up_on_and_wrong() -> None:
+    began = time.monotonic()
+    options = {"pattern": "(a+)+$", "timeout_s": 0.3}
+    told = score("regex", "a" * 60 + "!", "a", options=options)
+    assert 0.3 <= time.monotonic() - began < 10
+    assert told == Score(
+        correct=False, value=0.0, detail="the search took longer than 0.3 s and was ended",
+        notes={"given_up": True},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("runner", [asyncio.run, uvloop.run])
+def test_other_answers_are_judged_beside_one_that_never_ends(
+    runner: Callable[[Coroutine[Any, Any, list[bool]]], list[bool]],
+) -> None:
+    options = {"timeout_s": 0.3}
+    settings = SuiteFile(name="s", prompt="p", scorer="regex", options=options)
+    made = REGEX.make(settings, read_options(REGEX, settings, "here"), Means())
+    golds = ["(a+)+$", "^b", "c", "(a+)+$", "a!$"]
+    text = "a" * 60 + "!"
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            await asyncio.sleep(0.02)
+            ticks += 1
+
+    async def judged() -> list[bool]:
+        beside = asyncio.create_task(tick())
+        items = [Item(str(n), "p", gold) for n, gold in enumerate(golds)]
+        try:
+            return [s.correct for s in await asyncio.gather(
+                *(made.score(item, Answer(text)) for item in items)
+            )]  # fmt: skip
+        finally:
+            beside.cancel()
+            await made.close()
+
+    assert runner(judged()) == [False, False, False, False, True]
+    assert ticks >= 10  # two searches of .3 s held nobody up
+
+
+def test_half_a_character_does_not_stop_a_search() -> None:
+    assert score("regex", "\ud800 42", r"4\d").correct
+
+
+@pytest.mark.parametrize("timeout_s", [0, -1, 1e9])
+def test_the_time_of_a_search_must_make_sense(timeout_s: float) -> None:
+    with pytest.raises(ConfigError, match="timeout_s"):
+        score("regex", "x", "x", options={"timeout_s": timeout_s})
 
 
 @pytest.mark.parametrize("scorer", ["exact", "normalised", "regex"])

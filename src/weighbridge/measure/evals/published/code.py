@@ -12,9 +12,30 @@ _ASK = (
     "Write a Python function that does what follows. Answer with one code block that has the "
     "whole function with its imports, and nothing else.\n\n"
 )
-# The published test of HumanEval/32 (a polynomial's zero) unpacks the number that the answer is,
-# which no answer can pass.
-_MENDED = ("_poly(*candidate(*inp), inp) <= 0.0001", "abs(_poly(*inp, candidate(*inp))) <= 0.0001")
+# What published tests accept or refuse against their own meaning, and what takes its place.
+_MENDED = (
+    # HumanEval/32 (a polynomial's zero) unpacks the number that the answer is, which no answer can
+    # pass; and an answer must not be able to empty the polynomial.
+    (
+        re.compile(re.escape("_poly(*candidate(*inp), inp) <= 0.0001")),
+        "abs(_poly(list(inp[0]), candidate(*inp))) <= 0.0001",
+    ),
+    # An empty list, or one of another length, is close to any number: nothing is compared.
+    (
+        re.compile(r"assert (?=np\.allclose\(out, exp, )"),
+        "assert np.shape(out) == np.shape(exp) and ",
+    ),
+    # Three tests of MBPP+ compare and do nothing about it.
+    (
+        re.compile(r"^( +)exact_match = exp == \(out is not None\)$", re.MULTILINE),
+        r"\g<0>\n    assert exact_match",
+    ),
+    # Where a reference computes what is expected, it must not see what the answer did to the input.
+    (
+        re.compile(r"\(\*inp\), ref_func\(\*inp\)"),
+        "(*__import__('copy').deepcopy(inp)), ref_func(*inp)",
+    ),
+)
 _TESTED = re.compile(r"\bassertion\(\s*(\w+)\(\*inp\)|\bassert\s+\(?\s*(?:\w+\()*?(\w+)\(\*inp\)")
 _CALLED = re.compile(
     r"assert\s+(?:not\s+)?\(?(?:set|sorted|tuple|list|round|math\.isclose|\s|\()*(\w+)\("
@@ -31,7 +52,7 @@ def humaneval_plus(path: Path) -> Published:
             # Some prompts define helpers, which an answer need not repeat.
             "given": row["prompt"],
             "entry_point": row["entry_point"],
-            "test": row["test"].replace(*_MENDED),
+            "test": mended(row["test"]),
             "solution": row["prompt"] + row["canonical_solution"],
         }
         for row in rows(file, ("task_id", "prompt", "canonical_solution", "entry_point", "test"))
@@ -64,7 +85,7 @@ def mbpp_plus(path: Path) -> Published:
             "prompt": row["prompt"],
             "example": row["test_list"][0],
             "entry_point": _entry_point(row["test"], row["test_list"], file),
-            "test": row["test"],
+            "test": mended(row["test"]),
             "solution": "\n".join((*row.get("test_imports", ()), row["code"])),
         }
         for row in rows(file, ("task_id", "prompt", "code", "test", "test_list"))
@@ -80,6 +101,13 @@ def mbpp_plus(path: Path) -> Published:
         "license": "Apache-2.0",
     }
     return Published(settings, items)
+
+
+def mended(test: str) -> str:
+    """A published test that means what its task asks."""
+    for fault, cure in _MENDED:
+        test = fault.sub(cure, test)
+    return test
 
 
 def _entry_point(test: str, examples: list[str], file: Path) -> str:

@@ -75,8 +75,15 @@ class Wanted(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
                 if "" not in values:
                     return f"{self.name}: {name} is missing"
             elif not any(acceptable(call.arguments[name], value) for value in values):
-                return f"{self.name}: {name} is {call.arguments[name]!r}"[:200]
+                return f"{self.name}: {name} is {_shown(call.arguments[name])}"
         return ""
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401 -- any JSON value
+    try:
+        return repr(value)[:200]
+    except (ValueError, RecursionError):  # a number with more digits than Python writes
+        return "a value that cannot be shown"
 
 
 def plain_name(name: str) -> str:
@@ -168,7 +175,7 @@ def _from_python(text: str) -> list[Call]:
         tree = ast.parse(text.strip("`\n "), mode="eval").body
         nodes: Sequence[ast.expr] = tree.elts if isinstance(tree, ast.List | ast.Tuple) else [tree]
         return [_python_call(node) for node in nodes]
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
         return []
 
 

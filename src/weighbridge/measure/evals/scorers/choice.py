@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -27,59 +28,135 @@ class ChoiceOptions(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     choices: str = "choices"
 
 
-_WRAP = r"[\s*_`\"'(\[{$]*"
-_END = r"(?![\w'\u2019])"
-# The whole answer is the letter, or begins with it as a list would: "B", "(B)", "**B.** Paris".
-_ALONE = r"\A{wrap}(?:\\text\{{)?([{letters}])\s*[)\]}}.:*_`\"'$\s]*\Z"
-_FIRST = r"\A{wrap}([{letters}])\s*[*_`]*[)\].:](?:[\s*_`]|\Z)"
-_STATED = (
-    r"(?:answer|choice|option|correct(?:\s+(?:answer|choice|option|one))?)"
-    r"(?:\s+(?:is|would\s+be|must\s+be|should\s+be))?\s*(?:option|choice|letter)?\s*[:=]?"
-    r"{wrap}(?:option\s+|choice\s+)?{wrap}([{letters}])"
-) + _END
-_CHOSEN = (
-    r"(?i:\b(?:choose|pick|select|go\s+with)\s+(?:option|choice|answer)?\s*){wrap}([{letters}])"
-    + _END
+# Possessive, here and below: a thousand line feeds must not be tried in all their divisions.
+_WRAP = r"[\s*_`\"'(\[{{$]*+"
+_CLOSING = r"[\s*_`\"')\]}}$]*+"
+# A capital that is no part of a word; a small letter only where a word would not end like that.
+_LETTER = (
+    r"(?:([{upper}])(?![\w'\u2019])"
+    r"|([{lower}])(?=[)\]}}*_.,;]|[^\w\n]{{0,9}}(?:\n|\Z)))"
 )
-_LONELY = r"(?<![\w'\u2019])([{letters}])(?![\w'\u2019])"
+# The whole answer is the letter, or begins with it as a list would: "B", "(b)", "**B.** Paris".
+_ALONE = r"\A" + _WRAP + r"(?:\\text\{{)?([{upper}{lower}])[)\]}}.:*_`\"'$\s]*+\Z"
+_FIRST = r"\A" + _WRAP + r"(?:([{upper}])\s*[*_`]*[)\].:]|([{lower}])[*_`]*[)\]])(?:[\s*_`]|\Z)"
+_LISTED = r"(?:^|[.;!?]\s)[\s*_`(\[]{{0,9}}([{upper}])\s*[*_`]*[)\].:](?=[\s*_`])"
+_STATED = (
+    (
+        r"(?i:(?<!other )(?<!wrong )(?<!incorrect )(?<!another )"
+        r"\b(?:answer|choice|option|correct(?:\s+one)?|right\s+one)[*_]*"
+        r"(?:\s+(?:to|for|of)\s[^.\n:=]{{1,60}}?)?"
+        r"(?:\s+(?:is|would\s+be|must\s+be|should\s+be)\b(?:\s+(?:therefore|thus|clearly|hence|then))?"
+        r"|(?=\s{{0,9}}[:=]))\s*+[:=]?+"
+        + _WRAP
+        + r"(?:(?:the\s+)?(?:option|choice|letter)[\s:]+)?)"
+    )
+    + _WRAP
+    + _LETTER
+)
+_LABEL = r"(?im:^[ \t*_#]{{0,9}}(?:final\s+|correct\s+)?answer[\s*_]+)" + _WRAP + _LETTER
+_AFFIRMED = (
+    r"(?<![\w'\u2019])([{upper}])"
+    + _CLOSING
+    + r"(?i:(?:\bis\b|\bmust\s+be\b|[:=])"
+    + _CLOSING
+    + r"(?:(?:the|indeed|clearly|only)\s+)*(?:correct|right|best|answer)\b)"
+)
+_CHOSEN = (
+    r"(?i:\b(?:choose|pick|select|go\s+with)\s+(?:option|choice|answer)?\s*)" + _WRAP + _LETTER
+)
+# After a letter that was stated: another one, so that nothing is settled.
+_HEDGE = (
+    r"[\s*_`\"')\]}}$]*(?:[/,&+]|(?i:\bor\b|\band\b))"
+    + _WRAP
+    + r"(?i:(?:option|choice|maybe|possibly)\s+)?"
+    + _WRAP
+    + r"([{upper}])(?![\w'\u2019])(?!\s+(?:is|was|are|isn|has|does|would|can)\b)"
+)
+_DENIED = (
+    r"(?i:(?:\b(?:not|never|than|except|eliminate|exclude|rule\s+out)|n['\u2019]t)\s++"
+    r"(?:(?:option|choice)\s++)?)" + _WRAP + r"([{upper}])(?![\w'\u2019])"
+    r"|(?<![\w'\u2019])([{upper}])"
+    + _CLOSING
+    + r"(?i:(?:\bis\b|[:=])"
+    + _CLOSING
+    + r"(?:(?:the|clearly)\s+)?(?:not|wrong|incorrect|false|too)\b|\bisn['\u2019]t\b)"
+)
+_LONELY = r"(?<![\w'\u2019])([{upper}])(?![\w'\u2019])"
 # "A man" has an article and "I think" a pronoun; "A or B", "A is right" have choices.
-_NO_CHOICE = re.compile(r"(?<![\w'\u2019])[AI](?=\s+(?!(?:or|and|is|was|but)\b)[a-z])")
+_NO_CHOICE = re.compile(
+    r"(?<![\w'\u2019])[AI](?=\s+(?!(?:or|and|is|was|but)\b)[a-z])"
+    r"|(?i:\b(?:vitamins?|hepatitis|plan|type|group|grade|class|protein|factor|point|team|person"
+    r"|figure|part|section|appendix|vector|matrix|angle|line|side))\s+[A-Z]\b"
+)
 
 
 def chosen(text: str, options: ChoiceOptions, choices: Sequence[str] = ()) -> str | None:
     """The letter that an answer settles on, or None where it names none or several.
 
-    In this order: a boxed letter; an answer that is a letter, or begins with one as lists do; the
-    last "answer is X" and the like; an answer that is the text of one choice; the only letter that
-    stands by itself.
+    In this order: a boxed letter; an answer that is a letter; the last "answer is X" and the like,
+    unless it names another beside; an answer that begins with a letter as lists do and lists no
+    other; "X is correct"; "I choose X"; an answer that is the text of one choice; the only letter
+    that stands by itself and is not said to be wrong.
     """
     letters = options.letters[: len(choices)] if choices else options.letters
+    read = _Reading(text, letters)
     inside = boxed(text)
     for part in (inside, text.strip()) if inside is not None else (text.strip(),):
-        for shape in (_ALONE, _FIRST):
-            match = re.search(_pattern(shape, letters), part)
-            if match:
-                return match[1]
-    for shape in (_STATED, _CHOSEN):
-        matches = re.findall(_pattern(shape, letters, ignore_case=shape is _STATED), text)
-        upper = [letter for letter in matches if letter in letters]
-        if upper:
-            return str(upper[-1])
-    by_text = _by_text(text, letters, choices)
-    if by_text is not None:
-        return by_text
-    lonely = set(re.findall(_pattern(_LONELY, letters), _NO_CHOICE.sub("", text)))
-    return lonely.pop() if len(lonely) == 1 else None
+        alone = _Reading(part, letters).all_of(_ALONE)
+        if alone:
+            return alone[0]
+    stated = read.last_stated()
+    if stated is not None:
+        return stated or None
+    for found in (read.first_of_list(), read.all_of(_AFFIRMED), read.all_of(_CHOSEN)[-1:]):
+        if len(set(found)) == 1:
+            return found[0]
+    return _by_text(text, letters, choices) or read.only_lonely()
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A text, searched for the letters of an item."""
+
+    text: str
+    letters: str
+
+    def all_of(self, shape: str) -> list[str]:
+        """The letters that a shape finds, as capitals, in order."""
+        return [letter for letter, _ in self._found(shape)]
+
+    def last_stated(self) -> str | None:
+        """The letter of the last statement; empty where that names several, None without one."""
+        found = self._found(_STATED) or self._found(_LABEL)
+        if not found:
+            return None
+        letter, end = found[-1]
+        other = _pattern(_HEDGE, self.letters).match(self.text, end)
+        return letter if other is None or other[1] == letter else ""
+
+    def first_of_list(self) -> list[str]:
+        """The letter with which the text begins, and others that begin further points."""
+        first = self.all_of(_FIRST)
+        return first + self.all_of(_LISTED) if first else []
+
+    def only_lonely(self) -> str | None:
+        """The only capital by itself, those aside that are said to be wrong."""
+        text = _NO_CHOICE.sub("", self.text)
+        rest = _Reading(text, self.letters)
+        left = set(rest.all_of(_LONELY)) - set(rest.all_of(_DENIED))
+        return left.pop() if len(left) == 1 else None
+
+    def _found(self, shape: str) -> list[tuple[str, int]]:
+        return [
+            (next(filter(None, match.groups())).upper(), match.end())
+            for match in _pattern(shape, self.letters).finditer(self.text)
+        ]
 
 
 @lru_cache(maxsize=256)
-def _pattern(shape: str, letters: str, *, ignore_case: bool = False) -> str:
-    pattern = shape.format(wrap=_WRAP, letters=re.escape(letters))
-    if not ignore_case:
-        return pattern
-    # Only the words may be in any case: "a" is an article, "A" a choice.
-    before, _, after = pattern.rpartition("([")
-    return f"(?i:{before})([{after}"
+def _pattern(shape: str, letters: str) -> re.Pattern[str]:
+    upper = re.escape(letters)
+    return re.compile(shape.format(upper=upper, lower=upper.lower()), re.MULTILINE)
 
 
 def _by_text(text: str, letters: str, choices: Sequence[str]) -> str | None:

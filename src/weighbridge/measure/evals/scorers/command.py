@@ -12,9 +12,12 @@ from typing import Any, Literal
 
 import msgspec
 
+from weighbridge.core.errors import ConfigError
 from weighbridge.measure.evals.records import Item, SuiteFile
 from weighbridge.measure.evals.scorers.code import blocks_of
 from weighbridge.measure.evals.scoring import Answer, Kind, Means, Score
+from weighbridge.measure.sandbox.interpreter import interpreter
+from weighbridge.measure.sandbox.jail import SCRATCH
 from weighbridge.measure.sandbox.limits import MIB, Ended, Limits
 from weighbridge.measure.sandbox.sandbox import Program, Sandbox
 from weighbridge.measure.sandbox.self_test import open_sandbox
@@ -31,7 +34,7 @@ class CommandOptions(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         command: program and arguments.
         answer: the file into which the answer's code is written.
         files: further files, by path; an item's own stand in its ``files``.
-        tools: what the command needs of this machine.
+        tools: what the command needs of this machine: ``solidity``, or names of its programs.
         report: how the verdict is read: ``exit`` takes status 0, ``forge`` its JSON of tests.
         forbidden: regular expressions that no honest answer matches.
         timeout_s: longest time.
@@ -42,7 +45,7 @@ class CommandOptions(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     command: tuple[str, ...]
     answer: str
     files: dict[str, str] = {}
-    tools: Literal["", "solidity"] = ""
+    tools: str | tuple[str, ...] = ""
     report: Literal["exit", "forge"] = "exit"
     forbidden: tuple[str, ...] = ()
     timeout_s: float = 60.0
@@ -176,6 +179,7 @@ def judge_command(
 
     Raises:
         SandboxError: the sandbox failed.
+        ConfigError: the suite's command cannot be run, whatever the answer.
     """
     program = program_of(text, item, options, tools)
     code = program.files[options.answer].decode(errors="replace")
@@ -183,7 +187,45 @@ def judge_command(
         if re.search(pattern, code, re.IGNORECASE | re.MULTILINE):
             detail = f"forbidden: the answer matches {pattern}"
             return Score(False, 0.0, detail, {"reason": "forbidden"})
-    return judged(sandbox.run(program), item, options)
+    ended = sandbox.run(program)
+    if ended.not_run and not _is_answers(options):
+        raise _not_there(options.command[0], ended.not_run)
+    return judged(ended, item, options)
+
+
+def _is_answers(options: CommandOptions) -> bool:
+    """Whether what is run is the answer itself, which then is at fault."""
+    return PurePosixPath(options.command[0]) == PurePosixPath(options.answer)
+
+
+def _not_there(name: str, why: str) -> ConfigError:
+    tool = PurePosixPath(name).name
+    return ConfigError(
+        f"The suite's command {name} cannot be run in the sandbox: {why}.",
+        fix=f"Name the programs that it needs of this machine: `tools: [{tool}]`.",
+    )
+
+
+def check_command(sandbox: Sandbox, options: CommandOptions, tools: Tools) -> None:
+    """See that the command's program is there before a model is asked.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    name = options.command[0]
+    written = {*options.files, options.answer, *tools.files}
+    if "/" in name and (not name.startswith("/") or name.startswith(f"{SCRATCH}/")):
+        return  # a file of the suite's, of an item's, or one that is made on the way
+    if name in written:
+        return
+    look = f"import shutil, sys; sys.exit(shutil.which({name!r}) is None)"
+    limits = options.limits
+    python = (interpreter().program, "-I", "-S", "-c", look)
+    ended = sandbox.run(
+        Program(python, limits=limits, mounts=tools.mounts, environment=tools.environment)
+    )
+    if ended.status != 0:
+        raise _not_there(name, "there is no such program")
 
 
 def _complaint(item: Item, options: CommandOptions) -> str:
@@ -221,7 +263,9 @@ def _check(_: SuiteFile, options: CommandOptions) -> str:
 
 def _make(_: SuiteFile, options: CommandOptions, means: Means) -> _Command:
     tools = find_tools(options.tools)  # what is missing is told before a model is asked
-    return _Command(open_sandbox(means.workers), options, tools)
+    sandbox = open_sandbox(means.workers)
+    check_command(sandbox, options, tools)
+    return _Command(sandbox, options, tools)
 
 
 COMMAND = Kind(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 
 _TOKEN = re.compile(
     r"(\d+(?:\.\d+)?|\.\d+)|\\(frac|sqrt|pi|cdot|times|div)|([a-zA-Z])|([-+*/^(){}\[\]])"
@@ -21,7 +22,12 @@ _POINTS = (
     (0.4219, 1.9187, 0.7351, 2.3011, 1.1093),
     (2.0563, 0.3371, 1.4621, 0.5873, 0.9227),
 )
-_TOLERANCE = 1e-9
+# And once below zero, where the root of a square is not its base; what leaves the real numbers
+# there says nothing: such a formula was not meant for it.
+_NEGATIVE = (-1.2347, -0.7121, -2.0893, -0.5437, -1.6171)
+_TOLERANCE = 1e-12
+_MOST_BITS = 20_000
+Number = Fraction | float | complex
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -36,10 +42,13 @@ def equal(a: str, b: str) -> bool:
         letters = sorted({token for token in (*tokens_a, *tokens_b) if token.isalpha()} - {"i"})
         if letters != sorted({token for token in tokens_a if token.isalpha()} - {"i"}):
             return False
-        return all(
-            _close(_Parser(tokens_a, point).value(), _Parser(tokens_b, point).value())
-            for point in (_at(letters, values) for values in _POINTS)
-        )
+        for values in (*_POINTS, _NEGATIVE) if letters else _POINTS[:1]:
+            sides = [_Parser(tokens, _at(letters, values)) for tokens in (tokens_a, tokens_b)]
+            a_value, b_value = sides[0].value(), sides[1].value()
+            is_foreign = values is _NEGATIVE and any(side.left_the_reals for side in sides)
+            if not is_foreign and not _close(a_value, b_value):
+                return False
+        return True
     except (NoValueError, ArithmeticError, ValueError, RecursionError, TypeError):
         return False
 
@@ -51,7 +60,10 @@ def _at(letters: Sequence[str], values: Sequence[float]) -> dict[str, complex]:
     }
 
 
-def _close(a: complex, b: complex) -> bool:
+def _close(a: Number, b: Number) -> bool:
+    if isinstance(a, Fraction) and isinstance(b, Fraction):
+        return a == b
+    a, b = complex(a), complex(b)
     if not (math.isfinite(abs(a)) and math.isfinite(abs(b))):
         return False
     return abs(a - b) <= _TOLERANCE * max(abs(a), abs(b), 1e-300) or a == b
@@ -82,8 +94,9 @@ class _Parser:
         self._tokens = tokens
         self._letters = letters
         self._at = 0
+        self.left_the_reals = False
 
-    def value(self) -> complex:
+    def value(self) -> Number:
         """The value of all tokens."""
         total = self._sum()
         if self._at != len(self._tokens):
@@ -101,14 +114,14 @@ class _Parser:
         self._at += 1
         return token
 
-    def _sum(self) -> complex:
+    def _sum(self) -> Number:
         total = self._product()
         while self._next in ("+", "-"):
             sign = 1 if self._take() == "+" else -1
             total += sign * self._product()
         return total
 
-    def _product(self) -> complex:
+    def _product(self) -> Number:
         total = self._signed()
         while True:
             if self._next == "*":
@@ -122,35 +135,39 @@ class _Parser:
             else:
                 return total
 
-    def _side_by_side(self, before: complex) -> complex:
-        """A product without a sign; but 3 before a fraction of numbers is a mixed number."""
-        whole = self._tokens[self._at - 1].isdigit()
-        at = self._at
+    def _side_by_side(self, before: Number) -> Number:
+        """A product without a sign."""
         if self._next[0].isdigit() or self._next[0] == ".":
             raise NoValueError  # two numbers side by side: a list, or spaces that meant something
-        is_mixed = (
-            whole and self._next == "\\frac" and _is_plain_fraction(self._tokens[at : at + 7])
-        )
-        value = self._power()
-        return before + value if is_mixed else before * value
+        return before * self._power()
 
-    def _signed(self) -> complex:
+    def _signed(self) -> Number:
         if self._next in ("+", "-"):
             return self._signed() if self._take() == "+" else -self._signed()
         return self._power()
 
-    def _power(self) -> complex:
+    def _power(self) -> Number:
         base = self._atom()
         if self._next != "^":
             return base
         self._take()
         exponent = -self._atom() if self._next == "-" and self._take() else self._atom()
-        if abs(exponent) > 1000:
+        if abs(complex(exponent)) > 1000:
             raise NoValueError
-        result: complex = base**exponent
+        return self._raised(base, exponent)
+
+    def _raised(self, base: Number, exponent: Number) -> Number:
+        if isinstance(base, Fraction) and isinstance(exponent, Fraction):
+            bits = max(base.numerator.bit_length(), base.denominator.bit_length())
+            if exponent.denominator == 1 and bits * abs(exponent) < _MOST_BITS:
+                return base ** int(exponent)
+        is_whole = isinstance(exponent, Fraction) and exponent.denominator == 1
+        if not is_whole and complex(base).real < 0:
+            self.left_the_reals = True
+        result: complex = complex(base) ** complex(exponent)
         return result
 
-    def _atom(self) -> complex:
+    def _atom(self) -> Number:
         symbol = self._take()
         if symbol in _CLOSING:
             value = self._sum()
@@ -160,23 +177,27 @@ class _Parser:
             return self._command(symbol)
         if symbol.isalpha():
             return 1j if symbol == "i" else self._letters[symbol]
-        return float(symbol)
+        value = Fraction(symbol)
+        # 3 before a fraction of numbers is a mixed number.
+        if symbol.isdigit() and _is_plain_fraction(self._tokens[self._at : self._at + 7]):
+            self._take()
+            value += self._argument() / self._argument()
+        return value
 
-    def _command(self, symbol: str) -> complex:
+    def _command(self, symbol: str) -> Number:
         if symbol == "\\pi":
             return math.pi
         if symbol == "\\frac":
             above = self._argument()
             return above / self._argument()
-        degree: complex = 2
+        degree: Number = Fraction(2)
         if self._next == "[":
             self._take()
             degree = self._sum()
             self._take("]")
-        root: complex = complex(self._argument()) ** (1 / degree)
-        return root
+        return self._raised(complex(self._argument()), 1 / degree)
 
-    def _argument(self) -> complex:
+    def _argument(self) -> Number:
         """What a command applies to: braces, or one digit or letter."""
         if self._next == "{":
             return self._atom()
@@ -189,6 +210,7 @@ def _is_plain_fraction(tokens: Sequence[str]) -> bool:
     r"""``\frac{1}{2}`` of two whole numbers."""
     return (
         len(tokens) == 7
+        and tokens[0] == "\\frac"
         and (tokens[1], tokens[3], tokens[4], tokens[6]) == ("{", "}", "{", "}")
         and tokens[2].isdigit()
         and tokens[5].isdigit()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -51,6 +52,7 @@ class JsonOptions(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 _EXACT = FieldRule()
+_ONE_OF_EACH: tuple[Any, ...] = ({}, [], "", 0, True, None)
 
 
 class JsonRule:
@@ -89,7 +91,11 @@ class JsonRule:
     def _schema_complaint(self, told: Any) -> str:  # noqa: ANN401 -- any JSON value
         if self._validator is None:
             return ""
-        error = next(self._validator.iter_errors(told), None)
+        try:
+            error = next(self._validator.iter_errors(told), None)
+        except (ArithmeticError, ValueError, RecursionError) as fault:
+            # Numbers beyond all reckoning, or nested beyond all depth: nothing a schema allows.
+            return f"breaks the schema: it cannot be checked ({type(fault).__name__})"
         return "" if error is None else f"breaks the schema: {error.message}"
 
 
@@ -114,7 +120,10 @@ def field_share(told: Any, gold: Any, rule: FieldRule) -> tuple[bool, float]:  #
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 -- any JSON value
-    return "" if value is None else str(value)
+    try:
+        return "" if value is None else str(value)
+    except (ValueError, RecursionError):  # a number with more digits than Python writes
+        return ""
 
 
 def same(told: Any, gold: Any) -> bool:  # noqa: ANN401 -- any JSON value
@@ -168,9 +177,11 @@ def schema_validator(schema: dict[str, Any]) -> jsonschema.Draft202012Validator:
 def _check(settings: SuiteFile, options: JsonOptions) -> str:
     for name, told in options.fields.items():
         try:
-            field_rule(told)
+            rule = field_rule(told)
         except msgspec.ValidationError as error:
             return f"`options.fields.{name}`: {error}."
+        if not (math.isfinite(rule.tolerance) and math.isfinite(rule.at_least)):
+            return f"`options.fields.{name}`: `tolerance` and `at_least` must be finite."
     if settings.schema is None:
         return ""
     try:
@@ -186,6 +197,17 @@ def _check(settings: SuiteFile, options: JsonOptions) -> str:
                 f"`schema` refers to {reference}, which is not in it. "
                 "Schemas are never fetched: write all of it into the file."
             )
+    return _endless(settings.schema)
+
+
+def _endless(schema: dict[str, Any]) -> str:
+    """A complaint about a schema that refers to itself without going any deeper."""
+    validator = schema_validator(schema)
+    for value in _ONE_OF_EACH:
+        try:
+            validator.is_valid(value)
+        except RecursionError:
+            return "`schema` refers to itself without end: no answer can be checked by it."
     return ""
 
 

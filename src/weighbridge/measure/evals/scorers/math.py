@@ -12,8 +12,9 @@ import re
 from typing import Any
 
 from weighbridge.measure.evals.records import Item, SuiteFile
+from weighbridge.measure.evals.scorers.conclusion import stated
 from weighbridge.measure.evals.scorers.expression import equal
-from weighbridge.measure.evals.scorers.values import boxed, stated
+from weighbridge.measure.evals.scorers.values import boxed
 from weighbridge.measure.evals.scoring import Kind, Means, NoOptions, Rule, Score
 
 _MATHS = re.compile(r"(?<!\\)\$\$?(.+?)(?<!\\)\$\$?|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
@@ -33,6 +34,17 @@ _SHORT_ROOT = re.compile(r"\\sqrt\s*([\da-zA-Z])")
 _SHORT_POWER = re.compile(r"([\^_])\{([\da-zA-Z])\}")
 _THOUSANDS = re.compile(r"(?<![\d,.])(\d{1,3}(?:,\d{3})+)(?![\d,])")
 _NAMED = re.compile(r"^[a-zA-Z](?:_\{?\w\}?|\([a-z]\))?=(?!=)(.+)$")
+_JOINED = re.compile(
+    r"\\(?:text|mbox|mathrm|rm)\s*\{\s*(?:or|and)\s*\}|(?<=[\w)}])\s{1,9}(?:or|and)\s+(?=[\w\\(-])"
+)
+_UNIT_WORD = re.compile(
+    r"(?<=\d)\s{1,9}(?:[ckm]?m|mm|in|ft|yd|[km]?g|[cm]?l|lbs?|oz|sec|min|mph|inch(?:es)?|feet|foot"
+    r"|yards?|miles?|met(?:er|re)s?|(?:centi|kilo)met(?:er|re)s?|grams?|kilograms?|lit(?:er|re)s?"
+    r"|seconds?|minutes?|hours?|days?|weeks?|months?|years?|degrees|radians|units|dollars|cents)"
+    r"(?:\^\{?\d\}?)?$"
+)
+_REPEATING = re.compile(r"(?<![\d.])(\d{0,9})\.(\d{0,9})\\overline\s*\{\s*(\d{1,9})\s*\}")
+_FUNCTION = re.compile(r"(\\(?:log|ln|lg|exp|sin|cos|tan|cot|sec|csc))\{(\w+)\}")
 _MEMBER = re.compile(r"^[a-zA-Z]\\in(?![a-zA-Z])(.+)$")
 _MATRIX = re.compile(r"^\\begin\{([pbvBV]?matrix)\}(.*)\\end\{\1\}$", re.DOTALL)
 _ROUNDS = 8
@@ -75,16 +87,28 @@ def _once(text: str) -> str:
     text = text.replace("\u2212", "-").replace("{,}", ",").replace(",\\!", ",")
     text = text.rstrip(". ").replace("\\%", "").replace("%", "").replace("\\$", "")
     text = text.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac")
+    text = _REPEATING.sub(_repeating, _JOINED.sub(",", _UNIT_WORD.sub("", text)))
     text = _DEGREES.sub("", _QUAD.sub(" ", _SPACING.sub("", text)))
     text = _STYLE.sub(r"\1", _UNIT.sub("", text))
     text = _SHORT_ROOT.sub(r"\\sqrt{\1}", text)
     text = _SHORT_FRACTION.sub(_fraction, text)
     text = _THOUSANDS.sub(lambda match: match[1].replace(",", ""), "".join(text.split()))
-    text = _SHORT_POWER.sub(r"\1\2", text)
+    text = _FUNCTION.sub(r"\1\2", _SHORT_POWER.sub(r"\1\2", text))
+    if text.count("\\pm") == 1 and "," not in text:
+        both = text.replace("\\pm", "+").removeprefix("+"), text.replace("\\pm", "-")
+        text = ",".join(both)
     for pattern in (_NAMED, _MEMBER):
         if match := pattern.match(text):
             text = match[1]
     return text
+
+
+def _repeating(match: re.Match[str]) -> str:
+    r"""``0.1\overline{6}`` as the fraction that it is."""
+    before, again = match[1] + match[2], match[3]
+    above = int(before + again) - int(before or "0")
+    below = 10 ** len(match[2]) * (10 ** len(again) - 1)
+    return f"\\frac{{{above}}}{{{below}}}"
 
 
 def _fraction(match: re.Match[str]) -> str:
@@ -95,7 +119,18 @@ def _fraction(match: re.Match[str]) -> str:
 
 def same_formula(told: str, gold: str) -> bool:
     """Whether two answers are the same."""
-    return _same(normalised_formula(told), normalised_formula(gold))
+    mine, theirs = normalised_formula(told), normalised_formula(gold)
+    if _same(mine, theirs):
+        return True
+    # 50% is the number 0.5, and is often written as 50.
+    hundredths = [one.rstrip("$. ").endswith("%") for one in (told, gold)]
+    if hundredths[0] == hundredths[1]:
+        return False
+    mine, theirs = (
+        f"\\frac{{{one}}}{{100}}" if is_percent else one
+        for one, is_percent in zip((mine, theirs), hundredths, strict=True)
+    )
+    return equal(mine, theirs)
 
 
 def _same(told: str, gold: str) -> bool:
@@ -176,6 +211,8 @@ def _parts(text: str) -> list[str]:
             parts.append(body[begin:index])
             begin = index + 1
     parts.append(body[begin:])
+    if len(parts) > 1:  # x=3,x=5
+        parts = [_NAMED.sub(r"\1", part) for part in parts]
     return parts
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
 
 import msgspec
 
 from weighbridge.measure.evals.records import Item, SuiteFile
-from weighbridge.measure.evals.scorers.values import final_number, number_of, stated
+from weighbridge.measure.evals.scorers.conclusion import final_number
+from weighbridge.measure.evals.scorers.values import number_of
 from weighbridge.measure.evals.scoring import Kind, Means, Rule, Score
 
 
@@ -32,7 +34,7 @@ def gold_number(answer: Any) -> Fraction | None:  # noqa: ANN401 -- any JSON val
     whole = number_of(text)
     if whole is not None or "####" not in text:
         return whole
-    return number_of(stated(text) or "")
+    return number_of(text.rpartition("####")[2])
 
 
 def number(answer: str, gold: Any, options: NumberOptions) -> Score:  # noqa: ANN401
@@ -46,7 +48,10 @@ def number(answer: str, gold: Any, options: NumberOptions) -> Score:  # noqa: AN
 
 
 def _shown(value: Fraction) -> str:
-    return str(value) if value.denominator == 1 else f"{float(value):.10g}"
+    try:
+        return str(value) if value.denominator == 1 else f"{float(value):.10g}"
+    except (ValueError, OverflowError):  # more digits than Python writes
+        return "a number too large to be shown"
 
 
 def _complaint(item: Item, _: object) -> str:
@@ -57,6 +62,8 @@ def _complaint(item: Item, _: object) -> str:
 def _check(_: SuiteFile, options: NumberOptions) -> str:
     if options.absolute < 0 or options.relative < 0:
         return "`options`: a tolerance cannot be negative."
+    if not math.isfinite(options.absolute) or not math.isfinite(options.relative):
+        return "`options`: a tolerance must be a finite number."
     return ""
 
 

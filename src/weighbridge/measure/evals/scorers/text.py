@@ -9,9 +9,13 @@ from typing import Any, Literal
 import msgspec
 
 from weighbridge.measure.evals.normalise import normalised
+from weighbridge.measure.evals.pattern_search import PatternSearch, Search, SearchTimeoutError
 from weighbridge.measure.evals.records import Item, SuiteFile
 from weighbridge.measure.evals.scorers.values import number_of
 from weighbridge.measure.evals.scoring import Answer, Kind, Means, NoOptions, Rule, Score
+
+_LONGEST_S = 600.0
+_DENIALS = frozenset({"not", "never", "isnt", "wasnt", "neither"})
 
 
 class NormalisedOptions(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -34,12 +38,14 @@ class RegexOptions(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         take: which match counts.
         compare: how the match is held against the gold: as it is, normalised, or as a number.
         ignore_case: whether case matters not to the pattern.
+        timeout_s: longest search in one answer; one that takes longer counts as wrong.
     """
 
     pattern: str | None = None
     take: Literal["first", "last"] = "last"
     compare: Literal["exact", "normalised", "number"] = "exact"
     ignore_case: bool = False
+    timeout_s: float = 1.0
 
 
 def golds(answer: Any) -> list[str]:  # noqa: ANN401 -- any JSON value
@@ -70,25 +76,51 @@ def alike(answer: str, gold: Any, options: NormalisedOptions) -> Score:  # noqa:
     told = normalised(answer, articles=options.articles)
     wanted = [normalised(one, articles=options.articles) for one in golds(gold)]
     if options.contains:
-        correct = any(one and f" {one} " in f" {told} " for one in wanted)
+        correct = any(one and _says(told, one) for one in wanted)
     else:
         correct = told in wanted
     return Score(correct, float(correct), "" if correct else "differs from the expected answer")
 
 
-def found(answer: str, gold: Any, options: RegexOptions) -> Score:  # noqa: ANN401
-    """What a pattern finds in the answer, held against the gold."""
-    flags = re.IGNORECASE if options.ignore_case else 0
-    if options.pattern is None:
-        correct = any(re.search(one, answer, flags | re.MULTILINE) for one in golds(gold))
-        return Score(correct, float(correct), "" if correct else "the pattern is not in the answer")
-    matches = list(re.finditer(options.pattern, answer, flags | re.MULTILINE))
-    if not matches:
-        return Score(correct=False, value=0.0, detail="the pattern is not in the answer")
-    match = matches[-1 if options.take == "last" else 0]
-    told = (match[1] if match.re.groups else match[0]) or ""
-    correct = any(_COMPARE[options.compare](told, one) for one in golds(gold))
-    return Score(correct, float(correct), "" if correct else f"found {told!r}, which differs")
+def _says(told: str, gold: str) -> bool:
+    """Whether the gold's words stand in a row, at least once without a denial before them."""
+    before = f" {told} ".split(f" {gold} ")[:-1]
+    return any(part.rpartition(" ")[2] not in _DENIALS for part in before)
+
+
+class _Regex:
+    """Searches elsewhere, because a suite's pattern may take for ever on a model's answer."""
+
+    def __init__(self, options: RegexOptions) -> None:
+        self._options = options
+        self._flags = re.MULTILINE | (re.IGNORECASE if options.ignore_case else 0)
+        self._search = PatternSearch()
+
+    async def score(self, item: Item, answer: Answer) -> Score:
+        """What a pattern finds in the answer, held against the gold."""
+        options, text = self._options, answer.text
+        own = options.pattern is None
+        patterns = tuple(golds(item.answer)) if own else (options.pattern or "",)
+        last = not own and options.take == "last"
+        search = Search(patterns, int(self._flags), _sendable(text), last, options.timeout_s)
+        try:
+            told = await self._search.found(search)
+        except SearchTimeoutError:
+            why = f"the search took longer than {options.timeout_s:g} s and was ended"
+            return Score(False, 0.0, why, {"given_up": True})
+        if told is None:
+            return Score(correct=False, value=0.0, detail="the pattern is not in the answer")
+        correct = own or any(_COMPARE[options.compare](told, one) for one in golds(item.answer))
+        return Score(correct, float(correct), "" if correct else f"found {told!r}, which differs")
+
+    async def close(self) -> None:
+        """End the process that searches."""
+        await self._search.close()
+
+
+def _sendable(text: str) -> str:
+    """Half of a surrogate pair, which a model may write, is no text that another process reads."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _same_number(told: str, gold: str) -> bool:
@@ -115,6 +147,8 @@ def _pattern_complaint(item: Item, options: RegexOptions) -> str:
 
 
 def _check_pattern(_: SuiteFile, options: RegexOptions) -> str:
+    if not 0 < options.timeout_s <= _LONGEST_S:
+        return f"`options.timeout_s` must be above 0 and at most {_LONGEST_S:g}."
     try:
         re.compile(options.pattern or "")
     except re.error as error:
@@ -130,11 +164,8 @@ def _normalised(_: SuiteFile, options: NormalisedOptions, __: Means) -> Rule:
     return Rule(lambda item, answer: alike(answer.text, item.answer, options))
 
 
-def _regex(_: SuiteFile, options: RegexOptions, __: Means) -> Rule:
-    def judge(item: Item, answer: Answer) -> Score:
-        return found(answer.text, item.answer, options)
-
-    return Rule(judge)
+def _regex(_: SuiteFile, options: RegexOptions, __: Means) -> _Regex:
+    return _Regex(options)
 
 
 EXACT = Kind(NoOptions, _exact, words_complaint)

@@ -1,57 +1,135 @@
-"""Numbers and dates as people write them, and the answer at the end of a text."""
+"""Numbers and dates as people write them, and what is boxed."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
 # An integer with or without thousands separators, decimals, an exponent.
-_DIGITS = r"(?:\d{1,3}(?:[,\u00a0\u202f']\d{3})+|\d+)"
+_DIGITS = r"(?:\d{1,3}(?:[,\u00a0\u202f']\d{3})+|\d{1,3}(?: \d{3}){2,}(?!\d)|\d+)"
 _NUMBER = rf"(?:{_DIGITS}(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d{{1,3}})?"
-_IN_TEXT = re.compile(rf"(?<![\w.,/])[-+]?\s?[$€£¥]?\s?{_NUMBER}(?:\s?/\s?{_NUMBER})?")
+_POWER = r"\s?\^\s?\(?([-+]?\d{1,3})\)?"
+# 3 × 10^8; 2 1/2; 10^5; 3/4 or 7.
+_VALUE = (
+    rf"(?:({_NUMBER})\s?[×x*]\s?10{_POWER}|(\d{{1,9}})\s+(\d{{1,9}})/(\d{{1,9}})(?![\d/])"
+    rf"|({_NUMBER}){_POWER}|({_NUMBER})(?:\s?/\s?({_NUMBER}))?)"
+    r"(?:[\s-]?(hundred|thousand|million|billion|trillion)\b)?"
+)
+_MONEY = r"[$€£¥]"
+_IN_TEXT = re.compile(
+    rf"(?=[-+$€£¥.\d])(?<![\w.,/^])([-+]?){_MONEY}?\s?([-+]?){_VALUE}", re.IGNORECASE
+)
 _WHOLE = re.compile(
-    rf"([-+]?)\s*[$€£¥]?\s*([-+]?)\s*({_NUMBER})(?:\s*/\s*({_NUMBER}))?"
+    rf"([-+]?)\s*{_MONEY}?\s*([-+]?)\s*{_VALUE}"
     r"\s*(?:%|percent|dollars?|euros?|[$€£¥°])?\s*\.?",
     re.IGNORECASE,
 )
-_SEPARATORS = re.compile(r"[,\u00a0\u202f']")
+_WORDS = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+_SEPARATORS = re.compile(r"[,\u00a0\u202f' ]")
 _MINUS = str.maketrans({"\u2212": "-", "\u2012": "-", "\u2013": "-"})
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*")
-_FRACTION = re.compile(r"([-+]?)\\[dt]?frac\s*\{\s*([-+]?[\d.]+)\s*\}\s*\{\s*([-+]?[\d.]+)\s*\}")
-_STATED = re.compile(r"(?:\banswer\b[^.\n:=]{0,40}?(?:\bis\b|:|=)|####)\s*[:*_\s]*", re.IGNORECASE)
+_FRACTION = re.compile(
+    r"(?:(\d)\s*)?([-+]?)\\[dt]?frac\s*(?:\{\s*([-+]?)([\d.,]+)\s*\}\s*\{\s*([\d.,]+)\s*\}|()(\d)(\d))"
+)
+_TEXT = re.compile(r"\\(?:text|mbox|mathrm|textbf|mathbf)\s*\{([^{}]*)\}(?:\^\{?\d\}?)?")
+# Notes of a calculator, as GSM8K's solutions have them.
+_NOTE = re.compile(r"<<[^<>\n]*>>")
+_BOLD = re.compile(r"\*\*(?!\d)|(?<!\d)\*\*")
+_SPELLINGS = (
+    (re.compile(r"\\times|\\cdot|[\u00b7\u2219\u22c5]"), "×"),
+    (re.compile(r"\\([$%])"), r"\1"),
+    (re.compile(r"\{,\}"), ","),
+    (re.compile(r"(?<=\d)(,?)\\[,!;:]\s*(?=\d)"), r"\1"),
+    (re.compile(r"\^\s*\{\s*([-+]?\d+)\s*\}"), r"^\1"),
+    (re.compile(r"(?<=\d)\*\*(?=-?\d)"), "^"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A number in a text: where its digits begin and where it ends."""
+
+    value: Fraction
+    begin: int
+    end: int
+
+
+def plain(text: str) -> str:
+    """A text in which numbers are spelt in the few ways that are read here."""
+    text = _BOLD.sub("", _NOTE.sub("", text.translate(_MINUS)))
+    for spelling, ours in _SPELLINGS:
+        text = spelling.sub(ours, text)
+    text = _TEXT.sub(lambda told: told[1] if any(map(str.isdigit, told[1])) else " ", text)
+    return _FRACTION.sub(_fraction, text)
+
+
+def _fraction(told: re.Match[str]) -> str:
+    before, sign, inner, above, below = told[1], told[2], told[3], told[4], told[5]
+    if above is None:
+        inner, above, below = told[6], told[7], told[8]
+    signs = "" if sign == inner == "-" else sign + inner
+    return f"{before} {signs}{above}/{below}" if before else f"{signs}{above}/{below}"
 
 
 def number_of(text: str) -> Fraction | None:
     r"""The number that ``text`` is, a unit of money or a percent sign aside; None if it is none.
 
-    ``1,234.5``, ``-3/4``, ``$ 18``, ``50%`` (as 50) and ``\frac{1}{2}`` are numbers; ``3,5`` is
-    not, because it is 3.5 in one country and a slip in another.
+    ``1,234.5``, ``-3/4``, ``2 1/2``, ``$ 18``, ``50%`` (as 50), ``10^5``, ``3 × 10^8``,
+    ``1.5 million`` and ``\frac{1}{2}`` are numbers; ``3,5`` is not, because it is 3.5 in one
+    country and a slip in another.
     """
-    plain = text.translate(_MINUS).strip().strip("*_`").strip().strip("$").strip()
-    fraction = _FRACTION.fullmatch(plain.rstrip("."))
-    if fraction is not None:
-        value = _divided(fraction[2], fraction[3])
-        return -value if value is not None and fraction[1] == "-" else value
-    match = _WHOLE.fullmatch(plain.replace("\\$", "").replace("\\%", "%").replace("{,}", ","))
+    told = text.strip().rstrip(".").strip("*_`").strip()
+    told = plain(told.removesuffix("\\$").strip("$").strip()).strip().strip("*_`")
+    match = _WHOLE.fullmatch(told)
     if match is None or (match[1] and match[2]):
         return None
-    value = _divided(match[3], match[4] or "1")
-    return -value if value is not None and "-" in (match[1], match[2]) else value
+    return _value(match)
 
 
-def _divided(above: str, below: str) -> Fraction | None:
+def _value(match: re.Match[str]) -> Fraction | None:
+    """What a match of :data:`_VALUE`, after two groups for signs, is worth."""
+    head, tens, whole, part, of, base, power, above, below, word = match.groups()[2:]
+    value: Fraction
     try:
-        top = Fraction(_SEPARATORS.sub("", above))
-        return top / Fraction(_SEPARATORS.sub("", below))
-    except (ValueError, ZeroDivisionError):
+        if head:
+            value = _plain_number(head) * Fraction(10) ** int(tens)
+        elif whole:
+            value = Fraction(int(part), int(of)) + int(whole)
+        elif base:
+            value = _plain_number(base) ** int(power)
+        else:
+            value = _plain_number(above) / _plain_number(below or "1")
+    except (ValueError, ArithmeticError):
         return None
+    value *= Fraction(10) ** _WORDS.get((word or "").lower(), 0)
+    return -value if "-" in (match[1], match[2]) else value
+
+
+def _plain_number(digits: str) -> Fraction:
+    return Fraction(_SEPARATORS.sub("", digits))
+
+
+def found_in(text: str) -> list[Found]:
+    """The numbers in a text that :func:`plain` has made readable, in order."""
+    found = []
+    for match in _IN_TEXT.finditer(text):
+        value = _value(match)
+        if value is None:
+            continue
+        begin = match.end(2)
+        # 200 -50 is a difference, not a negative number beside another.
+        is_minus = match[1] == "-" and re.search(
+            r"[\d)%]\s*\Z", text[max(0, match.start() - 8) : match.start()]
+        )
+        found.append(Found(abs(value) if is_minus else value, begin, match.end()))
+    return found
 
 
 def numbers_in(text: str) -> list[Fraction]:
     """All numbers in a text, in order."""
-    found = (number_of(match[0]) for match in _IN_TEXT.finditer(text.translate(_MINUS)))
-    return [number for number in found if number is not None]
+    return [one.value for one in found_in(plain(text))]
 
 
 def boxed(text: str) -> str | None:
@@ -69,37 +147,6 @@ def boxed(text: str) -> str | None:
         if depth == 0:
             return rest[1:index].strip()
     return None
-
-
-def stated(text: str) -> str | None:
-    """What follows the last "answer is", "answer:" or ``####``, to the end of its line."""
-    matches = list(_STATED.finditer(text))
-    if not matches:
-        return None
-    return text[matches[-1].end() :].partition("\n")[0].strip() or None
-
-
-def final_number(text: str) -> Fraction | None:
-    """The number that a text ends up with.
-
-    What is boxed, else the first number after the last "answer is", "answer:" or ``####``, else
-    the last number of all.
-    """
-    inside = boxed(text)
-    if inside is not None:
-        number = number_of(inside)
-        if number is not None:
-            return number
-        within = numbers_in(inside)
-        return within[0] if len(within) == 1 else None
-    said = stated(text)
-    after = numbers_in(said) if said else []
-    if said and (whole := number_of(said)) is not None:
-        return whole
-    if after:
-        return after[0]
-    every = numbers_in(text)
-    return every[-1] if every else None
 
 
 _MONTHS = {
