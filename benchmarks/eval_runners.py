@@ -2,11 +2,15 @@
 
     .venv/bin/python benchmarks/eval_runners.py --install     # peers too, once (1.5 GB)
     .venv/bin/python benchmarks/eval_runners.py --quick
+    .venv/bin/python benchmarks/eval_runners.py --large       # ours alone, with 100,000 items
 
 Every runner asks the same questions of the same server (C, answers written in advance), keeps a
 record of each answer and scores it by what it contains. Each runs with two numbers of items: the
 difference gives the rate and the CPU per sample without what starting costs, the smaller run shows
 that. Peers that are not installed are left out with a sentence.
+
+`--large` asks 100,000 items, and resumes a run of so many that was killed when all but a few were
+answered: the whole command, from its start to the printed result.
 """
 
 from __future__ import annotations
@@ -20,6 +24,8 @@ sys.path.insert(1, str(HERE / "peers"))
 
 import argparse  # noqa: E402 -- see above
 import os  # noqa: E402
+import shutil  # noqa: E402
+import signal  # noqa: E402
 import statistics  # noqa: E402
 import subprocess  # noqa: E402
 import tempfile  # noqa: E402
@@ -28,11 +34,12 @@ from collections.abc import Sequence  # noqa: E402
 from dataclasses import dataclass  # noqa: E402
 from datetime import UTC, datetime  # noqa: E402
 
-from eval_peers import Inspect, Job, LmEval, Promptfoo, Weighbridge  # noqa: E402
+from eval_peers import Command, Inspect, Job, LmEval, Promptfoo, Weighbridge  # noqa: E402
 from tools import Backend, Cores, backend, build, choose_cores, foremost, pinned  # noqa: E402
 
 from weighbridge.facts.host import host_line  # noqa: E402
 
+LARGE = 100_000
 Peer = Weighbridge | Inspect | LmEval | Promptfoo
 
 
@@ -43,6 +50,15 @@ class Ran:
     wall_s: float
     cpu_s: float
     rss_mb: float
+
+
+@dataclass(frozen=True)
+class Large:
+    """A run of many items, and going on with one that was killed near its end."""
+
+    whole: Ran
+    resumed: Ran
+    answered: int
 
 
 @dataclass(frozen=True)
@@ -62,6 +78,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--install", action="store_true", help="install peers that are missing")
     parser.add_argument("--quick", action="store_true", help="one repeat, fewer items")
+    parser.add_argument("--large", action="store_true", help="ours with 100,000 items, resumed")
     parser.add_argument("--peers", default="", help="names of runners, by commas")
     parser.add_argument("--concurrency", default="64", help="levels, by commas")
     parser.add_argument("--repeats", type=int, default=3)
@@ -97,7 +114,11 @@ def runners(asked: argparse.Namespace) -> list[Peer]:
 
 def run(peer: Peer, job: Job, core: int | None) -> Ran | str:
     """One run in a process of its own, or why it failed."""
-    command = peer.command(job)
+    return waited(peer.command(job), job, core)
+
+
+def waited(command: Command, job: Job, core: int | None) -> Ran | str:
+    """A command from start to end, or why it failed."""
     began = time.monotonic()
     with (job.folder / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -149,6 +170,72 @@ def measure(peer: Peer, server: Backend, concurrency: int, core: int | None, *, 
     )
 
 
+def kept(job: Job) -> int:
+    """Answers in the log of the run under way.
+
+    Read piece by piece: what a process held when it forked counts as memory of its child.
+    """
+    answers = 0
+    for path in (job.folder / "ws" / "journals").glob("*.jsonl"):
+        with path.open("rb") as file:
+            while piece := file.read(2**20):
+                answers += piece.count(b"\n")
+    return answers
+
+
+def killed_near_the_end(command: Command, job: Job, core: int | None) -> int:
+    """Start a run, kill it when it has nearly all answers, and tell how many it kept.
+
+    Raises:
+        SystemExit: it ended before.
+    """
+    process = subprocess.Popen(
+        pinned(command.argv, core), cwd=job.folder, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        while kept(job) < 0.995 * job.items:
+            if process.poll() is not None:
+                raise SystemExit("The run ended before it could be killed.")
+            time.sleep(0.05)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    return kept(job)
+
+
+def measure_large(server: Backend, concurrency: int, core: int | None) -> Large:
+    """A run from nothing, then one that goes on.
+
+    Raises:
+        SystemExit: a run failed.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        job = Job(f"http://127.0.0.1:{server.port}/v1", LARGE, concurrency, Path(place))
+        command = Weighbridge().command(job)
+        whole = waited(command, job, core)
+        shutil.rmtree(job.folder / "ws")
+        answered = killed_near_the_end(command, job, core)
+        resumed = waited(command, job, core)
+    if isinstance(whole, str) or isinstance(resumed, str):
+        raise SystemExit(f"A run failed: {whole}; {resumed}")
+    return Large(whole, resumed, answered)
+
+
+def show_large(found: Sequence[Large]) -> None:
+    """Each measurement, and the medians."""
+    print(f"\n{host_line()}; {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; {LARGE:,} items")
+    print(f"{'wall s':>10}{'CPU s':>10}{'RSS MB':>10}{'kept':>10}{'resumed s':>12}{'RSS MB':>10}")
+    for one in found:
+        whole, again = one.whole, one.resumed
+        print(f"{whole.wall_s:>10.1f}{whole.cpu_s:>10.1f}{whole.rss_mb:>10.0f}{one.answered:>10,}"
+              f"{again.wall_s:>12.2f}{again.rss_mb:>10.0f}")  # fmt: skip
+    middle = statistics.median
+    print(f"medians: {LARGE / middle(one.whole.wall_s for one in found):,.0f} samples/s from start "
+          f"to end, {middle(one.whole.rss_mb for one in found):.0f} MB; resumed in "
+          f"{middle(one.resumed.wall_s for one in found):.2f} s")  # fmt: skip
+
+
 def show(rows: Sequence[Row], *, quick: bool) -> None:
     """The table."""
     print(f"\n{host_line()}; {datetime.now(UTC):%Y-%m-%d %H:%M} UTC{'; quick' if quick else ''}")
@@ -174,6 +261,10 @@ def main() -> None:
     cores: Cores = choose_cores(1, 0)
     rows = []
     with foremost(), backend(build(asked.folder)["backend"], cores) as server:
+        if asked.large:
+            level = int(asked.concurrency.split(",")[0])
+            show_large([measure_large(server, level, cores.gateway) for _ in range(asked.repeats)])
+            return
         for concurrency in map(int, asked.concurrency.split(",")):
             for peer in found:
                 told = measure(

@@ -87,11 +87,11 @@ class Weighbridge:
         suite.mkdir()
         settings = "name: speed\nprompt: '{input}'\nscorer: normalised\noptions: {contains: true}\n"
         (suite / "suite.yaml").write_text(settings + "max_tokens: 16\n")
-        lines = [
-            json.dumps({"id": str(n), "input": question(n), "answer": gold(n)})
-            for n in range(job.items)
-        ]
-        (suite / "items.jsonl").write_text("\n".join(lines))
+        # One by one: what this process holds counts as memory of those that it begins.
+        with (suite / "items.jsonl").open("w") as file:
+            for n in range(job.items):
+                line = {"id": str(n), "input": question(n), "answer": gold(n)}
+                file.write(json.dumps(line) + "\n")
         code = "from weighbridge.cli.main import main; main()"
         words = ["eval", job.url, "--model", MODEL, "--suite", str(suite), "--json"]
         words += ["--concurrency", str(job.concurrency), "--workspace", str(job.folder / "ws")]

@@ -30,10 +30,19 @@ def test_figures_as_json(tmp_path: Path) -> None:
     with fake_llm_thread(adds) as url:
         done = weigh(
             "eval", url, "--model", "fake", "--suite", suite, "--repeats", "2", "--json",
-            "--price", "1,2", cwd=tmp_path,
+            "--price", "1,2", "--items", "--temperature", "0.5", "--seed", "3", cwd=tmp_path,
         )  # fmt: skip
+        bodies = [json.loads(one.body) for one in url.requests]
     assert done.code == 0, done.err
+    assert "copies" not in done.err
     told = json.loads(done.out)
+    assert (told["scorer"], told["max_tokens"]) == ("number", 256)
+    assert (told["sampling"]["temperature"], told["sampling"]["seed"]) == (0.5, 3)
+    assert len(told["results"]) == 12
+    assert {one["id"] for one in told["results"] if not one["correct"]} == {"5"}
+    assert told["results"][0]["answer"] == "The answer is 1."
+    asked = [(one["temperature"], one["seed"]) for one in bodies if "messages" in one]
+    assert sorted(asked) == [(0.5, 3)] * 6 + [(0.5, 4)] * 6
     assert (told["n"], told["repeats"], told["correct"]) == (6, 2, 10)
     assert told["accuracy"] == pytest.approx(5 / 6)
     assert told["pass_at"] == {"1": pytest.approx(5 / 6), "2": pytest.approx(5 / 6)}
@@ -59,6 +68,9 @@ def test_a_dry_run_asks_nobody_and_keeps_nothing(tmp_path: Path) -> None:
     assert done.code == 0, done.err
     assert done.out.count("[system]\nBe brief.\n[user]\nWhat is ") == 3
     assert "at most 1,536 output tokens" in done.out
+    assert "copies" not in done.err
+    again = weigh(*words, "--repeats", "2", cwd=tmp_path)
+    assert "at temperature 0 the 2 answers to an item are copies" in again.err
     assert "at most $" in done.out
     told = json.loads(weigh(*words, "--json", cwd=tmp_path).out)
     assert (told["samples"], len(told["prompts"])) == (6, 3)

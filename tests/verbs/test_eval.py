@@ -12,7 +12,7 @@ from weighbridge.core.errors import ConnectError, StatusError, WorkspaceError
 from weighbridge.core.runs import EvalRun
 from weighbridge.measure.evals.suite import Suite, load_suite
 from weighbridge.verbs.effects import Silent, SystemClock
-from weighbridge.verbs.eval import EvalSettings, evaluate, to_json
+from weighbridge.verbs.eval import EvalSettings, _Asking, evaluate, to_json
 from weighbridge.wire.client import Client
 from weighbridge.wire.server import ServerRequest
 from weighbridge.workspace.folder import Workspace
@@ -93,6 +93,14 @@ def test_an_interrupted_evaluation_goes_on_where_it_stopped(
     assert [prompt(request) for request in second.requests] == ["6+6=", "7+7=", "8+8=", "9+9="]
     assert [item.id for item in result.items] == [str(n) for n in range(10)]
     assert result.correct == 9
+
+
+def test_no_answer_takes_longer_than_it_may(suite: Suite) -> None:
+    """A server that sends a little now and then is no exception."""
+    endpoint = endpoint_at("http://127.0.0.1:9/v1", "m")
+    asked = _Asking(Client(), SystemClock(), endpoint, suite, EvalSettings(timeout_s=2))
+    timeouts = asked._target().timeouts
+    assert (timeouts.first_byte, timeouts.between_bytes, timeouts.total) == (2, 2, 2)
 
 
 def test_a_finished_evaluation_is_measured_anew(workspace: Workspace, suite: Suite) -> None:

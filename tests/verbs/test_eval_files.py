@@ -50,6 +50,16 @@ def test_samples_of_lm_eval_become_a_run(tmp_path: Path, workspace: Workspace) -
     assert to_json(run)["origin"] == f"lm-eval, exact_match of filter none, {name}"
 
 
+def test_a_metric_that_nobody_chose_is_told(tmp_path: Path, workspace: Workspace) -> None:
+    both = {"metrics": ["acc", "acc_norm"], "acc": 1.0, "acc_norm": 0.0}
+    path = write(tmp_path / "samples_t.jsonl", [sample(n, 1, **both) for n in range(4)])
+    run = import_run(workspace, path, model="m")
+    said = "lm-eval, acc and not acc_norm (--metric chooses) of filter none, samples_t.jsonl"
+    assert (run.origin, run.correct) == (said, 4)
+    run = import_run(workspace, path, model="m", metric="acc_norm")
+    assert (run.origin, run.correct) == ("lm-eval, acc_norm of filter none, samples_t.jsonl", 0)
+
+
 def test_two_models_of_one_task_can_be_compared(tmp_path: Path, workspace: Workspace) -> None:
     rights = {"a": [1, 1, 0, 0], "b": [1, 1, 1, 1]}
     runs = [
@@ -215,6 +225,9 @@ def test_what_is_exported_is_read_back_as_it_was(tmp_path: Path, workspace: Work
     run = eval_run("m", "quiz", [True, False, True], run_id="eval-1")
     workspace.save(run.info, run)
     export_inspect(workspace, "eval-1", tmp_path / "out" / "log.json")
+    with pytest.raises(InputError, match="is there"):
+        export_inspect(workspace, "eval-1", tmp_path / "out" / "log.json")
+    export_inspect(workspace, "eval-1", tmp_path / "out" / "log.json", force=True)
     again = import_run(workspace, tmp_path / "out" / "log.json")
     assert (again.info.model, again.suite) == ("m", "quiz")
     for before, after in zip(run.items, again.items, strict=True):

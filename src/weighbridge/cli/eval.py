@@ -20,6 +20,7 @@ from weighbridge.cli.options import (
     workspace_option,
 )
 from weighbridge.cli.unwritten import Unwritten, Worded
+from weighbridge.core.counting import counted
 
 if TYPE_CHECKING:
     from weighbridge.core.endpoint import Endpoint
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from weighbridge.core.runs import EvalRun
     from weighbridge.measure.evals.suite import Suite
     from weighbridge.verbs.eval import EvalSettings
+    from weighbridge.verbs.eval_figures import Figures
     from weighbridge.workspace.folder import Workspace
 
 _EXAMPLES = """\b
@@ -34,7 +36,7 @@ Example:
   weigh eval http://127.0.0.1:8000/v1 --model tally --suite arithmetic
   weigh eval URL --model M --suite suites/mine --dry-run
   weigh eval URL --model M --suite gsm8k --limit 200 --shuffle 1 --concurrency 64
-  weigh eval URL --model M --suite code --repeats 5
+  weigh eval URL --model M --suite code --repeats 5 --temperature 0.8
   weigh eval URL --model M --suite essays --judge-url URL2 --judge-model J
   weigh eval import samples_gsm8k_2026-11-01.jsonl --model qwen3-8b
   weigh eval export eval-1a2b3c --inspect log.json
@@ -51,6 +53,7 @@ class _Asked:
     suite: Suite
     settings: EvalSettings
     price: Price | None
+    with_items: bool = False
 
 
 @click.command(cls=Unwritten, epilog=_EXAMPLES)
@@ -71,6 +74,12 @@ class _Asked:
 )
 @click.option(
     "--repeats", type=click.IntRange(1), default=1, show_default=True, help="Answers per item."
+)
+@click.option(
+    "--temperature", type=click.FloatRange(0), help="Instead of the suite's; 0: the likeliest."
+)
+@click.option(
+    "--seed", type=int, help="Of the answers, instead of the suite's; each repeat adds 1."
 )
 @click.option(
     "--concurrency",
@@ -112,6 +121,9 @@ class _Asked:
     show_default=True,
     help="Programs run at once, for suites that run code.",
 )
+@click.option(
+    "--items", "with_items", is_flag=True, help="With --json, the result of every answer as well."
+)
 @key_option
 @json_option
 @workspace_option
@@ -123,6 +135,8 @@ def measure(
     limit: int | None,
     shuffle: int | None,
     repeats: int,
+    temperature: float | None,
+    seed: int | None,
     concurrency: int,
     timeout: float,
     attempts: int,
@@ -134,6 +148,7 @@ def measure(
     judge_key: str | None,
     trust: tuple[str, ...],
     workers: int,
+    with_items: bool,
     key: str | None,
     as_json: bool,
     workspace: Path,
@@ -144,7 +159,7 @@ def measure(
     """
     from weighbridge.core.endpoint import endpoint_at  # noqa: PLC0415 -- not for --help
     from weighbridge.measure.evals.scoring import Means  # noqa: PLC0415
-    from weighbridge.measure.evals.subset import chosen  # noqa: PLC0415
+    from weighbridge.measure.evals.subset import chosen, sampled  # noqa: PLC0415
     from weighbridge.measure.evals.suite import load_suite  # noqa: PLC0415
     from weighbridge.verbs.eval import EvalSettings  # noqa: PLC0415
     from weighbridge.verbs.suites import suite_folder  # noqa: PLC0415
@@ -154,29 +169,37 @@ def measure(
     means = Means(judge=judge, folder=folder, workers=workers, trusted=_trusted(trust))
     asked = _Asked(
         endpoint_at(url, model, key),
-        chosen(load_suite(folder), limit, shuffle),
+        chosen(sampled(load_suite(folder), temperature, seed), limit, shuffle),
         EvalSettings(
             concurrency, timeout, fresh=fresh, repeats=repeats, order_seed=shuffle,
             attempts=attempts, means=means,
         ),
-        _price(price),
+        _price(price), with_items,
     )  # fmt: skip
+    if repeats > 1 and asked.suite.settings.sampling.temperature == 0:
+        say(
+            f"Warning: at temperature 0 the {repeats} answers to an item are copies, or nearly so: "
+            "they tell nothing more than one. --temperature 0.8 makes them differ."
+        )
     if dry_run:
         _show_dry_run(asked, as_json=as_json)
         return
-    _deliver(_evaluated(asked, open_workspace(workspace)), asked.price, as_json=as_json)
+    run, figures = _evaluated(asked, open_workspace(workspace))
+    _deliver(run, figures, asked, as_json=as_json)
 
 
-def _evaluated(asked: _Asked, store: Workspace) -> EvalRun:
+def _evaluated(asked: _Asked, store: Workspace) -> tuple[EvalRun, Figures]:
     from weighbridge.cli.progress import progress_display  # noqa: PLC0415
     from weighbridge.verbs import eval as verb  # noqa: PLC0415
     from weighbridge.verbs.effects import SystemClock  # noqa: PLC0415
+    from weighbridge.verbs.eval_figures import Sum, figures_from  # noqa: PLC0415
     from weighbridge.wire.client import Client  # noqa: PLC0415
 
-    async def work() -> EvalRun:
+    async def work() -> tuple[EvalRun, Figures]:
+        told = Sum()
         with progress_display() as progress:
             async with Client() as client:
-                return await verb.evaluate(
+                run = await verb.evaluate(
                     store,
                     client,
                     SystemClock(),
@@ -184,7 +207,9 @@ def _evaluated(asked: _Asked, store: Workspace) -> EvalRun:
                     asked.suite,
                     settings=asked.settings,
                     progress=progress,
+                    on_result=told.add,
                 )
+        return run, figures_from(told, run)
 
     return run_async(
         work(),
@@ -193,17 +218,19 @@ def _evaluated(asked: _Asked, store: Workspace) -> EvalRun:
     )
 
 
-def _deliver(run: EvalRun, price: Price | None, *, as_json: bool) -> None:
+def _deliver(run: EvalRun, told: Figures, asked: _Asked, *, as_json: bool) -> None:
     from weighbridge.cli.eval_print import show  # noqa: PLC0415
-    from weighbridge.verbs import eval as verb  # noqa: PLC0415
+    from weighbridge.verbs.eval_figures import results_json, suite_json, to_json  # noqa: PLC0415
 
     if as_json:
-        print_json(verb.to_json(run, price))
+        results = {"results": results_json(run)} if asked.with_items else {}
+        print_json(to_json(run, asked.price, told) | suite_json(asked.suite) | results)
     else:
-        show(run, price)
-    if run.errors:
-        first = next(item.detail for item in run.items if item.error)
-        say(f"Warning: {run.errors} items failed and count as wrong. First: {first}")
+        show(run, told, asked.price)
+    if told.failed:
+        first = told.failed[0].detail
+        failed = counted(len(told.failed), "answer")
+        say(f"Warning: {failed} failed, counted as wrong. First: {first}")
 
 
 def _show_dry_run(asked: _Asked, *, as_json: bool) -> None:

@@ -8,6 +8,7 @@ import click
 
 from weighbridge.cli.diagnostics import printable
 from weighbridge.cli.options import json_option, open_workspace, print_json, workspace_option
+from weighbridge.core.counting import counted
 
 
 @click.command("import")
@@ -38,7 +39,7 @@ def import_(
       weigh eval import logs/2026-11-01_gsm8k.eval
     """  # noqa: D301 -- \b is click's mark, not an escape
     from weighbridge.cli.eval_print import show  # noqa: PLC0415 -- not for --help
-    from weighbridge.verbs.eval import to_json  # noqa: PLC0415
+    from weighbridge.verbs.eval_figures import figures_of, to_json  # noqa: PLC0415
     from weighbridge.verbs.eval_files import import_run  # noqa: PLC0415
 
     run = import_run(
@@ -48,7 +49,7 @@ def import_(
     if as_json:
         print_json(to_json(run))
     else:
-        show(run)
+        show(run, figures_of(run))
 
 
 @click.command("export")
@@ -60,8 +61,9 @@ def import_(
     required=True,
     help="Write it there as a JSON log of Inspect.",
 )
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
 @workspace_option
-def export(*, run: str, inspect_log: Path, workspace: Path) -> None:
+def export(*, run: str, inspect_log: Path, force: bool, workspace: Path) -> None:
     """Write a run in another tool's format.
 
     \b
@@ -70,5 +72,6 @@ def export(*, run: str, inspect_log: Path, workspace: Path) -> None:
     """  # noqa: D301
     from weighbridge.verbs.eval_files import export_inspect  # noqa: PLC0415
 
-    found = export_inspect(open_workspace(workspace), run, inspect_log)
-    click.echo(printable(f"{found.info.id}: {len(found.items)} samples in {inspect_log}"))
+    found = export_inspect(open_workspace(workspace), run, inspect_log, force=force)
+    samples = counted(len(found.items), "sample")
+    click.echo(printable(f"{found.info.id}: {samples} in {inspect_log}"))

@@ -2,85 +2,98 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from weighbridge.cli.diagnostics import printable
 from weighbridge.cli.tables import percent, print_table
-from weighbridge.verbs import eval_figures as figures
+from weighbridge.core.counting import counted
 
 if TYPE_CHECKING:
     from weighbridge.core.routing import Price
     from weighbridge.core.runs import EvalRun
     from weighbridge.verbs.eval_dry_run import DryRun
+    from weighbridge.verbs.eval_figures import Failure, Figures
 
 _WRONG_SHOWN = 5
 _FAILED_SHOWN = 10
 _PROMPT_WIDTH = 2000
 
 
-def show(run: EvalRun, price: Price | None = None) -> None:
+def show(run: EvalRun, told: Figures, price: Price | None = None) -> None:
     """The result, failures and the first wrong answers on standard output."""
-    items = len({item.id for item in run.items})
     repeats = f" × {run.repeats} answers" if run.repeats > 1 else ""
+    # Of an imported run nothing was measured here: its own tool and file are its provenance.
+    kind = f"imported · {run.origin}" if run.origin else "measured"
     sentence = (
-        f"{run.info.model} on {run.suite}: {percent(figures.accuracy(run))} right, "
-        f"n = {items}{repeats} (measured · {run.info.id} · 95 % Wilson interval)"
+        f"{run.info.model} on {run.suite}: {percent(told.accuracy)} right, "
+        f"n = {told.items}{repeats} ({kind} · {run.info.id} · 95 % interval)"
     )
     click.echo(printable(sentence))
-    for line in _lines(run, price):
+    for line in _lines(told, price):
         click.echo(printable(line))
-    _print_failed(run)
+    _print_failed(told.failed)
     _print_wrong(run)
 
 
-def _lines(run: EvalRun, price: Price | None) -> list[str]:
+def _lines(told: Figures, price: Price | None) -> list[str]:
     lines = []
-    if any(item.group for item in run.items):
+    if told.by_groups:
         lines.append("The interval counts groups of items, not items, as what stands on its own.")
-    if run.repeats > 1:
-        parts = [
-            f"pass@{k} {100 * figures.pass_at(run, k):.1f} %"
-            for k in figures.powers_up_to(run.repeats)
-        ]
+    if told.pass_at:
+        parts = [f"pass@{k} {100 * chance:.1f} %" for k, chance in told.pass_at.items()]
         lines.append(", ".join(parts))
-    if abs(run.mean_score - run.accuracy) > 1e-9:
+    if abs(told.mean_score - told.share) > 1e-9:
         lines.append(
-            f"Mean score {100 * run.mean_score:.1f} %: partly right answers count in part."
+            f"Mean score {100 * told.mean_score:.1f} %: partly right answers count in part."
         )
-    told = figures.notes(run.items)
-    if "inconsistent" in told:
-        lines.append(
-            f"The judge contradicted itself on {100 * told['inconsistent']:.1f} % of "
-            f"{told['judged']} answers when the texts changed places; these count as ties."
-        )
-    if told.get("wrong"):
-        parts = [f"{name} {count}" for name, count in list(told["wrong"].items())[:8]]
-        lines.append(f"Wrong most often: {', '.join(parts)}.")
-    cut = sum(item.finish_reason == "length" for item in run.items)
-    if cut:
-        lines.append(f"{cut} answers were cut at max_tokens; a longer limit might save some.")
+    lines.extend(_noted(told.notes))
+    if told.cut:
+        cut = f"{counted(told.cut, 'answer')} {'was' if told.cut == 1 else 'were'} cut"
+        lines.append(f"{cut} at max_tokens; a longer limit might save some.")
     if price is not None:
-        lines.append(f"Cost at these prices: ${figures.cost_usd(run.items, price):.4f}.")
+        lines.append(f"Cost at these prices: ${told.cost_usd(price):.4f}.")
     return lines
 
 
-def _print_failed(run: EvalRun) -> None:
-    failed = [item for item in run.items if item.error]
+def _noted(notes: Mapping[str, Any]) -> list[str]:
+    lines = []
+    if "inconsistent" in notes:
+        lines.append(
+            f"The judge contradicted itself on {100 * notes['inconsistent']:.1f} % of "
+            f"{counted(notes['judged'], 'answer')} when the texts changed places: such are ties."
+        )
+    if notes.get("wrong"):
+        parts = [f"{name} {count}" for name, count in list(notes["wrong"].items())[:8]]
+        lines.append(f"Wrong most often: {', '.join(parts)}.")
+    if given_up := notes.get("given_up"):
+        named = ", ".join(one["id"] for one in given_up[:_FAILED_SHOWN])
+        more = f" and {len(given_up) - _FAILED_SHOWN} more" * (len(given_up) > _FAILED_SHOWN)
+        lines.append(
+            f"The search by a pattern took too long and was ended, which counts as wrong, in "
+            f"{counted(len(given_up), 'answer')}: {named}{more}."
+        )
+    return lines
+
+
+def _print_failed(failed: Sequence[Failure]) -> None:
     if not failed:
         return
     more = len(failed) - _FAILED_SHOWN
     print_table(
         f"Failed, counted as wrong: {len(failed)}",
         ["<item", "<error", "<why"],
-        [[item.id, item.error or "", _cut(item.detail)] for item in failed[:_FAILED_SHOWN]],
+        [[one.id, one.error, _cut(one.detail)] for one in failed[:_FAILED_SHOWN]],
         caption=f"and {more} more; --json lists all" if more > 0 else "",
     )
 
 
 def _print_wrong(run: EvalRun) -> None:
-    wrong = [item for item in run.items if not item.correct and not item.error][:_WRONG_SHOWN]
+    every = (item for item in run.items if not item.correct and not item.error)
+    wrong = list(islice(every, _WRONG_SHOWN))
     if wrong:
         print_table(
             "First wrong answers",
@@ -101,8 +114,9 @@ def show_dry_run(told: DryRun) -> None:
             click.echo(printable(f"[{role}]\n{shown}"))
     low, high = told.prompt_tokens
     click.echo(
-        f"\n{told.samples} answers to {told.items} items: about {low:,} to {high:,} prompt tokens "
-        f"(by the length of the texts), at most {told.most_output_tokens:,} output tokens."
+        f"\n{counted(told.samples, 'answer')} to {counted(told.items, 'item')}: about "
+        f"{f'{low:,} to {high:,}' if low < high else f'{high:,}'} prompt tokens (by the length of "
+        f"the texts), at most {told.most_output_tokens:,} output tokens."
     )
     if told.most_cost_usd is not None:
         click.echo(f"At these prices at most ${told.most_cost_usd:.2f}.")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-
-import msgspec
+from typing import cast
 
 from weighbridge.core.effects import Clock, Journal, Progress, Store
 from weighbridge.core.endpoint import Endpoint
@@ -17,6 +15,7 @@ from weighbridge.core.runs import EvalRun, ItemResult, content_hash
 from weighbridge.engines.gateway import is_gateway
 from weighbridge.engines.openai import check_model
 from weighbridge.facts.listener import listener_memory_bytes
+from weighbridge.measure.evals.answers import Answers, LoggedAnswers, Outline
 from weighbridge.measure.evals.runner import EvalTarget, Plan, run_plan
 from weighbridge.measure.evals.scoring import Means
 from weighbridge.measure.evals.suite import Suite
@@ -33,8 +32,8 @@ class EvalSettings:
 
     Attributes:
         concurrency: items asked at once.
-        timeout_s: longest silence of the server; an answer that is not streamed is silent until
-            it is complete. A suite's own ``timeout_s`` counts where it is longer.
+        timeout_s: longest time that an answer may take, however its server sends it. A suite's own
+            ``timeout_s`` counts where it is longer.
         identity: what tells this model from others of its name; by default its address.
         fresh: forget what an interrupted evaluation left instead of resuming it.
         entry: how a gateway can start this model, where we started it ourselves.
@@ -66,8 +65,11 @@ async def evaluate(
     *,
     settings: EvalSettings,
     progress: Progress,
+    on_result: Callable[[ItemResult | Outline], None] = lambda _: None,
 ) -> EvalRun:
     """Ask every item, resuming what an interruption left, and keep the run.
+
+    ``on_result`` is called once with the result of each sample, in the order in which they come.
 
     Raises:
         InputError: the server does not serve this model.
@@ -80,9 +82,10 @@ async def evaluate(
     unfinished = content_hash("eval", endpoint.model, identity, suite.name)
     began = clock.monotonic_ns()
     with _journal(store, unfinished) as journal:
-        asking = _Asking(client, clock, endpoint, suite, settings)
-        done = {} if settings.fresh else _answered(journal)
-        items = await asking.all(journal, done, progress)
+        samples = len(suite.items) * settings.repeats
+        answers = LoggedAnswers(journal, samples, fresh=settings.fresh)
+        await _Asking(client, clock, endpoint, suite, settings).all(answers, progress, on_result)
+        items = answers.results()
         key = content_hash("eval", endpoint.model, identity, suite.hash, settings.repeats)
         info = store.new_info("eval", model=endpoint.model, subject=suite.name, key=key)
         run = EvalRun(
@@ -97,7 +100,8 @@ async def evaluate(
             repeats=settings.repeats,
             wall_s=(clock.monotonic_ns() - began) / 1e9,
         )
-        store.save(info, run)
+        # The log has each result as it is saved: copied, in the suite's order.
+        store.save(info, replace(run, items=cast("Sequence[ItemResult]", items.as_written())))
         journal.discard()
     return run
 
@@ -113,30 +117,28 @@ class _Asking:
     settings: EvalSettings
 
     async def all(
-        self, journal: Journal, done: dict[tuple[str, int], ItemResult], progress: Progress
-    ) -> tuple[ItemResult, ...]:
-        """Results of all samples; answers go to the journal as they arrive."""
+        self,
+        answers: Answers,
+        progress: Progress,
+        on_result: Callable[[ItemResult | Outline], None],
+    ) -> None:
+        """Ask all samples; answers are kept as they arrive."""
         settings, suite = self.settings, self.suite
         title = f"eval {self.endpoint.model} on {suite.name}"
         tally = _Tally(progress, self.clock, title, len(suite.items) * settings.repeats)
-        encode = msgspec.json.Encoder().encode
-
-        def keep(result: ItemResult) -> None:
-            if result.error is None:  # a failed item is asked again on resumption
-                journal.append([encode(result)])
-
         means = replace(settings.means, client=self.client, clock=self.clock)
         plan = Plan(suite, settings.repeats, settings.order_seed, means)
-        return await run_plan(
-            self.client, self.clock, self._target(), plan,
-            done=done, keep=keep, on_result=tally.count,
-        )  # fmt: skip
+
+        def count(result: ItemResult | Outline) -> None:
+            tally.count(result)
+            on_result(result)
+
+        await run_plan(self.client, self.clock, self._target(), plan, answers, on_result=count)
 
     def _target(self) -> EvalTarget:
         settings = self.settings
-        silence_s = max(settings.timeout_s, self.suite.settings.timeout_s or 0.0)
-        whole_s = max(600.0, silence_s)
-        timeouts = Timeouts(first_byte=silence_s, between_bytes=silence_s, total=whole_s)
+        longest_s = max(settings.timeout_s, self.suite.settings.timeout_s or 0.0)
+        timeouts = Timeouts(first_byte=longest_s, between_bytes=longest_s, total=longest_s)
         return EvalTarget(self.endpoint, settings.concurrency, timeouts, settings.attempts)
 
 
@@ -158,7 +160,7 @@ class _Tally:
         self._next_ns = 0
         progress.stage(title, total)
 
-    def count(self, result: ItemResult) -> None:
+    def count(self, result: ItemResult | Outline) -> None:
         self._seen += 1
         self._right += result.correct
         now = self._clock.monotonic_ns()
@@ -175,32 +177,3 @@ def _journal(store: Store, key: str) -> Iterator[Journal]:
         yield journal
     finally:
         journal.close()
-
-
-def _answered(journal: Journal) -> dict[tuple[str, int], ItemResult]:
-    """The last result kept of each sample; lines of another version's shape are asked anew."""
-    results: dict[tuple[str, int], ItemResult] = {}
-    decode = msgspec.json.Decoder(ItemResult).decode
-    with _without_collecting():
-        for line in journal.lines():
-            try:
-                result = decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                continue
-            results[result.id, result.repeat] = result
-    return results
-
-
-@contextmanager
-def _without_collecting() -> Iterator[None]:
-    """Python looks for garbage again and again while many records are made, none of which is any.
-
-    That would be half of the time that resuming takes.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

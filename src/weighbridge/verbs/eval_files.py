@@ -65,14 +65,17 @@ def import_run(
     return run
 
 
-def export_inspect(store: Store, name: str, path: Path) -> EvalRun:
-    """Write a run as a log of Inspect.
+def export_inspect(store: Store, name: str, path: Path, *, force: bool = False) -> EvalRun:
+    """Write a run as a log of Inspect; over a file that is there only by ``force``.
 
     Raises:
         UnknownRunError: there is none.
+        InputError: the file is there.
         WorkspaceError: the file cannot be written.
     """
     run = store.load(store.find(name, "eval").id, EvalRun)
+    if path.exists() and not force:
+        raise InputError(f"{path} is there.", fix="Choose another name, or replace it by --force.")
     with writing(path) as draft:
         draft.write_bytes(msgspec.json.encode(as_log(run)))
     return run

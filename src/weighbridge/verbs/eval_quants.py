@@ -142,7 +142,9 @@ async def compare_quants(
         replace(one.run, info=replace(one.run.info, model=name)) for name, one in measured.items()
     ]
     quants = tuple(_quant(source, measured[source.name]) for source in sources)
-    return QuantReport(quants, compare_models(outcomes_of_runs(named)), tuple(work.notes))
+    return QuantReport(
+        quants, compare_models(outcomes_of_runs(named), reference=quants[0].name), tuple(work.notes)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from weighbridge.core.errors import WorkspaceError
+from weighbridge.facts.file_reader import ReadAt, file_reader
+
+_TAIL_BYTES = 2**16
 
 
 class FileJournal:
@@ -48,6 +51,10 @@ class FileJournal:
         except OSError as error:
             raise _cannot_write(self._path, error) from error
 
+    def reader(self) -> ReadAt:
+        """Reads so many bytes from a place on, even when the file has been discarded."""
+        return file_reader(self._path)
+
     def close(self) -> None:
         """Leave the lines for a later resumption; a file without any is no use to anybody."""
         with contextlib.suppress(OSError, ValueError):
@@ -63,9 +70,18 @@ class FileJournal:
         self.close()
 
     def _drop_torn_line(self) -> None:
-        self._file.seek(0)
-        complete = sum(len(line) for line in self._file if line.endswith(b"\n"))
-        os.truncate(self._file.fileno(), complete)
+        """Cut the file after its last whole line, which is looked for from the end."""
+        fd = self._file.fileno()
+        end = os.fstat(fd).st_size
+        complete = 0
+        while end:
+            start = max(0, end - _TAIL_BYTES)
+            found = os.pread(fd, end - start, start).rfind(b"\n")
+            if found >= 0:
+                complete = start + found + 1
+                break
+            end = start
+        os.truncate(fd, complete)
         self._file.seek(0, os.SEEK_END)
 
 

@@ -26,6 +26,7 @@ _jitter = random.Random()  # noqa: S311 -- spreads retries, guards no secret
 
 # What models without a reasoning parser put before the answer.
 _THOUGHT = re.compile(r"\A\s*<(think|thinking|thought)>.*?</\1>\s*", re.DOTALL)
+_UNFINISHED = re.compile(r"\A\s*<(think|thinking|thought)>")
 _THOUGHT_WITHOUT_BEGINNING = re.compile(r"\A(?:(?!<think>).)*?</think>\s*", re.DOTALL)
 
 
@@ -102,7 +103,7 @@ def answer_of(completion: Completion) -> Answer:
 def without_thought(text: str) -> str:
     """An answer without the thinking that a server left in front of it."""
     if "</th" not in text[:1_000_000]:
-        return text
+        return "" if _UNFINISHED.match(text) else text  # cut off before it came to an answer
     return _THOUGHT_WITHOUT_BEGINNING.sub("", _THOUGHT.sub("", text, count=1), count=1)
 
 

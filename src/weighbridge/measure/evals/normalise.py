@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 # Kept of punctuation: what belongs to a number.
 _IN_NUMBER = re.compile(r"(?<=\d)[.,](?=\d)|(?<![\w.,])-(?=[\d.])|(?<![\w.,])\.(?=\d)")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_MONEY = re.compile(r"(?<!\w)[$€£¥]\s?(?=[\d.-])|(?<=\d)\s?[$€£¥](?!\w)")
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
 _JOINING = re.compile(r"['\u2019`\u00b4]")
 _MINUS = str.maketrans({"\u2212": "-", "\u2013": "-", "\u2010": "-", "\u2011": "-"})
@@ -31,14 +33,15 @@ def normalised(text: str, *, articles: bool = False) -> str:
 def _once(text: str, *, articles: bool) -> str:
     text = unicodedata.normalize("NFKC", text.translate(_MINUS)).casefold()
     text = unicodedata.normalize("NFKC", text).translate(_MINUS)
-    text = _JOINING.sub("", text)
+    text = _MONEY.sub("", _THOUSANDS.sub("", _JOINING.sub("", text)))
     kept = {match.start() for match in _IN_NUMBER.finditer(text)}
     text = "".join(
         letter if index in kept or not _is_punctuation(letter) else " "
         for index, letter in enumerate(text)
     )
     if not articles:
-        text = _ARTICLE.sub(" ", text)
+        without = _ARTICLE.sub(" ", text)
+        text = without if without.strip() else text  # "A" alone is an answer
     return " ".join(text.split())
 
 

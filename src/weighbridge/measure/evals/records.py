@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-
-from weighbridge.core.runs import content_hash
 
 
 class Sampling(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -76,8 +75,7 @@ class Message(msgspec.Struct, frozen=True):
     content: str
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True):
     """One question with its answer.
 
     Attributes:
@@ -92,17 +90,20 @@ class Item:
     id: str
     prompt: str
     answer: Any
-    fields: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = {}
     before: tuple[Message, ...] = ()
     group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """A suite as loaded: its settings, its items, and the hash of both."""
+    """A suite as loaded: its settings, its items, and the hash of both.
+
+    The items of a large suite stay in their file and are read one by one.
+    """
 
     settings: SuiteFile
-    items: tuple[Item, ...]
+    items: Sequence[Item]
     hash: str
 
     @property
@@ -117,6 +118,31 @@ class Suite:
         return make_suite(self.settings, self.items[:limit])
 
 
-def make_suite(settings: SuiteFile, items: tuple[Item, ...]) -> Suite:
+def make_suite(settings: SuiteFile, items: Sequence[Item]) -> Suite:
     """A suite with its hash computed."""
-    return Suite(settings, items, content_hash(settings, items))
+    hashing = SuiteHash(settings)
+    hashing.add(items)
+    return Suite(settings, items, hashing.hex)
+
+
+class SuiteHash:
+    """The content hash of settings and items, as of :mod:`weighbridge.core.runs`, item by item."""
+
+    def __init__(self, settings: SuiteFile) -> None:
+        self._encode = msgspec.json.Encoder(order="deterministic").encode
+        self._sha256 = hashlib.sha256(b"[" + self._encode(settings) + b",[")
+        self._between = b""
+
+    def add(self, items: Iterable[Item]) -> None:
+        """Further items."""
+        encode, update = self._encode, self._sha256.update
+        for item in items:
+            update(self._between + encode(item))
+            self._between = b","
+
+    @property
+    def hex(self) -> str:
+        """The hash of all that was added: 16 hex digits."""
+        whole = self._sha256.copy()
+        whole.update(b"]]")
+        return whole.hexdigest()[:16]

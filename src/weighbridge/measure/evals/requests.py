@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -13,8 +12,7 @@ from weighbridge.core.runs import content_hash
 from weighbridge.measure.evals.records import Item, Suite, SuiteFile
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(msgspec.Struct, frozen=True):
     """One answer asked for: an item, and which of its repeats."""
 
     item: Item
@@ -26,9 +24,15 @@ class Sample:
         return self.item.id, self.repeat
 
 
-def samples_of(suite: Suite, repeats: int = 1) -> list[Sample]:
-    """All samples of a run, the repeats of an item one after the other."""
-    return [Sample(item, repeat) for item in suite.items for repeat in range(repeats)]
+def sample_of(suite: Suite, repeats: int, number: int) -> Sample:
+    """A sample of a run by its number; the repeats of an item come one after the other."""
+    index, repeat = divmod(number, repeats)
+    return Sample(suite.items[index], repeat)
+
+
+def samples_of(suite: Suite, repeats: int = 1) -> Iterator[Sample]:
+    """All samples of a run, by their numbers."""
+    return (Sample(item, repeat) for item in suite.items for repeat in range(repeats))
 
 
 class Renderer:

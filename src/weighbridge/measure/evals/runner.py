@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from weighbridge.core.effects import Clock
 from weighbridge.core.errors import ConnectError, EndpointError, StatusError, WeighbridgeError
 from weighbridge.core.http import HttpClient
 from weighbridge.core.runs import ItemResult
-from weighbridge.measure.evals.asking import EvalTarget, answer_of, ask
+from weighbridge.measure.evals.answers import Answers, HeldAnswers, Outline
+from weighbridge.measure.evals.asking import EvalTarget, Told, answer_of, ask
 from weighbridge.measure.evals.records import Suite
 from weighbridge.measure.evals.requests import (
     Renderer,
@@ -19,10 +22,11 @@ from weighbridge.measure.evals.requests import (
     gold_hash,
     judging_hash,
     request_hash,
+    sample_of,
     samples_of,
 )
 from weighbridge.measure.evals.results import answer_kept, judged_anew, result_of
-from weighbridge.measure.evals.scoring import Means, Scorer, read_options
+from weighbridge.measure.evals.scoring import Means, Scorer, read_options, score_of
 from weighbridge.measure.evals.table import kind_of
 
 __all__ = ["EvalTarget", "Plan", "run_plan", "run_suite"]
@@ -49,9 +53,6 @@ class Plan:
     means: Means = field(default_factory=Means)
 
 
-Done = Mapping[tuple[str, int], ItemResult]
-
-
 async def run_suite(
     client: HttpClient,
     clock: Clock,
@@ -70,9 +71,8 @@ async def run_suite(
     """
     fresh = replace(suite, items=tuple(item for item in suite.items if item.id not in done))
     plan = Plan(fresh, means=Means(client=client, clock=clock))
-    asked = (
-        await run_plan(client, clock, target, plan, done={}, keep=on_result) if fresh.items else ()
-    )
+    answers = HeldAnswers(on_result)
+    asked = await run_plan(client, clock, target, plan, answers) if fresh.items else ()
     results = {**done, **{result.id: result for result in asked}}
     return tuple(results[item.id] for item in suite.items)
 
@@ -82,131 +82,134 @@ async def run_plan(
     clock: Clock,
     target: EvalTarget,
     plan: Plan,
+    answers: Answers,
     *,
-    done: Done,
-    keep: Callable[[ItemResult], None],
-    on_result: Callable[[ItemResult], None] = lambda _: None,
-) -> tuple[ItemResult, ...]:
-    """Results of all samples in suite order, an item's repeats side by side.
+    on_result: Callable[[ItemResult | Outline], None] = lambda _: None,
+) -> Sequence[ItemResult]:
+    """Results of all samples in suite order.
 
     Args:
         client: sends the requests.
         clock: tells how long answers take.
         target: whom to ask.
         plan: what to ask.
-        done: answers of an interrupted run. Those to the very same request are taken over, and
-            judged again where the scorer or the gold has changed meanwhile.
-        keep: called with everything worth keeping, as it arrives: with an answer before it is
-            judged where judging takes long, and with each result.
+        answers: keeps everything as it arrives: an answer before it is judged where judging takes
+            long, and each result. Of an interrupted run it gives back what there is: answers to
+            the very same request are taken over, and judged again where the scorer or the gold
+            has changed meanwhile; failed ones are asked again.
         on_result: called once with the result of each sample, taken over or new.
 
     Raises:
         EndpointError: the server is gone, refuses us, or fails every item it is given first; or
             the judge does.
+        InputError: the file of the items was changed meanwhile.
     """
     suite = plan.suite
     kind = kind_of(suite.settings.scorer, suite.name)
     options = read_options(kind, suite.settings, suite.name)
     scorer = kind.make(suite.settings, options, plan.means)
     judge = plan.means.judge.model if plan.means.judge and kind.slow else ""
-    run = _Run(client, clock, target, scorer, Renderer(target.endpoint.model, suite.settings))
+    run = _Run(partial(ask, client, clock, target), target, scorer, plan, answers)
     run.judging = judging_hash(suite.settings, judge)
-    run.keeps_unjudged, run.keep, run.on_result = kind.slow, keep, on_result
+    run.keeps_unjudged, run.on_result = kind.slow, on_result
     try:
-        await run.through(samples_of(suite, plan.repeats), done, plan.order_seed)
+        await run.through()
     finally:
         await scorer.close()
-    return tuple(run.results[sample.key] for sample in samples_of(suite, plan.repeats))
+    return answers.results()
 
 
 class _Run:
     """One run under way."""
 
     def __init__(
-        self,
-        client: HttpClient,
-        clock: Clock,
-        target: EvalTarget,
-        scorer: Scorer,
-        renderer: Renderer,
-    ) -> None:
-        self._client = client
-        self._clock = clock
-        self._target = target
+        self, asked: Callable[[bytes], Awaitable[Told]], target: EvalTarget, scorer: Scorer,
+        plan: Plan, answers: Answers,
+    ) -> None:  # fmt: skip
+        self._told = asked
+        self._concurrency = target.concurrency
         self._scorer = scorer
-        self._render = renderer.body
+        self._plan = plan
+        self._answers = answers
+        self._render = Renderer(target.endpoint.model, plan.suite.settings).body
         self.judging = ""
         self.keeps_unjudged = False
-        self.keep: Callable[[ItemResult], None] = lambda _: None
-        self.on_result: Callable[[ItemResult], None] = lambda _: None
-        self.results: dict[tuple[str, int], ItemResult] = {}
+        self.on_result: Callable[[ItemResult | Outline], None] = lambda _: None
         self._to_ask = 0
         self._asked = 0
         self._has_answers = False
 
-    async def through(self, samples: Sequence[Sample], done: Done, order_seed: int | None) -> None:
+    async def through(self) -> None:
         """Take over what is done, then ask and judge the rest."""
-        to_judge: list[tuple[Sample, ItemResult]] = []
-        to_ask: list[Sample] = []
-        for sample in samples:
-            known = done.get(sample.key) if done else None
-            if known is None or known.request != request_hash(self._render(sample)):
-                to_ask.append(sample)
+        plan = self._plan
+        to_judge, to_ask = array("Q"), array("Q")
+        for number, sample in enumerate(samples_of(plan.suite, plan.repeats)):
+            known = self._answers.earlier(number, sample.key)
+            if (
+                known is None
+                or known.error is not None
+                or known.request != request_hash(self._render(sample))
+            ):
+                to_ask.append(number)
             elif known.judged_by == gold_hash(self.judging, sample.item):
-                self._settle(sample, known)
+                self.on_result(known)
             else:
-                to_judge.append((sample, known))
-        if order_seed is not None:
-            random.Random(order_seed).shuffle(to_ask)  # noqa: S311 -- an order, no secret
+                to_judge.append(number)
+        if plan.order_seed is not None:
+            random.Random(plan.order_seed).shuffle(to_ask)  # noqa: S311 -- an order, no secret
         self._to_ask = len(to_ask)
         await self._in_parallel(self._judge_again, iter(to_judge))
         await self._in_parallel(self._ask, iter(to_ask))
 
-    async def _in_parallel(self, step: Callable[..., object], work: Iterator[object]) -> None:
+    def _sample(self, number: int) -> Sample:
+        return sample_of(self._plan.suite, self._plan.repeats, number)
+
+    async def _in_parallel(
+        self, step: Callable[[int], Awaitable[None]], numbers: Iterator[int]
+    ) -> None:
         async def worker() -> None:
-            for part in work:
-                await step(part)  # type: ignore[misc]
+            for number in numbers:
+                await step(number)
 
         fatal: list[BaseException] = []
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(self._target.concurrency):
+                for _ in range(self._concurrency):
                     group.create_task(worker())
         except* WeighbridgeError as errors:
             fatal.extend(errors.exceptions)
         if fatal:
             raise fatal[0]
 
-    def _settle(self, sample: Sample, result: ItemResult) -> None:
-        self.results[sample.key] = result
+    def _settle(self, number: int, result: ItemResult) -> None:
+        self._answers.keep(number, result)
         self.on_result(result)
 
-    async def _ask(self, sample: Sample) -> None:
+    async def _ask(self, number: int) -> None:
+        sample = self._sample(number)
         body = self._render(sample)
-        told = await ask(self._client, self._clock, self._target, body)
+        told = await self._told(body)
         self._asked += 1
         request = request_hash(body)
         if told.completion is None:
             if told.error is not None and self._is_hopeless(told.error):
                 raise told.error
-            result = result_of(sample, told, request)
-        else:
-            self._has_answers = True
-            answer = answer_of(told.completion)
-            if self.keeps_unjudged:
-                self.keep(result_of(sample, told, request, answer))
-            score = await self._scorer.score(sample.item, answer)
-            judged_by = gold_hash(self.judging, sample.item)
-            result = result_of(sample, told, request, answer, score=score, judged_by=judged_by)
-        self.keep(result)
-        self._settle(sample, result)
+            self._settle(number, result_of(sample, told, request))
+            return
+        self._has_answers = True
+        answer = answer_of(told.completion)
+        if self.keeps_unjudged:
+            self._answers.keep(number, result_of(sample, told, request, answer))
+        score = await score_of(self._scorer, sample.item, answer)
+        judged_by = gold_hash(self.judging, sample.item)
+        result = result_of(sample, told, request, answer, score=score, judged_by=judged_by)
+        self._settle(number, result)
 
-    async def _judge_again(self, part: tuple[Sample, ItemResult]) -> None:
-        sample, known = part
-        score = await self._scorer.score(sample.item, answer_kept(known))
-        result = judged_anew(known, sample.item, score, gold_hash(self.judging, sample.item))
-        self.keep(result)
-        self._settle(sample, result)
+    async def _judge_again(self, number: int) -> None:
+        item, known = self._sample(number).item, self._answers.results()[number]
+        score = await score_of(self._scorer, item, answer_kept(known))
+        result = judged_anew(known, item, score, gold_hash(self.judging, item))
+        self._settle(number, result)
 
     def _is_hopeless(self, error: EndpointError) -> bool:
         if isinstance(error, ConnectError):

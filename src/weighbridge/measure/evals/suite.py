@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,15 @@ import msgspec
 
 from weighbridge.core.errors import ConfigError, InputError
 from weighbridge.facts.documents import read_yaml
+from weighbridge.facts.file_reader import file_reader
+from weighbridge.measure.evals.item_file import ItemFile, Places
 from weighbridge.measure.evals.records import (
     Item,
     Message,
     Sampling,
     Suite,
     SuiteFile,
+    SuiteHash,
     make_suite,
 )
 from weighbridge.measure.evals.scoring import Kind, read_options
@@ -26,6 +30,8 @@ from weighbridge.measure.evals.template import fill, template
 
 __all__ = ["Item", "Message", "Sampling", "Suite", "SuiteFile", "fill", "load_suite", "make_suite"]
 
+# Suites of an ordinary size are held, so that their files may be edited while they are asked.
+_HELD_BYTES = 2**20
 _NAME = re.compile(r"[\w.-]{1,80}")
 _decode_line = msgspec.json.Decoder(dict[str, Any]).decode
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -49,7 +55,7 @@ def load_suite(folder: Path) -> Suite:
     kind = kind_of(settings.scorer, str(path))
     options = read_options(kind, settings, str(path))
     reader = _Reader(settings, kind, options, tuple(_shots(folder, settings)))
-    return make_suite(settings, _read_items(folder / "items.jsonl", reader))
+    return _read_items(folder / "items.jsonl", settings, reader)
 
 
 def _check_settings(settings: SuiteFile, path: Path) -> None:
@@ -73,7 +79,7 @@ def _shots(folder: Path, settings: SuiteFile) -> list[Message]:
     if not settings.shots:
         return []
     path = folder / "shots.jsonl"
-    lines = _read_lines(path)
+    lines = [(f"{path}, line {number}", line) for number, _, line in _lines_of(path)]
     if len(lines) < settings.shots:
         raise ConfigError(
             f"{path} has {len(lines)} examples, but `shots` is {settings.shots}.",
@@ -87,25 +93,50 @@ def _shots(folder: Path, settings: SuiteFile) -> list[Message]:
     return turns
 
 
-def _read_lines(path: Path) -> list[tuple[str, bytes]]:
-    """The lines that are not empty, each with its place."""
+def _read_items(path: Path, settings: SuiteFile, reader: _Reader) -> Suite:
+    """The items, all of them read and checked once; those of a large file stay there."""
+    seen: set[str] = set()
+    places, hashing = Places(), SuiteHash(settings)
+    held: list[Item] | None = [] if _size(path) <= _HELD_BYTES else None
+    for number, start, line in _lines_of(path):
+        where = f"{path}, line {number}"
+        item = reader.item(line, where)
+        if item.id in seen:
+            raise ConfigError(f"{where}: the id {item.id!r} stands twice.", fix="Ids are unique.")
+        seen.add(item.id)
+        hashing.add((item,))
+        if held is None:
+            places.add(start, line)
+        else:
+            held.append(item)
+    if not seen:
+        raise ConfigError(f"{path} has no items.")
+    if held is not None:
+        return Suite(settings, tuple(held), hashing.hex)
+    stay = ItemFile(path, file_reader(path), places, partial(reader.checked, where=str(path)))
+    return Suite(settings, stay, hashing.hex)
+
+
+def _size(path: Path) -> int:
     try:
-        lines = path.read_bytes().removeprefix(codecs.BOM_UTF8).split(b"\n")
+        return path.stat().st_size
+    except OSError:
+        return 0  # why it cannot be read is told when it is
+
+
+def _lines_of(path: Path) -> Iterator[tuple[int, int, bytes]]:
+    """The lines that are not empty, each with its number and where it starts."""
+    start = 0
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                mark = len(codecs.BOM_UTF8) if not start and line.startswith(codecs.BOM_UTF8) else 0
+                text = line[mark:].rstrip(b"\n")
+                if text.strip():
+                    yield number, start + mark, text
+                start += len(line)
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror}.", fix="Check the path.") from None
-    return [(f"{path}, line {n}", line) for n, line in enumerate(lines, start=1) if line.strip()]
-
-
-def _read_items(path: Path, reader: _Reader) -> tuple[Item, ...]:
-    items: dict[str, Item] = {}
-    for where, line in _read_lines(path):
-        item = reader.item(line, where)
-        if item.id in items:
-            raise ConfigError(f"{where}: the id {item.id!r} stands twice.", fix="Ids are unique.")
-        items[item.id] = item
-    if not items:
-        raise ConfigError(f"{path} has no items.")
-    return tuple(items.values())
 
 
 def _fields(line: bytes, where: str) -> dict[str, Any]:
@@ -133,7 +164,7 @@ class _Reader:
         self._reads = ("tools", *kind.reads(options)) if settings.tools else kind.reads(options)
         needed = ["id", *(["answer"] if kind.needs_answer else ())]
         needed += [*(["tools"] if settings.tools else ()), *filter(None, [settings.group])]
-        self._needed = frozenset(needed)
+        self._needed = sorted(needed)
 
     def item(self, line: bytes, where: str) -> Item:
         """The item of one line.
@@ -143,29 +174,37 @@ class _Reader:
         """
         fields = _fields(line, where)
         self._check(fields, where)
-        if self._fill is None:
-            self._fill = template(self._settings.prompt, where)
-        group = self._settings.group
-        item = Item(
-            id=str(fields["id"]),
-            prompt=self._fill(fields, where),
-            answer=fields.get("answer"),
-            fields={name: fields[name] for name in self._reads if name in fields},
-            before=(*self._shots, *_turns(fields["messages"], where))
-            if "messages" in fields
-            else self._shots,
-            group=str(fields[group]) if group else "",
-        )
+        item = self._made(fields, where)
         complaint = self._kind.complaint(item, self._options)
         if complaint:
             scorer = self._settings.scorer
             raise ConfigError(f"{where}: for the scorer `{scorer}`, {complaint}.")
         return item
 
+    def checked(self, line: bytes, where: str) -> Item:
+        """The item of a line that :meth:`item` has accepted before."""
+        return self._made(_fields(line, where), where)
+
+    def _made(self, fields: Mapping[str, Any], where: str) -> Item:
+        if self._fill is None:
+            self._fill = template(self._settings.prompt, where)
+        group, reads = self._settings.group, self._reads
+        return Item(
+            id=str(fields["id"]),
+            prompt=self._fill(fields, where),
+            answer=fields.get("answer"),
+            fields={name: fields[name] for name in reads if name in fields} if reads else {},
+            before=(*self._shots, *_turns(fields["messages"], where))
+            if "messages" in fields
+            else self._shots,
+            group=str(fields[group]) if group else "",
+        )
+
     def _check(self, fields: Mapping[str, Any], where: str) -> None:
-        if not self._needed <= fields.keys():
-            raise ConfigError(f"{where}: the item has no `{min(self._needed - fields.keys())}`.")
-        if not isinstance(fields["id"], str | int) or isinstance(fields["id"], bool):
+        for name in self._needed:
+            if name not in fields:
+                raise ConfigError(f"{where}: the item has no `{name}`.")
+        if type(fields["id"]) not in (str, int):
             raise ConfigError(f"{where}: `id` must be a string or a whole number.")
 
 

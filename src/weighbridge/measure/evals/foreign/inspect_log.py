@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -250,7 +250,7 @@ def _usage(run: EvalRun) -> dict[str, Any]:
     return {run.info.model: _tokens(run.items)}
 
 
-def _tokens(items: tuple[ItemResult, ...]) -> Mapping[str, int]:
+def _tokens(items: Sequence[ItemResult]) -> Mapping[str, int]:
     asked = sum(item.prompt_tokens for item in items)
     told = sum(item.output_tokens for item in items)
     return {"input_tokens": asked, "output_tokens": told, "total_tokens": asked + told}

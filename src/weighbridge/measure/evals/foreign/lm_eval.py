@@ -32,7 +32,8 @@ def read_samples(path: Path, metric: str | None, filter_name: str | None) -> Imp
     """
     every = rows(path, ("doc_id", "filtered_resps"))
     chosen = _one_filter(every, filter_name, path)
-    name = metric or _metric(chosen[0], path)
+    names = (metric,) if metric else _metrics(chosen[0], path)
+    name = names[0]
     items = tuple(_result(row, name, path) for row in chosen)
     if len({item.id for item in items}) != len(items):
         raise FormatError(f"{path}: a document stands twice under one filter.")
@@ -40,7 +41,8 @@ def read_samples(path: Path, metric: str | None, filter_name: str | None) -> Imp
     # With --output_path the tool makes a folder per model.
     model = path.parent.name.replace("__", "/") if "__" in path.parent.name else ""
     filters = chosen[0].get("filter")
-    origin = f"lm-eval, {name}{f' of filter {filters}' if filters else ''}, {path.name}"
+    others = f" and not {', '.join(names[1:])} (--metric chooses)" if names[1:] else ""
+    origin = f"lm-eval, {name}{others}{f' of filter {filters}' if filters else ''}, {path.name}"
     return Imported(task, model, items, origin)
 
 
@@ -58,14 +60,14 @@ def _one_filter(
     return [row for row in every if wanted is None or str(row.get("filter", "none")) == wanted]
 
 
-def _metric(row: dict[str, Any], path: Path) -> str:
-    """The file's own first metric."""
+def _metrics(row: dict[str, Any], path: Path) -> tuple[str, ...]:
+    """The file's metrics: its own first one counts, else the one that is known best."""
     listed = row.get("metrics")
     if isinstance(listed, list) and listed:
-        return str(listed[0])
-    for name in _KNOWN:
-        if name in row:
-            return name
+        return tuple(map(str, listed))
+    known = tuple(name for name in _KNOWN if name in row)
+    if known:
+        return known
     numbers = [key for key, value in row.items() if _is_number(value) and key not in _OTHERS]
     raise InputError(
         f"{path} does not say which of its figures is the metric.",
