@@ -21,16 +21,24 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from scipy.special import stdtrit
 from scipy.stats import norm
 
 from weighbridge.core.outcomes import Outcomes
 from weighbridge.core.preferences import Vote, Winner
-from weighbridge.decide.correlation import spearman, spearman_interval
+from weighbridge.decide.correlation import (
+    Utilities,
+    correlate,
+    spearman,
+    spearman_interval,
+)
 from weighbridge.decide.gate import gate
 from weighbridge.decide.model_comparison import compare_models
 from weighbridge.decide.preferences import ELO, bradley_terry
 from weighbridge.decide.statistics import flip_difference, paired_difference, wilson
+from weighbridge.decide.statistics.bootstrap import mean_draws
 from weighbridge.decide.statistics.paired import mean, paired
+from weighbridge.decide.statistics.score import score_interval
 from weighbridge.decide.statistics.sequential import anytime_difference
 
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
@@ -123,6 +131,69 @@ def scores_and_groups(trials: int) -> None:
             held += i.low <= 8 / 9 <= i.high
         rows.append([f"one model's mean score, {n} items", shown(held / trials, trials), ""])
     table("Scores and groups, coverage in %", ["what", "covered", "groups ignored"], rows)
+
+
+def unlike_groups(trials: int) -> None:
+    """Equal models on items in groups of unlike sizes."""
+    generator = np.random.default_rng(SEED + 9)
+    designs = {
+        "40 of 15": [15] * 40,
+        "2 of 300, 38 of 10": [300] * 2 + [10] * 38,
+        "1 of 400, 24 of 10": [400] + [10] * 24,
+        "5 of 30, 25 of 6": [30] * 5 + [6] * 25,
+        "15 from 3 to 100": [3, 4, 5, 6, 8, 9, 10, 12, 15, 20, 25, 30, 40, 60, 100],
+    }
+    rows = []
+    for name, sizes in designs.items():
+        groups = np.repeat(np.arange(len(sizes)), sizes)
+        alarms, passed, bare = 0, 0, 0
+        count = max(200, trials // 2)
+        for _ in range(count):
+            p = np.repeat(generator.beta(1, 4, len(sizes)), sizes)
+            draw = generator.random(len(p))
+            d = (draw < p).astype(float) - (draw > 0.8).astype(float)
+            found = paired(d, groups)
+            alarms += found.interval().excludes_zero
+            passed += found.interval(0.90).low > 0  # a gate whose candidate is just at the margin
+            sums = np.bincount(groups, d - d.mean())
+            g = len(sizes)
+            error = math.sqrt(float(sums @ sums) * g / (g - 1)) / len(d)
+            bare += abs(float(d.mean())) > stdtrit(g - 1, 0.975) * error
+        rows.append(
+            [name, shown(alarms / count, count), shown(passed / count, count),
+             shown(bare / count, count)]
+        )  # fmt: skip
+    table(
+        "Equal models, items in groups of unlike sizes: false alarms in %",
+        ["groups", "interval excludes 0", "gate passes at its margin", "plain sandwich, G − 1"],
+        rows,
+    )
+
+
+def gate_margin(trials: int) -> None:
+    """How often a candidate that is worse by the whole margin passes."""
+    generator = np.random.default_rng(SEED + 10)
+    rows = []
+    for n, margin, up in ((200, 0.02, 0.0), (400, 0.02, 0.0), (400, 0.02, 0.01),
+                          (800, 0.05, 0.0), (1500, 0.02, 0.005), (3000, 0.02, 0.01)):  # fmt: skip
+        draws = generator.multinomial(n, (up, up + margin, 1 - 2 * up - margin), trials)
+        wrong, usual, fails = 0, 0, 0
+        for a, b, _ in draws:
+            bounds = flip_difference(int(a), int(b), n, level=0.90)
+            score = score_interval(int(a), int(b), n, level=0.90)
+            usual += bounds.low > -margin
+            wrong += min(bounds.low, score.low) > -margin
+            fails += max(bounds.high, score.high) < -margin
+        rows.append(
+            [str(n), f"{100 * margin:g}", f"{100 * (2 * up + margin):g} %",
+             shown(wrong / trials, trials), shown(usual / trials, trials),
+             shown(fails / trials, trials)]
+        )  # fmt: skip
+    table(
+        "The gate, candidate worse by the whole margin, in %",
+        ["items", "margin in points", "flips", "passes", "by the usual bounds alone", "fails"],
+        rows,
+    )
 
 
 def families(trials: int) -> None:
@@ -252,6 +323,31 @@ def votes(trials: int) -> None:
     )
 
 
+def uneven_votes(trials: int) -> None:
+    """Equal models, votes unevenly spread over inputs or mostly ties."""
+    generator = np.random.default_rng(SEED + 11)
+    rows = []
+    for name, sizes, quirk, ties in (
+        ("1 input of 60 votes, 24 of 2", [60] + [2] * 24, 1.0, 0.0),
+        ("30 inputs of 2", [2] * 30, 1.0, 0.0),
+        ("30 inputs of 1", [1] * 30, 0.0, 0.0),
+        ("200 inputs of 1, 97 % ties", [1] * 200, 0.0, 0.97),
+        ("200 inputs of 1, 80 % ties", [1] * 200, 0.0, 0.8),
+    ):
+        count, alarms = max(200, trials // 8), 0
+        for _ in range(count):
+            ballots = []
+            for item, size in enumerate(sizes):
+                chance = 1 / (1 + math.exp(-generator.normal(0, quirk)))
+                for draw in generator.random(size):
+                    winner: Winner = "a" if draw < chance else "b"
+                    tied = generator.random() < ties
+                    ballots.append(Vote(str(item), "x", "y", "tie" if tied else winner))
+            alarms += bradley_terry(ballots).ratings[0].elo.excludes_zero
+        rows.append([name, shown(alarms / count, count)])
+    table("Bradley–Terry, equal models: false alarms in %", ["votes", "excludes 0"], rows)
+
+
 _MARGINAL: list[float] = []
 
 
@@ -290,6 +386,40 @@ def correlations(trials: int) -> None:
     table("Spearman (Fisher's z), coverage in %", ["models", "true value", "covered"], rows)
 
 
+def blurred(trials: int) -> None:
+    """Rank correlation with utilities that are accuracies on few items."""
+    generator = np.random.default_rng(SEED + 12)
+    rows = []
+    for n, items, rho, spread in ((20, 100, 0.9, 0.05), (20, 100, 0.5, 0.05),
+                                  (20, 100, 0.0, 0.05), (40, 300, 0.7, 0.05),
+                                  (20, 1000, 0.9, 0.05)):  # fmt: skip
+        truth, alone, held, count = 6 / math.pi * math.asin(rho / 2), 0, 0, max(100, trials // 20)
+        for _ in range(count):
+            x = generator.normal(size=n)
+            y = 0.6 + spread * (rho * x + math.sqrt(1 - rho**2) * generator.normal(size=n))
+            hard = generator.normal(size=(items, 1))
+            right = generator.random((items, n)) < norm.cdf(norm.ppf(y) * math.sqrt(2) + hard)
+            scores = right.astype(float)
+            names = tuple(f"m{index}" for index in range(n))
+            utilities = Utilities(
+                names, tuple(map(float, scores.mean(axis=0))), mean_draws(scores, draws=600)
+            )
+            pairs = list(zip(names, map(float, x), strict=True))
+            found = correlate("board", pairs, utilities).spearman
+            inner, outer = found.interval, found.with_items
+            alone += inner is not None and inner.low <= truth <= inner.high
+            held += outer is not None and outer.low <= truth <= outer.high
+        rows.append(
+            [str(n), str(items), f"{truth:.2f}", shown(held / count, count),
+             shown(alone / count, count)]
+        )  # fmt: skip
+    table(
+        "Spearman with true utilities of which only items are seen, coverage in %",
+        ["models", "items", "true value", "noise of the items allowed for", "not allowed for"],
+        rows,
+    )
+
+
 def speed(_: int) -> None:
     """How long a comparison takes, the start of Python included."""
     generator = np.random.default_rng(SEED + 8)
@@ -321,7 +451,9 @@ def speed(_: int) -> None:
 
 PARTS: dict[str, Callable[[int], None]] = {
     "rates": rates, "flips": flips, "scores": scores_and_groups, "families": families,
-    "gates": gates, "looks": looks, "votes": votes, "correlations": correlations, "speed": speed,
+    "gates": gates, "looks": looks, "votes": votes, "correlations": correlations,
+    "groups": unlike_groups, "margin": gate_margin, "uneven": uneven_votes, "blurred": blurred,
+    "speed": speed,
 }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from weighbridge.core.errors import InputError
 from weighbridge.core.gate import GateCheck
 from weighbridge.core.outcomes import Outcomes
 from weighbridge.decide.gate import gate
+from weighbridge.decide.statistics.score import score_interval
 
 
 def check(subject: Outcomes, margin: float = 0.02) -> GateCheck:
@@ -30,7 +31,11 @@ def test_bounds_are_one_sided_at_95_percent() -> None:
     differences = [new - old for new, old in zip(*table, strict=True)]
     lower = ttest_1samp(differences, 0, alternative="greater").confidence_interval(0.95).low
     upper = ttest_1samp(differences, 0, alternative="less").confidence_interval(0.95).high
-    assert (found.difference.low, found.difference.high) == pytest.approx((lower, upper))
+    score = score_interval(60, 31, 541, level=0.9)
+    assert (found.difference.low, found.difference.high) == pytest.approx(
+        (min(lower, score.low), max(upper, score.high))
+    )
+    assert found.difference.low == pytest.approx(lower, abs=0.002)
     assert found.outcome == "pass"
     assert (found.flips_up, found.flips_down) == (60, 31)
 
@@ -134,3 +139,45 @@ def test_there_must_be_something_to_judge_by() -> None:
     empty = Outcomes("s", (), ("a", "b"), (array("d"), array("d")))
     with pytest.raises(InputError, match="no items"):
         gate("new", "old", [empty], 0.02)
+
+
+def test_a_pass_that_hangs_on_the_baselines_gaps_is_none() -> None:
+    """600 items, of which the baseline left out 105 that the candidate has right."""
+    new = [1.0] * 320 + [0.0] * 140 + [1.0] * 140
+    old = [1.0] * 320 + [1.0] * 100 + [0.0] * 40 + [0.0] * 35 + [float("nan")] * 105
+    verdict = gate("new", "old", [outcomes(new, old)], 0.02)
+    found = verdict.checks[0]
+    assert found.difference.low > -0.02
+    assert found.missing == (0, 105)
+    assert found.answered is not None
+    assert found.answered.n == 495
+    assert found.answered.difference is not None
+    assert found.answered.difference.value == pytest.approx((35 - 100) / 495)
+    assert found.hangs_on_gaps
+    assert (found.outcome, verdict.outcome) == ("inconclusive", "inconclusive")
+    assert found.more_items is None
+    assert "baseline's missing answers decide that" in found.sentence
+    assert "On the 495 items that the baseline answered: -13.1 points" in found.gaps
+
+
+def test_gaps_that_change_nothing_leave_the_verdict() -> None:
+    nan = float("nan")
+    found = check(outcomes([1.0] * 990 + [1.0] * 10, [1.0] * 990 + [nan] * 10))
+    assert (found.outcome, found.hangs_on_gaps) == ("pass", False)
+    gone = check(outcomes([1.0] * 900 + [nan] * 100, [1.0] * 1000))
+    assert (gone.outcome, gone.answered) == ("fail", None)
+
+
+def test_few_groups_are_said_and_nothing_is_promised_of_them() -> None:
+    columns = answers(20, 20, 160)
+    verdict = gate(
+        "n", "o", [outcomes(*columns, groups=tuple(str(i % 8) for i in range(200)))], 0.02
+    )
+    assert "8 groups only" in verdict.notes[0]
+    assert verdict.checks[0].outcome == "inconclusive"
+    assert verdict.checks[0].more_items is None
+
+
+def test_what_a_number_of_further_items_supposes() -> None:
+    assert check(outcomes(*answers(30, 30, 440)), 0.01).more_items_if == "equal"
+    assert check(outcomes(*answers(50, 95, 2855)), 0.02).more_items_if == "as seen"

@@ -193,3 +193,13 @@ def test_one_model_or_no_item_is_no_comparison() -> None:
         compare_models([outcomes([1.0])])
     with pytest.raises(InputError, match="s has no items"):
         compare_models([outcomes([], [])])
+
+
+def test_pairs_that_nobody_asks_about_cost_nothing() -> None:
+    a, b, c = [1.0] * 20, [0.0] * 6 + [1.0] * 14, [0.0] * 7 + [1.0] * 13
+    every = compare_models([outcomes(a, b, c)])
+    asked = compare_models([outcomes(a, b, c)], reference="a")
+    assert [(one.a, one.b) for one in asked.pairs] == [("a", "b"), ("a", "c")]
+    assert asked.pairs[0].p_adjusted == asked.pairs[0].p == 2 / 2**6
+    assert every.pairs[0].p_adjusted > asked.pairs[0].p_adjusted
+    assert any("allow for 2 comparisons" in note for note in asked.notes)

@@ -16,6 +16,7 @@ from tests.shared_data import shared
 from weighbridge.core.errors import InputError
 from weighbridge.core.preferences import Ratings, Vote, Winner
 from weighbridge.decide.preferences import ELO, bradley_terry, davidson
+from weighbridge.decide.statistics.multiplicity import holm
 from weighbridge.decide.statistics.paired import Floats
 
 WINNERS: dict[int, Winner] = {0: "tie", 1: "a", 2: "b"}
@@ -191,3 +192,55 @@ def test_votes_that_cannot_be_rated_are_refused() -> None:
         bradley_terry([Vote("i", "v", "w", "a"), Vote("i", "x", "y", "a")])
     with pytest.raises(InputError, match="no vote on 'z'"):
         bradley_terry([Vote("i", "x", "y", "a")], reference="z")
+
+
+def test_ties_alone_are_no_certainty() -> None:
+    found = bradley_terry([Vote(f"i{n}", "x", "y", "tie") for n in range(200)], reference="x")
+    other = next(one for one in found.ratings if one.model == "y")
+    # As wide as Bonett and Price's interval of no flip in 200 items.
+    assert other.elo.high == pytest.approx(4.8, abs=0.1)
+    assert "All 200 votes are ties" in found.notes[0]
+
+
+@pytest.mark.parametrize(("wins", "tells"), [(5, False), (6, True)])
+def test_few_decided_votes_tell_what_the_sign_test_does(wins: int, *, tells: bool) -> None:
+    votes = [Vote(f"i{n}", "x", "y", "a" if n < wins else "tie") for n in range(200)]
+    found = bradley_terry(votes)
+    (difference,) = found.differences
+    assert difference.real is tells
+    assert difference.p == pytest.approx(2 * 0.5**wins, abs=0.005)
+    assert f"of those on x, {wins}" in found.notes[0]
+
+
+def test_one_input_with_most_of_the_votes_is_not_one_of_many() -> None:
+    votes = [Vote("big", "x", "y", "a" if n < 45 else "b") for n in range(60)]
+    votes += [Vote(f"i{n // 2}", "x", "y", "a" if n % 2 else "b") for n in range(48)]
+    found = bradley_terry(votes)
+    assert found.ratings[0].elo.low < 0
+    assert "A few of the 25 inputs have most of the votes" in found.notes[-1]
+
+
+def test_every_pair_has_a_difference_with_holms_p() -> None:
+    found = bradley_terry(majority(panda_lm()), reference="bloom-7b")
+    assert len(found.differences) == 10
+    assert [one.p_adjusted for one in found.differences] == pytest.approx(
+        holm([one.p for one in found.differences])
+    )
+    strengths = elo(found)
+    for one in found.differences:
+        assert one.elo.value == pytest.approx(strengths[one.b] - strengths[one.a])
+        assert one.elo.value >= 0
+    to_reference = next(
+        one for one in found.differences if (one.a, one.b) == ("bloom-7b", "llama-7b")
+    )
+    assert to_reference.elo == found.ratings[0].elo
+    assert to_reference.sentence.startswith("llama-7b is preferred to bloom-7b (+129 Elo")
+    assert [one.real for one in found.differences].count(True) == 6
+
+
+def test_the_weight_of_ties_has_an_interval() -> None:
+    found = davidson(majority(panda_lm()))
+    assert found.nu_interval is not None
+    assert (found.nu_interval.low, found.nu_interval.high) == pytest.approx(
+        (0.161, 0.392), abs=0.001
+    )

@@ -197,3 +197,41 @@ def test_every_vote_is_in_one_comparison(ballots: list[Ballot]) -> None:
     assert results.counts.total == len(found)
     for rate in results.win_rates:
         assert 0 <= rate.rate.low <= rate.rate.value <= rate.rate.high <= 1
+
+
+def test_strengths_and_win_rates_do_not_contradict() -> None:
+    found = rating_results(
+        [Ballot(f"i{n}", "p", "x", "y", "a" if n < 5 else "tie") for n in range(200)]
+    )
+    assert found.ratings is not None
+    assert not found.ratings.differences[0].real
+    assert all(one.rate.low < 0.5 < one.rate.high for one in found.win_rates)
+
+
+def test_both_models_of_ties_are_given() -> None:
+    found = rating_results(panda_lm())
+    assert found.davidson is not None
+    assert found.davidson.nu == pytest.approx(0.251, abs=5e-4)
+    decided = rating_results([Ballot(f"i{n}", "p", "x", "y", "ab"[n % 2]) for n in range(40)])  # type: ignore[arg-type]
+    assert decided.davidson is None
+
+
+def test_what_a_and_b_stand_for_does_not_hang_on_the_first_ballot() -> None:
+    ballots = [Ballot(f"i{n}", "p", "x", "y", "a") for n in range(30)]
+    ballots += [Ballot(f"j{n}", "p", "y", "x", "a") for n in range(10)]
+    turned = list(reversed(ballots))
+    for each in (ballots, turned):
+        found = rating_results(each)
+        assert (found.sides, found.counts) == (("x", "y"), Counts(30, 10))
+    assert rating_results(ballots, order=["y", "x"]).sides == ("y", "x")
+    assert rating_results(panda_lm()).sides is None
+    assert rating_results(panda_lm()).counts.decided == 894
+
+
+def test_notes_on_raters_say_what_is_so() -> None:
+    nameless = [Ballot(f"i{n}", "", "x", "y", "a" if n % 2 else "b") for n in range(40)]
+    assert rating_results(nameless).notes == (
+        "No vote says who cast it: how far raters agree is not known.",
+    )
+    judged = [Ballot(f"i{n}", "big", "x", "y", "a", judge=True) for n in range(40)]
+    assert rating_results(judged).notes == ()

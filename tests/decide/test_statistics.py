@@ -154,10 +154,10 @@ def test_an_answer_that_one_run_lacks_counts_as_wrong() -> None:
 def test_of_repeated_answers_to_an_item_the_mean_counts() -> None:
     a, b = eval_run("a", "sums", accurate(30, 60)), eval_run("b", "sums", accurate(30, 60))
     again = tuple(replace(item, repeat=1, correct=index < 45) for index, item in enumerate(b.items))
-    found = compare_runs(a, replace(b, items=b.items + again))
+    found = compare_runs(a, replace(b, items=(*b.items, *again)))
     assert (found.n, found.flips_up, found.flips_down) == (60, 15, 0)
     assert found.difference.value == pytest.approx(15 / 2 / 60)
-    same = compare_runs(a, replace(b, items=b.items * 3))
+    same = compare_runs(a, replace(b, items=tuple(b.items) * 3))
     assert same.difference == compare_runs(a, b).difference
 
 
@@ -174,9 +174,13 @@ def test_items_of_one_group_count_together() -> None:
 def test_the_accuracy_of_a_run_rests_on_items_that_stand_alone() -> None:
     run = eval_run("a", "sums", accurate(20, 100))
     assert run_accuracy(run) == wilson(20, 100)
-    assert run_accuracy(replace(run, items=run.items * 3)) == wilson(20, 100)
+    assert run_accuracy(replace(run, items=tuple(run.items) * 3)) == wilson(20, 100)
     grouped = tuple(replace(item, group=str(i // 10)) for i, item in enumerate(run.items))
-    assert run_accuracy(replace(run, items=grouped)) == wilson(2, 10)
+    by_groups = run_accuracy(replace(run, items=grouped))
+    # Sums of the groups differ from their mean by 2 times 8 and 8 times -2; t(9) = 2.2622.
+    half = 2.2622 * (160 * 10 / 9) ** 0.5 / 100
+    assert by_groups.low == pytest.approx(max(0, 0.2 - half), abs=1e-4)
+    assert by_groups.high == pytest.approx(0.2 + half, abs=1e-4)
 
 
 def test_two_runs_of_one_model_go_by_their_ids() -> None:

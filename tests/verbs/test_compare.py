@@ -85,6 +85,43 @@ def test_repeated_answers_within_a_run_are_averaged(workspace: Workspace) -> Non
     assert pair.p_mcnemar is None
 
 
+def test_repeats_are_averaged_before_items_are_compared(workspace: Workspace) -> None:
+    """Twelve items of two answers each; a has one of two right, b by turns both and one."""
+    rows = {"a": [(True, False)] * 12, "b": [(True, True), (False, True)] * 6}
+    for model, answers in rows.items():
+        run = eval_run(model, "s", [True] * 12)
+        items = (
+            replace(item, correct=right, repeat=repeat)
+            for item, told in zip(run.items, answers, strict=True)
+            for repeat, right in enumerate(told)
+        )
+        save(workspace, replace(run, items=tuple(items), repeats=2))
+    found = compare.compare(workspace, ["a@s", "b@s"])
+    (pair,) = found.pairs
+    # Differences of the items' means: six of .5 and six of 0. Fewer than ten differ, so that one of
+    # +1 and one of -1 are added: mean 3/14, mean square 3.5/14.
+    centre = 3 / 14
+    error = ((3.5 / 14 - centre**2) / 14) ** 0.5
+    assert (pair.n, pair.flips_up, pair.flips_down) == (12, 6, 0)
+    assert pair.difference.value == pytest.approx(0.25)
+    assert pair.difference.low == pytest.approx(centre - 1.959964 * error, abs=1e-6)
+    assert pair.difference.high == pytest.approx(centre + 1.959964 * error, abs=1e-6)
+    assert pair.p_mcnemar is None
+    assert any("McNemar's test is not made" in note for note in found.notes)
+
+
+def test_repeats_that_agree_are_right_or_wrong_and_have_mcnemars_test(workspace: Workspace) -> None:
+    for model, right in (("a", 4), ("b", 10)):
+        run = eval_run(model, "s", accurate(right, 12))
+        again = tuple(replace(item, repeat=1) for item in run.items)
+        save(workspace, replace(run, items=(*run.items, *again), repeats=2))
+    found = compare.compare(workspace, ["a@s", "b@s"])
+    (pair,) = found.pairs
+    assert (pair.n, pair.flips_up, pair.flips_down) == (12, 6, 0)
+    assert pair.p_mcnemar == pytest.approx(2 * 0.5**6)
+    assert not any("McNemar" in note for note in found.notes)
+
+
 @pytest.mark.parametrize(("a", "b"), [(30, 41), (20, 160), (100, 100)])
 def test_decisions_and_comparisons_give_the_same_figures(
     workspace: Workspace, a: int, b: int
@@ -144,3 +181,18 @@ def test_a_table_needs_two_models(tmp_path: Path) -> None:
     assert [(pair.a, pair.b) for pair in found.pairs] == [("a", "b")]
     with pytest.raises(InputError, match="one model only: b"):
         compare.compare_table(path, TableChoice(models=("b",)))
+
+
+def test_a_part_of_a_suite_is_compared_on_what_is_common(workspace: Workspace) -> None:
+    whole, part = eval_run("a", "sums", accurate(60, 100)), eval_run("b", "sums", accurate(80, 100))
+    part = replace(part, suite_hash="limited", items=part.items[:50])
+    for run in (whole, part):
+        workspace.save(run.info, run)
+    found = compare.compare(workspace, [whole.info.id, part.info.id])
+    assert found.subjects[0].n == 50
+    assert "sums is compared on the 50 items that all runs answered" in found.notes[-1]
+    other = replace(part.items[0], prompt="something else")
+    changed = replace(part, info=replace(part.info, id="eval-c"), items=(other, *part.items[1:]))
+    workspace.save(changed.info, changed)
+    with pytest.raises(InputError, match="did not answer the same items"):
+        compare.compare(workspace, [whole.info.id, "eval-c"])

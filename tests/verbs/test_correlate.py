@@ -9,7 +9,9 @@ from tests.fakes.runs import accurate, eval_run
 from tests.shared_data import shared
 from weighbridge.core.errors import InputError
 from weighbridge.verbs import correlate
+from weighbridge.verbs.correlate import Board
 from weighbridge.verbs.outcome_table import TableChoice
+from weighbridge.verbs.score_table import read_scores
 from weighbridge.workspace.folder import Workspace
 
 
@@ -36,7 +38,7 @@ def test_evaluations_of_the_workspace_give_the_utility(
         save(workspace, f"m{index}", "t", 10 + 4 * index)
         save(workspace, f"m{index}", "precision", 100 - index, is_task=False)
     save(workspace, "only-s", "s", 50)
-    found = correlate.correlate_runs(workspace, board(tmp_path, scores_of(25)), None)
+    found = correlate.correlate_runs(workspace, Board(board(tmp_path, scores_of(25))))
     assert len(found.models) == 20
     assert found.spearman.value == pytest.approx(1)
     assert found.spearman.with_items is not None
@@ -45,7 +47,7 @@ def test_evaluations_of_the_workspace_give_the_utility(
     assert found.models[0].utility == pytest.approx((0.77 + 0.86) / 2)
     assert found.only_scores == tuple(f"m{index}" for index in range(20, 25))
     reverse = correlate.correlate_runs(
-        workspace, board(tmp_path, scores_of(25)), None, ["precision"]
+        workspace, Board(board(tmp_path, scores_of(25))), ["precision"]
     )
     assert reverse.verdict == "reverses"
 
@@ -53,19 +55,19 @@ def test_evaluations_of_the_workspace_give_the_utility(
 def test_the_workspace_must_have_evaluations(workspace: Workspace, tmp_path: Path) -> None:
     path = board(tmp_path, scores_of(3))
     with pytest.raises(InputError, match="no evaluations to correlate"):
-        correlate.correlate_runs(workspace, path, None)
+        correlate.correlate_runs(workspace, Board(path))
     save(workspace, "m0", "s", 50)
     save(workspace, "m1", "t", 50)
     with pytest.raises(InputError, match="Fewer than two models"):
-        correlate.correlate_runs(workspace, path, None)
+        correlate.correlate_runs(workspace, Board(path))
     with pytest.raises(InputError, match="no evaluations on 'z'"):
-        correlate.correlate_runs(workspace, path, None, ["z"])
+        correlate.correlate_runs(workspace, Board(path), ["z"])
 
 
 def test_a_table_gives_the_utility_with_its_uncertainty() -> None:
     items = shared("data", "suites", "ifeval", "per_item_results_17models.csv")
     arena = shared("data", "leaderboards", "arena_hard_20240731.csv")
-    found = correlate.correlate_table(arena, None, items, TableChoice())
+    found = correlate.correlate_table(Board(arena), items, TableChoice())
     assert [one.model for one in found.models] == [
         "claude-3-5-sonnet-20240620", "gpt-4o-mini-2024-07-18", "claude-3-opus-20240229",
         "claude-3-haiku-20240307",
@@ -77,12 +79,12 @@ def test_a_table_gives_the_utility_with_its_uncertainty() -> None:
 def test_real_leaderboards_are_read_by_the_names_of_their_columns() -> None:
     path = shared("data", "leaderboards", "alpaca_eval_benchmarks.csv")
     found = correlate.correlate_utilities(
-        path, "AlpacaEval 1.0", path, "Arena Elo\n[April 18, 2024]"
+        Board(path, "AlpacaEval 1.0"), path, "Arena Elo\n[April 18, 2024]"
     )
     assert found.source == "alpaca_eval_benchmarks (AlpacaEval 1.0)"
     assert found.spearman.value == pytest.approx(-0.06, abs=0.005)
     with pytest.raises(InputError, match=r"several columns.*--column: Arena Elo"):
-        correlate.read_scores(path)
+        read_scores(path)
 
 
 @pytest.mark.parametrize(
@@ -92,12 +94,22 @@ def test_real_leaderboards_are_read_by_the_names_of_their_columns() -> None:
         ("\ufeffName;Points\nx;1\ny;2\n", None, [("x", 1.0), ("y", 2.0)]),
         ("rank,model,score\n1,x,80%\n2,y,-\n3,z,60\n", None, [("x", 80.0), ("z", 60.0)]),
         ("model,p,q\nx,1,2\n", "q", [("x", 2.0)]),
+        ('model,score\nx,"1,200"\ny,"1,050.5"\n', None, [("x", 1200.0), ("y", 1050.5)]),
+        ("model,score\nx,1200±5\ny,1100 +/- 7\n", None, [("x", 1200.0), ("y", 1100.0)]),
+        ("model;score\nx;0,5\ny;1,25\n", None, [("x", 0.5), ("y", 1.25)]),
+        ("model;score\nx;1,200.5\ny;1,000\n", None, [("x", 1200.5), ("y", 1000.0)]),
+        (
+            '[{"Model": "x", "score": 1}, {"Model": "y", "score": 2}]',
+            None,
+            [("x", 1.0), ("y", 2.0)],
+        ),
+        ('{"x": 1, "y": 2.5}', "", [("x", 1.0), ("y", 2.5)]),
     ],
 )
 def test_scores_are_read(
     tmp_path: Path, text: str, column: str | None, expected: list[tuple[str, float]]
 ) -> None:
-    assert correlate.read_scores(board(tmp_path, text), column) == expected
+    assert read_scores(board(tmp_path, text), column)[1] == expected
 
 
 @pytest.mark.parametrize(
@@ -108,22 +120,46 @@ def test_scores_are_read(
         ("model,score\n", None, "has no scores"),
         ("model,score\na,good\n", None, "row 2: 'good' is no number"),
         ("model,score\na,nan\n", None, "has no scores"),
-        ("model,p\na,1\n", "q", "no column 'q'.*It has: p"),
+        ("model,p\na,1\n", "q", "no column 'q'.*It has: model, p"),
         ("model,p,q\na,1,2\n", None, "several columns"),
+        ("model;score\na;1,200\nb;1,100\n", None, "'1,200' may be 1200 or 1.200"),
+        ('{"a": {"p": 1, "q": {"r": 2}}}', None, "several scores per model.*p, q.r"),
+        ('{"a": {"p": 1}}', "z", "no scores 'z'.*--column: p"),
+        ('{"a": ', None, "is no JSON"),
+        ("[1, 2]", None, "no scores by model"),
     ],
 )
 def test_what_is_no_leaderboard_is_said(
     tmp_path: Path, text: str, column: str | None, says: str
 ) -> None:
     with pytest.raises(InputError, match=says):
-        correlate.read_scores(board(tmp_path, text), column)
+        read_scores(board(tmp_path, text), column)
 
 
 def test_json_has_both_intervals(tmp_path: Path) -> None:
     path = board(tmp_path, scores_of(6))
-    found = correlate.to_json(correlate.correlate_utilities(path, None, path, None))
+    found = correlate.to_json(correlate.correlate_utilities(Board(path), path, None))
     assert (found["n"], found["verdict"]) == (6, "cannot tell")
     assert found["spearman"]["value"] == pytest.approx(1)
     assert found["spearman"]["p"] == pytest.approx(2 / 720)
     assert found["spearman"]["low_with_items"] is None
     assert found["spearman"]["low"] < 1
+
+
+def test_leaderboards_in_json_are_read() -> None:
+    eval_plus = shared("data", "leaderboards", "evalplus_results.json")
+    assert ("OpenCoder-8B-Instruct", 81.7) in read_scores(eval_plus, "pass@1.humaneval")[1]
+    arena = shared("data", "leaderboards", "lmarena_text_by_category.json")
+    column, scores = read_scores(arena, "full.rating")
+    assert column == "rating"
+    assert len(scores) > 250
+
+
+def test_a_column_of_places_has_its_best_first(tmp_path: Path) -> None:
+    rows = "".join(f"m{index},{20 - index},{index}\n" for index in range(20))
+    path = board(tmp_path, "model,rank,points\n" + rows)
+    found = correlate.correlate_utilities(Board(path, "rank"), path, "points")
+    assert (found.verdict, found.lower_is_better) == ("predicts", True)
+    assert correlate.to_json(found)["lower_is_better"] is True
+    told = correlate.correlate_utilities(Board(path, "rank", lower_is_better=False), path, "points")
+    assert told.verdict == "reverses"

@@ -76,7 +76,7 @@ def test_junit_can_be_read_and_counts(workspace: Workspace) -> None:
     assert error is not None
     assert "worse by more than 2 points" in (failure.get("message") or "")
     assert error.text is not None
-    assert "further items would probably settle it" in error.text
+    assert "further items would probably settle it, if the candidate is as good" in error.text
     assert by_name["good"].find("failure") is None
     assert by_name["good"].get("classname") == "new against old|<b>"
 
@@ -120,3 +120,17 @@ def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
     assert (tmp_path / "x").read_text(encoding="utf-8") == "one\ntwo\n"
     with pytest.raises(ExternalError, match="Cannot write"):
         gate.write_text(tmp_path / "none" / "x", "")
+
+
+def test_missing_answers_are_in_every_report(tmp_path: Path) -> None:
+    path = tmp_path / "items.csv"
+    rows = "".join(f"q{n},{'' if n < 90 else int(n > 130)},1\n" for n in range(600))
+    path.write_text("item,old,new\n" + rows, encoding="utf-8")
+    found = gate.gate_table(path, "new", "old", 0.02, TableChoice(models=("new", "old")))
+    said = "Missing answers, counted as wrong: 0 of the candidate, 90 of the baseline."
+    assert said in gate.junit(found)
+    assert said in gate.markdown(found)
+    check = gate.to_json(found)["checks"][0]
+    assert check["answered"]["n"] == 510
+    assert check["answered"]["difference"] == pytest.approx(41 / 510)
+    assert check["hangs_on_gaps"] is False

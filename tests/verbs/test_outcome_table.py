@@ -71,7 +71,8 @@ def test_missing_answers_are_kept_as_missing(tmp_path: Path, cell: str) -> None:
 def test_columns_of_text_describe_items_and_are_left_out(tmp_path: Path) -> None:
     subjects, notes = read_outcomes(table(tmp_path, "item,kind,a,b\nq1,sum,1,0\nq2,word,0,1\n"))
     assert subjects[0].models == ("a", "b")
-    assert notes == ("Left out, because they hold text instead of scores: kind.",)
+    assert notes[0].startswith("Left out, because they hold text instead of scores: kind;")
+    assert "--group takes one" in notes[0]
 
 
 def test_tasks_and_groups_come_from_columns(tmp_path: Path) -> None:
@@ -176,3 +177,17 @@ def test_real_results_of_17_models() -> None:
     assert len(found.items) == 541
     assert len(found.models) == 17
     assert "first_instruction" in notes[0]
+
+
+def test_what_was_taken_for_a_model_is_said(tmp_path: Path) -> None:
+    text = "item,is_hard,a,b\nq1,1,0,1\nq2,0,1,1\n"
+    path = tmp_path / "items.csv"
+    path.write_text(text, encoding="utf-8")
+    (subject,), notes = read_outcomes(path)
+    assert subject.models == ("is_hard", "a", "b")
+    (said,) = notes
+    assert said == (
+        "Taken for models: is_hard, a, b. If one of them describes the items, name the models with "
+        "--models."
+    )
+    assert read_outcomes(path, TableChoice(models=("a", "b")))[1] == ()

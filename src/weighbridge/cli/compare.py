@@ -69,7 +69,8 @@ def command(
     results come from a CSV file of any origin.
 
     Differences are paired and have 95 % intervals; which of them are real is told by the exact
-    McNemar test, adjusted for the number of pairs (Holm). P(best) is the probability that a model
+    McNemar test, for scores and groups by the interval, adjusted for the number of pairs (Holm);
+    with --sequential by bounds that hold at every look. P(best) is the probability that a model
     has the highest true accuracy. Missing answers count as wrong.
 
     Exits with 0 when at least one difference is real, with 4 when the data cannot tell any.

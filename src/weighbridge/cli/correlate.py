@@ -24,7 +24,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 _EXAMPLES = """\b
 Example:
   weigh correlate --scores leaderboard.csv
-  weigh correlate --scores leaderboard.csv --column "MT-bench" --table items.csv
+  weigh correlate --scores leaderboard.csv --column rank --lower-is-better --table items.csv
   weigh correlate --scores leaderboard.csv --utility mine.csv --json
 
 \b
@@ -35,8 +35,15 @@ leaderboard.csv has a row per model:
 
 
 @click.command(epilog=_EXAMPLES)
-@click.option("--scores", type=_FILE, required=True, help="CSV file with models and their scores.")
-@click.option("--column", help="Its column of scores, where it has several.")
+@click.option(
+    "--scores", type=_FILE, required=True, help="CSV or JSON file with models and their scores."
+)
+@click.option("--column", help="Its column of scores, where it has several; of JSON a dotted path.")
+@click.option(
+    "--lower-is-better/--higher-is-better",
+    default=None,
+    help="Which scores are better; by default the higher, and the lower of a column called rank.",
+)
 @click.option("--suite", "suites", multiple=True, help="Suite whose accuracy counts; may repeat.")
 @table_options
 @click.option("--utility", type=_FILE, help="CSV file with models and what they are worth to you.")
@@ -47,6 +54,7 @@ def command(
     *,
     scores: Path,
     column: str | None,
+    lower_is_better: bool | None,
     suites: tuple[str, ...],
     table: Path | None,
     task: str | None,
@@ -74,13 +82,14 @@ def command(
         raise click.UsageError("--task and --group are for --table.")
     if suites and (table is not None or utility is not None):
         raise click.UsageError("--suite is for evaluations of the workspace.")
+    board = correlate.Board(scores, column, lower_is_better)
     if table is not None:
         choice = TableChoice(task=task, group=group)
-        found = correlate.correlate_table(scores, column, table, choice)
+        found = correlate.correlate_table(board, table, choice)
     elif utility is not None:
-        found = correlate.correlate_utilities(scores, column, utility, utility_column)
+        found = correlate.correlate_utilities(board, utility, utility_column)
     else:
-        found = correlate.correlate_runs(open_workspace(workspace), scores, column, suites)
+        found = correlate.correlate_runs(open_workspace(workspace), board, suites)
     if as_json:
         print_json(correlate.to_json(found))
     else:
@@ -110,20 +119,17 @@ def _show(found: Correlation) -> None:
         click.echo(printable(f"Without a score there: {_some(found.only_utility)}."))
     if found.only_scores:
         click.echo(f"Not measured here: {len(found.only_scores)} models of {found.source}.")
+    if found.lower_is_better:
+        click.echo("Of the scores the lower are taken for the better; else --higher-is-better.")
+    elif found.verdict == "reverses":
+        click.echo("If of the scores the lower are the better, say so with --lower-is-better.")
     click.echo(printable(found.sentence))
 
 
 def _line(one: RankCorrelation) -> str:
-    ends = "too few models for an interval"
-    if one.interval is not None:
-        ends = f"95 % interval {one.interval.low:+.2f} to {one.interval.high:+.2f}"
-    if one.with_items is not None:
-        ends += (
-            f", with the uncertainty of the items {one.with_items.low:+.2f} to "
-            f"{one.with_items.high:+.2f}"
-        )
+    few = "" if one.interval else ", too few models for an interval"
     kind = "exact " if one.exact else ""
-    return f"{one.name.capitalize()} {one.value:+.2f}, {ends}, {kind}p = {one.p:.2g}."
+    return f"{one.name.capitalize()} {one.numbers}{few}; {kind}p = {one.p:.2g}."
 
 
 def _some(names: tuple[str, ...]) -> str:

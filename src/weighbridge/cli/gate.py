@@ -73,7 +73,8 @@ def command(
 
     Both are evaluations of the workspace (an id, its beginning, MODEL@SUITE, or MODEL for its
     newest run on each suite), or with --table two columns of a file. The difference is paired item
-    by item; each bound holds with 95 %. Missing answers count as wrong.
+    by item; each bound holds with 95 %. Missing answers count as wrong; where those of the baseline
+    decide it, the answer is that the data cannot tell.
 
     Exits with 0 for pass (the lower bound is above −margin), 1 for fail (the upper bound is below
     it), 4 when the data cannot tell; then it says how many more items probably would.
@@ -114,10 +115,7 @@ def _show(verdict: GateVerdict) -> None:
         )
         if check.outcome == "inconclusive":
             click.echo(f"    {gate.what_next(check)}")
-        if any(check.missing):
-            click.echo(
-                f"    Missing answers, counted as wrong: {check.missing[0]} of the candidate, "
-                f"{check.missing[1]} of the baseline."
-            )
+        if check.gaps:
+            click.echo(f"    {check.gaps}")
     for note in verdict.notes:
         say(note)

@@ -55,12 +55,21 @@ class Ballot:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many judgements went which way."""
+    """How many judgements went which way.
+
+    Of three models or more ``a`` and ``b`` are other models from pair to pair, and tell something
+    only together: see :attr:`decided` and :attr:`RatingResults.sides`.
+    """
 
     a: int = 0
     b: int = 0
     tie: int = 0
     both_bad: int = 0
+
+    @property
+    def decided(self) -> int:
+        """Those for either."""
+        return self.a + self.b
 
     @property
     def total(self) -> int:
@@ -139,7 +148,7 @@ class RatingResults:
     """What all ballots of a rating say.
 
     Attributes:
-        votes: single votes of people, as the sides stood.
+        votes: single votes of people, as the sides stood: ``a`` is whatever stood first.
         counts: comparisons by the judgement of most of their raters.
         undecided: comparisons without a majority; they count as ties.
         raters: who voted, by name.
@@ -151,6 +160,10 @@ class RatingResults:
         tasks: the same per task, where tasks are known.
         judges: what judging models say.
         notes: what a reader must know before believing it.
+        davidson: strengths where ties have a probability of their own; None where there are no
+            ties, so that ``ratings`` says the same, or no strengths.
+        sides: the models that ``a`` and ``b`` of ``counts`` stand for; None with three or more,
+            where they are others from pair to pair.
     """
 
     votes: Counts
@@ -165,3 +178,5 @@ class RatingResults:
     tasks: tuple[TaskResults, ...] = ()
     judges: tuple[JudgeResults, ...] = ()
     notes: tuple[str, ...] = ()
+    davidson: Ratings | None = None
+    sides: tuple[str, str] | None = None

@@ -19,8 +19,8 @@ class RankCorrelation:
         name: ``spearman`` or ``kendall``.
         value: as observed.
         interval: 95 %, of the models alone; None where they are too few for any.
-        with_items: the same with the uncertainty of the utilities on top; None where that is not
-            known, or ``interval`` is not.
+        with_items: the correlation with utilities free of the noise of their items, which draws
+            ``value`` towards 0; None where the noise is not known, or ``interval`` is not.
         p: two-sided, of "no relation".
         exact: whether ``p`` counts all permutations.
     """
@@ -36,6 +36,29 @@ class RankCorrelation:
     def widest(self) -> Interval | None:
         """The interval to judge by."""
         return self.with_items or self.interval
+
+    @property
+    def numbers(self) -> str:
+        """The figures in words."""
+        said = f"{signed(self.value)}"
+        if self.interval is not None:
+            low, high = signed(self.interval.low), signed(self.interval.high)
+            said += f", 95 % interval {low} to {high}"
+        if self.with_items is not None:
+            one = self.with_items
+            said += (
+                f"; without the noise of the items {signed(one.value)}, {signed(one.low)} to "
+                f"{signed(one.high)}"
+            )
+        return said
+
+
+def signed(value: float) -> str:
+    """A correlation to two places, or so many that it is not taken for ±1 where it is none."""
+    for places in (2, 3, 4):
+        if abs(value) >= 1 or abs(round(value, places)) < 1:
+            return f"{value:+.{places}f}"
+    return f"{value:+.5f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +82,7 @@ class Correlation:
         same_order: share of pairs of models that both order alike; ties count as one half.
         only_scores: models of the leaderboard without a utility.
         only_utility: models measured here without a score.
+        lower_is_better: whether the leaderboard's smallest score is its best, as of places.
     """
 
     source: str
@@ -68,6 +92,7 @@ class Correlation:
     same_order: float
     only_scores: tuple[str, ...]
     only_utility: tuple[str, ...]
+    lower_is_better: bool = False
 
     @property
     def verdict(self) -> Literal["predicts", "reverses", "cannot tell"]:
@@ -80,11 +105,8 @@ class Correlation:
     @property
     def sentence(self) -> str:
         """The finding in plain words."""
-        n, rho, interval = len(self.models), self.spearman.value, self.spearman.widest
-        numbers = f"rank correlation {rho:+.2f}"
-        if interval is not None:
-            numbers += f", 95 % interval {interval.low:+.2f} to {interval.high:+.2f}"
-        numbers += f", {n} models"
+        n = len(self.models)
+        numbers = f"rank correlation {self.spearman.numbers}; {n} models"
         if self.verdict == "predicts":
             return f"{self.source} predicts the order measured here ({numbers})."
         if self.verdict == "reverses":

@@ -8,6 +8,21 @@ from typing import Literal
 from weighbridge.core.provenance import Interval
 
 Outcome = Literal["pass", "fail", "inconclusive"]
+Basis = Literal["equal", "as seen"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The difference where the baseline's gaps do not count.
+
+    Attributes:
+        n: items that the baseline answered.
+        difference: candidate − baseline on them, with one-sided 95 % bounds; None where they are
+            too few for any.
+    """
+
+    n: int
+    difference: Interval | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +42,10 @@ class GateCheck:
         more_items: how many further items would probably settle it; None where it is settled, or
             no number is known to do.
         missing: how many answers the candidate and the baseline lack; they count as wrong.
-        method: how the bounds were computed: ``t``, ``bonett-price`` or ``cluster``.
+        method: how the bounds were computed: ``score``, ``t``, ``bonett-price`` or ``cluster``.
+        more_items_if: what ``more_items`` supposes: a candidate as good as the baseline, or one
+            that differs as seen.
+        answered: the same on the items that the baseline answered; None where it answered all.
     """
 
     subject: str
@@ -42,13 +60,24 @@ class GateCheck:
     more_items: int | None
     missing: tuple[int, int]
     method: str
+    more_items_if: Basis = "equal"
+    answered: Answered | None = None
 
     @property
     def outcome(self) -> Outcome:
-        """Pass if surely less than the margin worse, fail if surely more."""
-        if self.difference.low > -self.margin:
-            return "pass"
-        return "fail" if self.difference.high < -self.margin else "inconclusive"
+        """Pass if surely less than the margin worse, fail if surely more.
+
+        Neither where it would be another without the items that the baseline left out.
+        """
+        return "inconclusive" if self.hangs_on_gaps else _judged(self.difference, self.margin)
+
+    @property
+    def hangs_on_gaps(self) -> bool:
+        """Whether the answers that the baseline lacks decide it."""
+        if self.answered is None:
+            return False
+        found = _judged(self.difference, self.margin)
+        return found != "inconclusive" and found != _judged(self.answered.difference, self.margin)
 
     @property
     def sentence(self) -> str:
@@ -57,7 +86,12 @@ class GateCheck:
             100 * x for x in (self.difference.value, self.difference.low, self.difference.high)
         )
         allowed = f"{100 * self.margin:g} points"
-        if self.outcome == "pass":
+        if self.hangs_on_gaps:
+            said = (
+                "but the baseline's missing answers decide that, so the data cannot tell whether "
+                f"it is worse by more than {allowed}"
+            )
+        elif self.outcome == "pass":
             said = f"not worse by {allowed} or more: the lower bound is {low:+.1f}"
         elif self.outcome == "fail":
             said = f"worse by more than {allowed}: the upper bound is {high:+.1f}"
@@ -67,6 +101,34 @@ class GateCheck:
                 f"{low:+.1f} and {high:+.1f}"
             )
         return f"{self.subject}: {points:+.1f} points on {self.n} items, {said}."
+
+    @property
+    def gaps(self) -> str:
+        """The answers that are missing and what they do, in plain words; empty where none are."""
+        if not any(self.missing):
+            return ""
+        said = (
+            f"Missing answers, counted as wrong: {self.missing[0]} of the candidate, "
+            f"{self.missing[1]} of the baseline."
+        )
+        if self.answered is None:
+            return said
+        if self.answered.difference is None:
+            return f"{said} What the baseline answered is too little to judge by."
+        found = self.answered.difference
+        return (
+            f"{said} On the {self.answered.n} items that the baseline answered: "
+            f"{100 * found.value:+.1f} points, bounds {100 * found.low:+.1f} and "
+            f"{100 * found.high:+.1f}."
+        )
+
+
+def _judged(difference: Interval | None, margin: float) -> Outcome:
+    if difference is None:
+        return "inconclusive"
+    if difference.low > -margin:
+        return "pass"
+    return "fail" if difference.high < -margin else "inconclusive"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -49,6 +50,41 @@ class Rating:
 
 
 @dataclass(frozen=True, slots=True)
+class StrengthDifference:
+    """Two models' strengths against each other.
+
+    Attributes:
+        a: the weaker, as estimated.
+        b: the stronger.
+        elo: strength of b minus that of a in Elo units, with its 95 % interval.
+        p: two-sided, of equal strengths; agrees with the interval.
+        p_adjusted: ``p`` by Holm's procedure over all pairs of the same votes.
+    """
+
+    a: str
+    b: str
+    elo: Interval
+    p: float
+    p_adjusted: float
+
+    @property
+    def real(self) -> bool:
+        """Whether the votes tell the two apart, with the number of pairs allowed for."""
+        return self.p_adjusted <= 0.05 and self.elo.excludes_zero
+
+    @property
+    def sentence(self) -> str:
+        """The finding in plain words."""
+        bounds = "interval unknown"
+        if math.isfinite(self.elo.low):
+            bounds = f"95 % interval {round(self.elo.low):+d} to {round(self.elo.high):+d}"
+        numbers = f"{round(self.elo.value):+d} Elo, {bounds}"
+        if self.real:
+            return f"{self.b} is preferred to {self.a} ({numbers})."
+        return f"{self.b} and {self.a}: the votes cannot tell ({numbers})."
+
+
+@dataclass(frozen=True, slots=True)
 class Ratings:
     """All models' strengths, strongest first.
 
@@ -61,6 +97,8 @@ class Ratings:
         pseudo_votes: made-up votes that were added because some models always won or always lost,
             where strengths would otherwise be infinite.
         notes: what a reader must know before believing it, in sentences.
+        nu_interval: ``nu`` with its 95 % interval, where there were ties.
+        differences: every pair of models, in the order of their ranks.
     """
 
     method: str
@@ -70,6 +108,8 @@ class Ratings:
     nu: float | None = None
     pseudo_votes: float = 0.0
     notes: tuple[str, ...] = ()
+    nu_interval: Interval | None = None
+    differences: tuple[StrengthDifference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

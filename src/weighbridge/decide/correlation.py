@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import permutations
@@ -20,9 +20,7 @@ from weighbridge.decide.statistics.paired import Floats, Ints
 _FEWEST: Final = 3
 _MOST_EXACT: Final = 9  # 9! = 362,880 orders
 _Z95: Final = 1.959963984540054
-_SEED: Final = 20_261_121
-_FEWEST_DRAWS: Final = 200
-_MOST_PAIRS: Final = 40_000_000
+_LEAST_RELIABLE: Final = 0.2
 _ROUNDING: Final = 1e-9
 
 
@@ -36,10 +34,15 @@ class Utilities:
 
 
 def correlate(
-    source: str, scores: Sequence[tuple[str, float]], utilities: Utilities
+    source: str,
+    scores: Sequence[tuple[str, float]],
+    utilities: Utilities,
+    *,
+    lower_is_better: bool = False,
 ) -> Correlation:
     """Compare a leaderboard with utilities on the models that both have.
 
+    Where lower scores are better the order is turned, so that agreement is positive either way.
     Names are matched by their last part, whatever its case: ``Qwen/Qwen3-8B`` is ``qwen3-8b``.
 
     Raises:
@@ -55,7 +58,8 @@ def correlate(
             fix="It takes three at least; give the leaderboard's names as the models are called "
             f"here: {', '.join(utilities.models[:5])}.",
         )
-    x = np.array([scores[theirs[key]][1] for key in shared])
+    sign = -1.0 if lower_is_better else 1.0
+    x = np.array([sign * scores[theirs[key]][1] for key in shared])
     y = np.array([utilities.values[ours[key]] for key in shared])
     for values, what in ((x, f"{source} gives"), (y, "What was measured here gives")):
         if np.ptp(values) == 0:
@@ -68,13 +72,15 @@ def correlate(
     return Correlation(
         source=source,
         models=tuple(
-            Pairing(utilities.models[ours[shared[i]]], float(x[i]), float(y[i])) for i in order
+            Pairing(utilities.models[ours[shared[i]]], float(sign * x[i]), float(y[i]))
+            for i in order
         ),
         spearman=_rank_correlation("spearman", x, y, draws),
         kendall=_rank_correlation("kendall", x, y, draws),
         same_order=_same_order(x, y),
         only_scores=tuple(scores[theirs[key]][0] for key in theirs if key not in ours),
         only_utility=tuple(utilities.models[ours[key]] for key in ours if key not in theirs),
+        lower_is_better=lower_is_better,
     )
 
 
@@ -160,35 +166,51 @@ def _rank_correlation(name: str, x: Floats, y: Floats, draws: Floats | None) -> 
         interval=interval,
         with_items=None
         if draws is None or interval is None
-        else _with_items(value, x, draws, measure, name),
+        else _with_items(name, interval, reliability(y, draws)),
         p=_exact_p(name, x, y) if exact else _approximate_p(name, value, n, x, y),
         exact=exact,
     )
 
 
-def _with_items(
-    value: float, x: Floats, draws: Floats, measure: Callable[[Floats, Floats], float], name: str
-) -> Interval:
-    """The interval with the utilities' own uncertainty: models re-ranked by each draw.
+def reliability(values: Floats, draws: Floats) -> float:
+    """The share of the models' variance that is not the noise of their items; at most 1.
 
-    Each draw's correlation is varied by the error that so few models leave, on Fisher's scale; the
-    middle 95 % of the outcomes is the interval.
+    A level that all models share in a draw re-ranks nobody and is left out.
     """
-    n = len(x)
-    generator = np.random.default_rng(_SEED)
-    # Of hundreds of models a draw takes long, and fewer draws tell as much.
-    draws = draws[: max(_FEWEST_DRAWS, _MOST_PAIRS // n**2)]
-    seen = np.array([measure(x, draw) if np.ptp(draw) > 0 else 0.0 for draw in draws])
-    if name == "spearman":
-        limit = 1 - 12 / (n**3 - n)
-        errors = np.array([_spearman_error(rho, n) for rho in seen])
-    else:
-        limit = 1 - 4 / (n * (n - 1))
-        errors = np.full(len(seen), _kendall_error(n))
-    seen = np.clip(seen, -limit, limit)
-    varied = np.tanh(np.arctanh(seen) + errors * generator.standard_normal(len(seen)))
-    low, high = np.quantile(varied, (0.025, 0.975))
-    return Interval(value, min(value, float(low)), max(value, float(high)))
+    noise = draws - draws.mean(axis=1, keepdims=True)
+    n = len(values)
+    spread = float(noise.var(axis=0, ddof=1).mean()) * n / (n - 1)
+    return 1 - spread / float(values.var(ddof=1))
+
+
+def _with_items(name: str, found: Interval, share: float) -> Interval:
+    """The correlation with utilities that no noise of items has blurred (Spearman 1904).
+
+    Noise draws every correlation towards 0, by the root of the reliability. The scale is that of
+    Pearson's, to which both ranks' coefficients of normal pairs belong. Where there is hardly
+    anything but noise, how far it draws is not known: then only the end towards 0 is.
+    """
+    if share < _LEAST_RELIABLE:
+        low = found.low if found.low > 0 else -1.0
+        return Interval(found.value, low, found.high if found.high < 0 else 1.0)
+
+    def cleared(end: float) -> float:
+        pearson = _to_pearson(name, end) / math.sqrt(min(1.0, share))
+        return _from_pearson(name, max(-1.0, min(1.0, pearson)))
+
+    return Interval(cleared(found.value), cleared(found.low), cleared(found.high))
+
+
+def _to_pearson(name: str, value: float) -> float:
+    return (
+        2 * math.sin(math.pi * value / 6) if name == "spearman" else math.sin(math.pi * value / 2)
+    )
+
+
+def _from_pearson(name: str, value: float) -> float:
+    return (
+        6 / math.pi * math.asin(value / 2) if name == "spearman" else 2 / math.pi * math.asin(value)
+    )
 
 
 @cache

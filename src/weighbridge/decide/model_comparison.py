@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -18,14 +19,14 @@ from weighbridge.core.model_comparison import (
 )
 from weighbridge.core.outcomes import Outcomes
 from weighbridge.decide.statistics.bootstrap import mean_draws, p_best
+from weighbridge.decide.statistics.clusters import few_groups
 from weighbridge.decide.statistics.flips import flip_difference, mcnemar
 from weighbridge.decide.statistics.multiplicity import holm
-from weighbridge.decide.statistics.paired import Floats, Ints, mean, paired
-from weighbridge.decide.statistics.power import detectable, items_needed
-from weighbridge.decide.statistics.sequential import anytime_difference
+from weighbridge.decide.statistics.paired import Floats, Ints, Paired, mean, paired
+from weighbridge.decide.statistics.power import detectable, detectable_flips, items_needed
+from weighbridge.decide.statistics.sequential import SEED, anytime_difference, is_sorted
 
 _ALPHA: Final = 0.05
-_FEW_GROUPS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +63,16 @@ def columns(outcomes: Outcomes) -> Columns:
     return Columns(np.ascontiguousarray(np.nan_to_num(scores, nan=0.0)), groups)
 
 
-def compare_models(subjects: Sequence[Outcomes], *, anytime: bool = False) -> ModelComparison:
+def compare_models(
+    subjects: Sequence[Outcomes], *, anytime: bool = False, reference: str | None = None
+) -> ModelComparison:
     """Every model with every other on each subject; Holm's procedure covers all pairs together.
 
     Args:
         subjects: the outcomes on each.
         anytime: give bounds that hold however often one has looked at the data, and judge by them.
+        reference: compare the others with this model only: pairs that nobody asks about would
+            cost those that are.
 
     Raises:
         InputError: a subject has less than two models, no items, or only one group, or bounds for
@@ -85,7 +90,7 @@ def compare_models(subjects: Sequence[Outcomes], *, anytime: bool = False) -> Mo
                 fix="Leave out --sequential or --group.",
             )
     tables = [columns(subject) for subject in subjects]
-    found = [_pairs(one, table) for one, table in zip(subjects, tables, strict=True)]
+    found = [_pairs(one, table, reference) for one, table in zip(subjects, tables, strict=True)]
     family = [pair for pairs in found for pair in pairs]
     adjusted = dict(zip(map(id, family), holm([pair.p for pair in family]), strict=True))
     settled = [
@@ -107,7 +112,10 @@ def compare_models(subjects: Sequence[Outcomes], *, anytime: bool = False) -> Mo
         )
         for one, table, pairs in zip(subjects, tables, settled, strict=True)
     )
-    return ModelComparison(comparisons, _notes(comparisons, anytime=anytime))
+    told = _order_notes(subjects, tables, settled) if anytime else ()
+    few = [few_groups(one.subject, tab.groups) for one, tab in zip(subjects, tables, strict=True)]
+    notes = (*_notes(comparisons, anytime=anytime), *told, *filter(None, few))
+    return ModelComparison(comparisons, notes)
 
 
 def _standings(outcomes: Outcomes, table: Columns) -> tuple[Standing, ...]:
@@ -124,10 +132,14 @@ def _standings(outcomes: Outcomes, table: Columns) -> tuple[Standing, ...]:
     return tuple(sorted(standings, key=lambda one: (-one.accuracy.value, one.model)))
 
 
-def _pairs(outcomes: Outcomes, table: Columns) -> list[PairDifference]:
+def _pairs(
+    outcomes: Outcomes, table: Columns, reference: str | None = None
+) -> list[PairDifference]:
     """Every pair with its own p-value; those of the family, and what is needed, come later."""
     pairs = []
     for a, b in combinations(range(len(outcomes.models)), 2):
+        if reference is not None and reference not in (outcomes.models[a], outcomes.models[b]):
+            continue
         differences = table.scores[:, b] - table.scores[:, a]
         up, down = int((differences > 0).sum()), int((differences < 0).sum())
         estimate = paired(differences, table.groups)
@@ -149,11 +161,20 @@ def _pairs(outcomes: Outcomes, table: Columns) -> list[PairDifference]:
                 p_adjusted=p,
                 flips_up=up,
                 flips_down=down,
-                detectable=min(1.0, detectable(estimate.variance, len(differences))),
+                detectable=_detectable(estimate, up + down, len(differences), by_flips=by_flips),
                 more_items=None,
             )
         )
     return pairs
+
+
+def _detectable(estimate: Paired, flips: int, n: int, *, by_flips: bool) -> float:
+    """The smallest true difference that shows, by the test that judges; 1 where none does."""
+    if by_flips:
+        found = detectable_flips(flips / n, n)
+        return 1.0 if found is None else min(1.0, found)
+    dof = estimate.dof if estimate.method == "cluster" else math.inf
+    return min(1.0, detectable(estimate.variance, n, dof=dof))
 
 
 def _of(pair: PairDifference, table: Columns, models: Sequence[str]) -> Floats:
@@ -184,6 +205,8 @@ def _with_need(
         return replace(pair, more_items=0)
     if pair.anytime is not None:
         return pair  # when such bounds will exclude zero depends on the order of what comes
+    if few_groups(pair.subject, table.groups):
+        return pair  # the spread of so few groups says nothing of how many would do
     estimate = paired(_of(pair, table, models), table.groups)
     needed = items_needed(estimate.variance, pair.difference.value, alpha=_ALPHA / unsettled)
     return replace(pair, more_items=None if needed is None else max(1, needed - pair.n))
@@ -203,10 +226,36 @@ def _notes(subjects: Sequence[SubjectComparison], *, anytime: bool) -> tuple[str
         notes.append(f"Verdicts allow for {family} comparisons (Holm); intervals do not.")
     for subject in subjects:
         notes.extend(_missing_note(subject, one) for one in subject.standings if one.missing)
-        if subject.groups is not None and subject.groups < _FEW_GROUPS:
+        if any(pair.p_mcnemar is None for pair in subject.pairs):
             notes.append(
-                f"{subject.subject} has {subject.groups} groups only: intervals by group are "
-                "rough below 20."
+                f"{subject.subject} has scores other than 0 and 1 (means over repeats, or parts), "
+                "for which McNemar's test is not made: p-values are those of the intervals."
+            )
+    return tuple(notes)
+
+
+def _order_notes(
+    subjects: Sequence[Outcomes],
+    tables: Sequence[Columns],
+    settled: Sequence[Sequence[PairDifference]],
+) -> tuple[str, ...]:
+    """How the order of the items was dealt with, and where it cannot be one by chance."""
+    said = (
+        "Bounds for repeated looks need items that come in an order by chance. They are the outer "
+        f"ones of the rows as they stand and of the rows shuffled (seed {SEED})."
+    )
+    notes = [said]
+    for one, table, pairs in zip(subjects, tables, settled, strict=True):
+        by = [
+            pair
+            for pair in pairs
+            if pair.anytime and is_sorted(_of(pair, table, one.models), level=pair.anytime.level)
+        ]
+        if by:
+            notes.append(
+                f"The rows of {one.subject} seem to be sorted: as they stand, bounds leave out the "
+                f"difference itself, such as that of {by[0].b} and {by[0].a}. Give the items in "
+                "the order in which they were answered, drawn by chance."
             )
     return tuple(notes)
 

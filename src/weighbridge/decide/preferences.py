@@ -9,63 +9,119 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Final, TypeAlias
 
 import numpy as np
-from scipy.special import expit, stdtrit
+from scipy.special import expit, stdtr, stdtrit
 
-from weighbridge.core.errors import InputError
-from weighbridge.core.preferences import Rating, Ratings, Vote
+from weighbridge.core.preferences import Rating, Ratings, StrengthDifference, Vote
 from weighbridge.core.provenance import Interval
-from weighbridge.decide.statistics.paired import Floats, Ints
+from weighbridge.decide.statistics.clusters import degrees
+from weighbridge.decide.statistics.multiplicity import holm
+from weighbridge.decide.statistics.paired import Floats
+from weighbridge.decide.vote_table import FEW_ITEMS, Votes, unseen, vote_table
 
 ELO: Final = 400 / math.log(10)
-_PSEUDO: Final = 0.5  # wins and losses added to each pair that met
 _STEPS: Final = 100
 _TOLERANCE: Final = 1e-9
-_FEW_ITEMS: Final = 20
-_SCORE: Final = {"a": 1.0, "tie": 0.5, "b": 0.0}
-
-
-@dataclass(frozen=True, slots=True)
-class _Votes:
-    """Votes as arrays; pseudo-votes follow the real ones, each an input by itself."""
-
-    models: tuple[str, ...]
-    first: Ints
-    second: Ints
-    scores: Floats  # 1 where the first won, 0.5 for a tie
-    weights: Floats
-    items: Ints
-    real: int
-
-    @property
-    def design(self) -> Floats:
-        """A row per vote: +1 for the first model, −1 for the second."""
-        rows = np.zeros((len(self.first), len(self.models)))
-        every = np.arange(len(self.first))
-        rows[every, self.first] = 1.0
-        rows[every, self.second] = -1.0
-        return rows
+_LEAST: Final = 1e-300
+# An input that carries all of a figure leaves nothing to learn its error from.
+_LEAST_REST: Final = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """Gradient per vote and curvature of the log-likelihood at some parameters."""
+    """The log-likelihood at some parameters, with what each vote adds to it.
+
+    Attributes:
+        value: of all votes.
+        gradients: a row per vote.
+        factors: per vote, vectors whose outer products sum to its curvature.
+    """
 
     value: float
     gradients: Floats
-    information: Floats
+    factors: Floats
+
+    @property
+    def information(self) -> Floats:
+        """The curvature of all votes."""
+        flat = self.factors.reshape(-1, self.factors.shape[-1])
+        found: Floats = flat.T @ flat
+        return found
+
+
+_Model: TypeAlias = Callable[[Floats, Votes], _Step]
 
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    """Fitted parameters, with their covariance for independent votes and clustered by input."""
+    """Fitted parameters with all that errors need.
+
+    Attributes:
+        parameters: strengths, then the log of Davidson's weight of ties.
+        covariance: for independent votes.
+        gradients: a row per input.
+        factors: as in the last step.
+        items: of each vote, its input.
+        unseen: gradients of votes that errors allow for, each scaled to its weight.
+        inputs: how many the real votes are on.
+        has_pseudo_votes: whether made-up votes hold the strengths together.
+    """
 
     parameters: Floats
-    independent: Floats
-    clustered: Floats
+    covariance: Floats
+    gradients: Floats
+    factors: Floats
+    items: np.ndarray[tuple[int, ...], np.dtype[np.intp]]
+    unseen: Floats
+    inputs: int
+    has_pseudo_votes: bool
+
+    def estimate(self, contrast: Floats) -> _Estimate:
+        """A sum of parameters, each times its number, with its error by the jackknife of inputs.
+
+        It leaves out one input after the other, to first order. Where inputs are few, or the votes
+        of a few outweigh the rest, it may see less spread than there is: then the larger of its
+        error and that of independent votes counts.
+        """
+        towards = self.covariance @ contrast
+        each = ((self.factors @ towards) ** 2).sum(axis=1)
+        told = np.bincount(self.items, each).astype(np.float64)
+        if self.inputs < 2 or not told.any():
+            return _Estimate(float(contrast @ self.parameters), math.inf, 1.0)
+        rest = np.maximum(_LEAST_REST, 1 - told / told.sum())
+        pulls = self.gradients @ towards / rest
+        count = len(pulls)
+        square = float(pulls @ pulls) * (count - 1) / count
+        square += float(((self.unseen @ towards) ** 2).sum())
+        dof = min(degrees(told), self.inputs - 1.0)
+        if self.has_pseudo_votes or dof + 1 < FEW_ITEMS:
+            square = max(square, float(contrast @ towards))
+        return _Estimate(float(contrast @ self.parameters), math.sqrt(square), dof)
+
+
+@dataclass(frozen=True, slots=True)
+class _Estimate:
+    """A figure with its standard error and the degrees of freedom of Student's t."""
+
+    value: float
+    error: float
+    dof: float
+
+    def interval(self, unit: float = 1.0) -> Interval:
+        """With 95 %."""
+        half = self.error * float(stdtrit(self.dof, 0.975))
+        return Interval(unit * self.value, unit * (self.value - half), unit * (self.value + half))
+
+    @property
+    def p(self) -> float:
+        """Two-sided, of 0."""
+        if math.isinf(self.error):
+            return 1.0
+        return min(1.0, 2 * float(stdtr(self.dof, -abs(self.value) / self.error)))
 
 
 def bradley_terry(votes: Sequence[Vote], *, reference: str | None = None) -> Ratings:
@@ -75,22 +131,22 @@ def bradley_terry(votes: Sequence[Vote], *, reference: str | None = None) -> Rat
         InputError: there are no votes, a vote names one model twice, the reference is unknown, or
             some models were never compared with the others, not even through third ones.
     """
-    table, notes = _table(votes, reference, ties_count=True)
+    table, notes = vote_table(votes, reference, ties_count=True)
+    fit = _fit(_decided_or_half, np.zeros(len(table.models)), table)
+    return _ratings("bradley-terry", table, fit, reference, notes)
+
+
+def _decided_or_half(parameters: Floats, table: Votes) -> _Step:
     design = table.design
-
-    def step(parameters: Floats) -> _Step:
-        chance = expit(design @ parameters)
-        residual = table.weights * (table.scores - chance)
-        curvature = table.weights * chance * (1 - chance)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            value = float(
-                table.weights
-                @ (np.log(chance) * table.scores + np.log1p(-chance) * (1 - table.scores))
-            )
-        return _Step(value, residual[:, None] * design, (design * curvature[:, None]).T @ design)
-
-    fit = _fit(step, np.zeros(len(table.models)), len(table.models), table)
-    return _ratings("bradley-terry", table, fit, reference, notes=notes)
+    chance = expit(design @ parameters)
+    residual = table.weights * (table.scores - chance)
+    curvature = table.weights * chance * (1 - chance)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = float(
+            table.weights @ (np.log(chance) * table.scores + np.log1p(-chance) * (1 - table.scores))
+        )
+    factors = (np.sqrt(curvature)[:, None] * design)[:, None, :]
+    return _Step(value, residual[:, None] * design, factors)
 
 
 def davidson(votes: Sequence[Vote], *, reference: str | None = None) -> Ratings:
@@ -105,213 +161,130 @@ def davidson(votes: Sequence[Vote], *, reference: str | None = None) -> Ratings:
     if not any(vote.winner == "tie" for vote in votes):
         found = bradley_terry(votes, reference=reference)
         notes = (*found.notes, "There are no ties, so this is the model of Bradley and Terry.")
-        return Ratings(
-            "davidson", found.ratings, found.reference, found.items, 0.0, found.pseudo_votes, notes
-        )
-    table, notes = _table(votes, reference, ties_count=False)
+        return replace(found, method="davidson", nu=0.0, notes=notes)
+    table, notes = vote_table(votes, reference, ties_count=False)
+    models = len(table.models)
+    ties = float((table.scores == 0.5).mean())
+    fit = _fit(_with_ties, np.append(np.zeros(models), math.log(max(ties, 0.01))), table)
+    log_nu = fit.estimate(np.append(np.zeros(models), 1.0)).interval()
+    ends = (math.exp(min(700.0, one)) for one in (log_nu.value, log_nu.low, log_nu.high))
+    return _ratings("davidson", table, fit, reference, notes, nu=Interval(*ends))
+
+
+def _with_ties(parameters: Floats, table: Votes) -> _Step:
     design, models = table.design, len(table.models)
     is_tie = table.scores == 0.5
     # What each vote adds for the pair's half-difference and for ties: win, tie, loss.
     outcome = table.scores - 0.5
-
-    def step(parameters: Floats) -> _Step:
-        half = design @ parameters[:models] / 2
-        log_terms = np.stack((half, np.full(len(half), parameters[models]), -half))
-        total = np.logaddexp.reduce(log_terms)
-        win, tie, loss = np.exp(log_terms - total)
-        value = float(table.weights @ (2 * outcome * half + is_tie * parameters[models] - total))
-        slope, tied = outcome - (win - loss) / 2, is_tie - tie
-        gradients = table.weights[:, None] * np.column_stack((slope[:, None] * design, tied))
-        inner = table.weights * (win + loss - (win - loss) ** 2) / 4
-        cross = -table.weights * tie * (win - loss) / 2
-        corner = float(table.weights @ (tie * (1 - tie)))
-        side = design.T @ cross
-        information = np.block(
-            [[(design * inner[:, None]).T @ design, side[:, None]],
-             [side[None, :], np.array([[corner]])]]
-        )  # fmt: skip
-        return _Step(value, gradients, information)
-
-    start = np.append(np.zeros(models), math.log(max(is_tie.mean(), 0.01)))
-    fit = _fit(step, start, models, table)
-    nu = float(np.exp(fit.parameters[models]))
-    return _ratings("davidson", table, fit, reference, nu=nu, notes=notes)
+    half = design @ parameters[:models] / 2
+    log_terms = np.stack((half, np.full(len(half), parameters[models]), -half))
+    total = np.logaddexp.reduce(log_terms)
+    win, tie, loss = np.exp(log_terms - total)
+    value = float(table.weights @ (2 * outcome * half + is_tie * parameters[models] - total))
+    slope, tied = outcome - (win - loss) / 2, is_tie - tie
+    gradients = table.weights[:, None] * np.column_stack((slope[:, None] * design, tied))
+    # Cholesky's factors of each vote's curvature for the half-difference and for ties.
+    inner = np.sqrt(np.maximum(_LEAST, (win + loss - (win - loss) ** 2) / 4))
+    cross = -tie * (win - loss) / 2 / inner
+    corner = np.sqrt(np.maximum(0.0, tie * (1 - tie) - cross**2))
+    first = np.column_stack((inner[:, None] * design, cross))
+    second = np.column_stack((np.zeros_like(design), corner))
+    factors = np.sqrt(table.weights)[:, None, None] * np.stack((first, second), axis=1)
+    return _Step(value, gradients, factors)
 
 
-def _table(
-    votes: Sequence[Vote], reference: str | None, *, ties_count: bool
-) -> tuple[_Votes, tuple[str, ...]]:
-    """The votes as arrays, with notes; ``ties_count`` tells whether a tie is half a loss."""
-    if not votes:
-        raise InputError("There are no votes.", fix="Rate some inputs first.")
-    for vote in votes:
-        if vote.a == vote.b:
-            raise InputError(
-                f"A vote on {vote.item} is between {vote.a} and itself.", fix="Remove it."
-            )
-    models = tuple(sorted({name for vote in votes for name in (vote.a, vote.b)}))
-    if reference is not None and reference not in models:
-        raise InputError(
-            f"There is no vote on {reference!r}.", fix=f"The models are {', '.join(models)}."
-        )
-    place = {model: index for index, model in enumerate(models)}
-    items = {item: index for index, item in enumerate(dict.fromkeys(v.item for v in votes))}
-    table = _Votes(
-        models,
-        np.array([place[vote.a] for vote in votes], dtype=np.intp),
-        np.array([place[vote.b] for vote in votes], dtype=np.intp),
-        np.array([_SCORE[vote.winner] for vote in votes]),
-        np.ones(len(votes)),
-        np.array([items[vote.item] for vote in votes], dtype=np.intp),
-        len(votes),
-    )
-    _require_connected(table)
-    notes = []
-    if len(items) < _FEW_ITEMS:
-        notes.append(f"There are votes on {len(items)} inputs only: intervals are rough below 20.")
-    if _is_separated(table, ties_count=ties_count):
-        table = _with_pseudo_votes(table)
-        added = _PSEUDO * len(table.first[table.real :])
-        notes.append(
-            "Some models never lost to the rest, so strengths could be infinite: "
-            f"{added:g} made-up votes were added, half a win and half a loss for each pair that "
-            "met. Differences are at least as uncertain as the intervals say."
-        )
-    return table, tuple(notes)
-
-
-def _reach(edges: Floats) -> Floats:
-    """Which model leads to which along the edges, itself included."""
-    reach = (np.eye(len(edges)) + edges) > 0
-    for _ in range(max(1, len(edges).bit_length())):
-        reach = (reach.astype(np.float64) @ reach.astype(np.float64)) > 0
-    return reach.astype(np.float64)
-
-
-def _beats(table: _Votes, *, ties_count: bool) -> Floats:
-    """1 where the row's model has won against the column's, or tied with it if ties count."""
-    edges = np.zeros((len(table.models), len(table.models)))
-    least = 0.5 if ties_count else 1.0
-    won, lost = table.scores >= least, table.scores <= 1 - least
-    edges[table.first[won], table.second[won]] = 1
-    edges[table.second[lost], table.first[lost]] = 1
-    return edges
-
-
-def _require_connected(table: _Votes) -> None:
-    edges = _beats(table, ties_count=True)
-    apart = np.flatnonzero(_reach(edges + edges.T)[0] == 0)
-    if len(apart):
-        raise InputError(
-            f"{table.models[0]} and {table.models[apart[0]]} were never compared, not even through "
-            "third models.",
-            fix="Rate pairs that join them.",
-        )
-
-
-def _is_separated(table: _Votes, *, ties_count: bool) -> bool:
-    """Whether some models never lost to the rest: then perhaps no finite strength fits best.
-
-    In Davidson's model a tie is no loss, for the weight of ties may grow with the strengths.
-    """
-    return bool((_reach(_beats(table, ties_count=ties_count)) == 0).any())
-
-
-def _with_pseudo_votes(table: _Votes) -> _Votes:
-    pairs = sorted({(min(a, b), max(a, b)) for a, b in zip(table.first, table.second, strict=True)})
-    first = np.array([pair[0] for pair in pairs for _ in range(2)], dtype=np.intp)
-    second = np.array([pair[1] for pair in pairs for _ in range(2)], dtype=np.intp)
-    extra = len(first)
-    return _Votes(
-        table.models,
-        np.append(table.first, first),
-        np.append(table.second, second),
-        np.append(table.scores, np.tile((1.0, 0.0), len(pairs))),
-        np.append(table.weights, np.full(extra, _PSEUDO)),
-        np.append(table.items, table.items.max() + 1 + np.arange(extra)),
-        table.real,
-    )
-
-
-def _fit(step: Callable[[Floats], _Step], start: Floats, models: int, table: _Votes) -> _Fit:
+def _fit(model: _Model, start: Floats, table: Votes) -> _Fit:
     """The parameters of greatest likelihood, strengths summing to 0."""
     level = np.zeros(len(start))
-    level[:models] = 1.0
+    level[: len(table.models)] = 1.0
     fixed = np.outer(level, level)  # a level of all strengths changes no probability
     parameters = start
-    now = step(parameters)
+    now = model(parameters, table)
     for _ in range(_STEPS):
         move = np.linalg.solve(now.information + fixed, now.gradients.sum(axis=0))
         scale = 1.0
-        after = step(parameters + move)
+        after = model(parameters + move, table)
         while not after.value >= now.value - _TOLERANCE and scale > _TOLERANCE:
             scale /= 2
-            after = step(parameters + scale * move)
+            after = model(parameters + scale * move, table)
         parameters, now = parameters + scale * move, after
         if float(np.abs(move).max()) < _TOLERANCE:
             break
-    bread = np.linalg.inv(now.information + fixed).astype(np.float64)
-    by_item = np.zeros((int(table.items.max()) + 1, len(start)))
+    by_item = np.zeros((table.clusters, len(start)))
     np.add.at(by_item, table.items, now.gradients)
-    clusters = len(by_item)
-    factor = clusters / (clusters - 1) if clusters > 1 else 1.0
-    clustered: Floats = factor * bread @ (by_item.T @ by_item) @ bread
-    return _Fit(parameters, bread, clustered)
-
-
-def _errors(to: Floats, fit: _Fit, *, is_thin: bool) -> Floats:
-    """Standard errors of the strengths, clustered by input.
-
-    Where votes are few or all went one way, the sandwich sees less spread than there may be: then
-    the larger of its error and that of independent votes counts.
-    """
-    count = len(to)
-
-    def of(covariance: Floats) -> Floats:
-        # Rounding may leave a reference's own variance a little below 0.
-        spread = np.diag(to @ covariance[:count, :count] @ to.T)
-        errors: Floats = ELO * np.sqrt(np.maximum(0.0, spread))
-        return errors
-
-    clustered = of(fit.clustered)
-    return np.maximum(clustered, of(fit.independent)) if is_thin else clustered
+    more = unseen(table)
+    return _Fit(
+        parameters,
+        np.linalg.inv(now.information + fixed).astype(np.float64),
+        by_item,
+        now.factors,
+        table.items,
+        np.zeros((0, len(start)))
+        if more is None
+        else model(parameters, more).gradients / np.sqrt(more.weights)[:, None],
+        len(np.unique(table.items[: table.real])),
+        table.real < len(table.first),
+    )
 
 
 def _ratings(
     method: str,
-    table: _Votes,
+    table: Votes,
     fit: _Fit,
     reference: str | None,
-    *,
-    nu: float | None = None,
     notes: tuple[str, ...],
+    *,
+    nu: Interval | None = None,
 ) -> Ratings:
-    """Strengths in Elo units from the reference, with Student's intervals."""
-    count = len(table.models)
-    to = np.eye(count) - (
-        np.full((count, count), 1 / count)
-        if reference is None
-        else np.tile(np.eye(count)[table.models.index(reference)], (count, 1))
-    )
-    items = len(np.unique(table.items[: table.real]))
-    elo = ELO * to @ fit.parameters[:count]
-    errors = _errors(to, fit, is_thin=items < _FEW_ITEMS or table.real < len(table.first))
-    quantile = float(stdtrit(items - 1, 0.975)) if items > 1 else math.inf
-    ratings = []
+    """Strengths in Elo units from the reference, and how they differ, with Student's intervals."""
+    count, size = len(table.models), len(fit.parameters)
+    each = np.eye(count, size)
+    origin = each.mean(axis=0) if reference is None else each[table.models.index(reference)]
+    scores = table.scores[: table.real]
+    ratings, worth = [], math.inf
     for index, model in enumerate(table.models):
         is_first = table.first[: table.real] == index
         is_second = table.second[: table.real] == index
-        scores = table.scores[: table.real]
-        half = 0.0 if model == reference else quantile * float(errors[index])
-        ratings.append(
-            Rating(
-                model,
-                Interval(float(elo[index]), float(elo[index]) - half, float(elo[index]) + half),
-                0.0 if model == reference else float(errors[index]),
-                int(is_first.sum() + is_second.sum()),
-                float(scores[is_first].sum() + (1 - scores[is_second]).sum()),
-            )
-        )
+        votes = int(is_first.sum() + is_second.sum())
+        wins = float(scores[is_first].sum() + (1 - scores[is_second]).sum())
+        if model == reference:
+            ratings.append(Rating(model, Interval(0.0, 0.0, 0.0), 0.0, votes, wins))
+            continue
+        found = fit.estimate(each[index] - origin)
+        worth = min(worth, found.dof + 1)
+        ratings.append(Rating(model, found.interval(ELO), ELO * found.error, votes, wins))
     ranked = tuple(sorted(ratings, key=lambda rating: (-rating.elo.value, rating.model)))
-    pseudo = float(table.weights[table.real :].sum())
-    return Ratings(method, ranked, reference, items, nu, pseudo, notes)
+    return Ratings(
+        method=method,
+        ratings=ranked,
+        reference=reference,
+        items=fit.inputs,
+        nu=None if nu is None else nu.value,
+        nu_interval=nu,
+        pseudo_votes=float(table.weights[table.real :].sum()),
+        differences=_differences([one.model for one in ranked], table, fit),
+        notes=(*notes, *_uneven(fit.inputs, worth)),
+    )
+
+
+def _uneven(inputs: int, worth: float) -> tuple[str, ...]:
+    if inputs < FEW_ITEMS or worth >= FEW_ITEMS:
+        return ()
+    said = (
+        f"A few of the {inputs} inputs have most of the votes, so that they are worth about "
+        f"{worth:.0f} for some models: intervals are rough below 20, and wide."
+    )
+    return (said,)
+
+
+def _differences(ranked: Sequence[str], table: Votes, fit: _Fit) -> tuple[StrengthDifference, ...]:
+    """Every pair, the stronger minus the weaker; Holm's procedure covers all of them."""
+    each = np.eye(len(table.models), len(fit.parameters))
+    place = {model: index for index, model in enumerate(table.models)}
+    pairs = list(combinations(ranked, 2))
+    found = [fit.estimate(each[place[b]] - each[place[a]]) for b, a in pairs]
+    adjusted = holm([one.p for one in found])
+    return tuple(
+        StrengthDifference(a, b, one.interval(ELO), one.p, p)
+        for (b, a), one, p in zip(pairs, found, adjusted, strict=True)
+    )

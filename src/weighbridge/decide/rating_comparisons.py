@@ -54,8 +54,8 @@ class Comparison:
 def comparisons(ballots: Sequence[Ballot], order: Sequence[str] = ()) -> tuple[Comparison, ...]:
     """The comparisons that ballots are on.
 
-    ``a`` is the model that comes first in ``order``; without an order, the one that stood first in
-    the comparison's first ballot.
+    ``a`` is the model that comes first in ``order``, else in the alphabet: which of them stood
+    first, and in whose ballot, changes nothing.
     """
     places = {model: place for place, model in enumerate(order)}
     seen: Counter[tuple[str, str, str, str]] = Counter()
@@ -76,9 +76,7 @@ def counted(labels: Sequence[Choice]) -> Counts:
 
 def _comparison(key: Key, group: Sequence[Ballot], places: dict[str, int]) -> Comparison:
     first = group[0]
-    a, b = first.a, first.b
-    if a in places and b in places:
-        a, b = sorted((a, b), key=lambda model: places[model])
+    a, b = sorted((first.a, first.b), key=lambda model: (places.get(model, len(places)), model))
     labels = tuple((one.rater, _turned(one.winner, one.a == a)) for one in group)
     task = next((one.task for one in group if one.task), "")
     label = _majority([label for _, label in labels])

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import Final
+
+import numpy as np
 
 from weighbridge.core.ballots import (
     Ballot,
@@ -26,8 +28,10 @@ from weighbridge.core.errors import InputError
 from weighbridge.core.preferences import Agreement, Ratings
 from weighbridge.core.provenance import Interval
 from weighbridge.decide.agreement import cohen, fleiss
-from weighbridge.decide.preferences import bradley_terry
+from weighbridge.decide.preferences import bradley_terry, davidson
 from weighbridge.decide.rating_comparisons import Comparison, comparisons, counted
+from weighbridge.decide.statistics.flips import paired_difference
+from weighbridge.decide.statistics.paired import paired
 from weighbridge.decide.statistics.rates import Z95, wilson
 
 _MOST_RATERS: Final = 30  # every two of them have a kappa
@@ -55,6 +59,7 @@ def rating_results(
     found = comparisons(people, order)
     notes: list[str] = []
     ratings = _ratings(found, at_zero, notes) if found else None
+    has_ties = any(one.vote.winner == "tie" for one in found)
     labels = _labels(found)
     return RatingResults(
         votes=counted([one.winner for one in people]),
@@ -64,12 +69,23 @@ def rating_results(
         ratings=ratings,
         win_rates=_win_rates(found),
         cohen=_cohen(labels, notes),
-        fleiss=_fleiss(labels, notes),
+        fleiss=_fleiss(labels, notes) if found else None,
         position=position_bias(people),
         tasks=_tasks(found, at_zero),
         judges=_judges(ballots, found, at_zero, order),
+        davidson=_ratings(found, at_zero, [], davidson) if ratings and has_ties else None,
+        sides=_sides(models, order),
         notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def _sides(models: Sequence[str], order: Sequence[str]) -> tuple[str, str] | None:
+    """The two models in the order in which comparisons name them; None for more."""
+    if len(models) != 2:
+        return None
+    places = {model: place for place, model in enumerate(order)}
+    a, b = sorted(models, key=lambda model: (places.get(model, len(places)), model))
+    return a, b
 
 
 def _models(ballots: Sequence[Ballot], reference: str | None) -> list[str]:
@@ -83,12 +99,17 @@ def _models(ballots: Sequence[Ballot], reference: str | None) -> list[str]:
     return models
 
 
-def _ratings(found: Sequence[Comparison], reference: str, notes: list[str]) -> Ratings | None:
+def _ratings(
+    found: Sequence[Comparison],
+    reference: str,
+    notes: list[str],
+    fit: Callable[..., Ratings] = bradley_terry,
+) -> Ratings | None:
     """Strengths, or None with a note where the votes cannot place all models on one scale."""
     votes = [one.vote for one in found]
     has_it = any(reference in (vote.a, vote.b) for vote in votes)
     try:
-        made = bradley_terry(votes, reference=reference if has_it else None)
+        made = fit(votes, reference=reference if has_it else None)
     except InputError as error:
         notes.append(f"There are no strengths: {error}")
         return None
@@ -123,20 +144,31 @@ def _win_rate(model: str, against: str | None, found: Sequence[Comparison]) -> W
 
 
 def _clustered_rate(scores: Sequence[float], clusters: Sequence[str]) -> Interval:
-    """Wilson's interval of as many comparisons as those of shared inputs are worth."""
+    """The share of wins; Wilson's interval where each comparison is decided and stands alone.
+
+    With ties, or several comparisons on an input, it is that of the paired difference of wins and
+    losses, so that it excludes one half where the strengths differ. One win and one loss that did
+    not come up keep it from being certain.
+    """
     n, mean = len(scores), sum(scores) / len(scores)
-    sums: dict[str, float] = defaultdict(float)
-    for score, cluster in zip(scores, clusters, strict=True):
-        sums[cluster] += score - mean
-    plain = mean * (1 - mean) * n
-    worth = n
-    if len(sums) < n and plain > 0 and len(sums) > 1:
-        spread = len(sums) / (len(sums) - 1) * sum(value**2 for value in sums.values())
-        worth = max(1, math.floor(n / max(1.0, spread / plain)))
-    elif len(sums) < n:  # all alike, or all on one input: no spread to learn from
-        worth = len(sums)
-    found = wilson(mean * worth, worth)
-    return Interval(mean, found.low, found.high)
+    _, numbers = np.unique(np.array(clusters), return_inverse=True)
+    inputs = int(numbers.max()) + 1
+    if inputs == 1:  # no spread to learn from
+        found = wilson(mean, 1)
+    elif inputs == n and 0.5 not in scores:
+        found = wilson(mean * n, n)
+    elif inputs == n:
+        found = _as_rate(paired_difference(scores.count(1.0), scores.count(0.0), n))
+    else:
+        differences = np.append(2 * np.array(scores, dtype=np.float64) - 1, (1.0, -1.0))
+        numbers = np.append(numbers, (inputs, inputs + 1))
+        found = _as_rate(paired(differences, numbers).interval())
+    return Interval(mean, min(mean, found.low), max(mean, found.high))
+
+
+def _as_rate(difference: Interval) -> Interval:
+    """Wins less losses as a share of wins, ties as one half."""
+    return Interval(*((end + 1) / 2 for end in (difference.value, difference.low, difference.high)))
 
 
 # ---- Agreement ----
@@ -160,6 +192,9 @@ def _cohen(labels: _Labels, notes: list[str]) -> tuple[Agreement, ...]:
 
 
 def _fleiss(labels: _Labels, notes: list[str]) -> Agreement | None:
+    if not labels:
+        notes.append("No vote says who cast it: how far raters agree is not known.")
+        return None
     if len(labels) < 2:
         notes.append("One rater alone: how far others would agree is not known.")
         return None

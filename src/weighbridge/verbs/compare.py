@@ -11,7 +11,7 @@ from weighbridge.core.effects import Store
 from weighbridge.core.errors import InputError
 from weighbridge.core.model_comparison import ModelComparison, PairDifference, SubjectComparison
 from weighbridge.core.verdict import Comparison
-from weighbridge.verbs.run_outcomes import load_runs, outcomes_of_runs
+from weighbridge.verbs.run_outcomes import load_runs, on_common_items, outcomes_of_runs
 
 if TYPE_CHECKING:
     from weighbridge.verbs.outcome_table import TableChoice
@@ -34,8 +34,9 @@ def compare(
     """
     from weighbridge.decide.model_comparison import compare_models  # noqa: PLC0415 -- numpy
 
-    subjects = outcomes_of_runs(load_runs(store, names), average=average)
-    return compare_models(subjects, anytime=anytime)
+    runs, notes = on_common_items(load_runs(store, names))
+    found = compare_models(outcomes_of_runs(runs, average=average), anytime=anytime)
+    return replace(found, notes=(*found.notes, *notes))
 
 
 def compare_table(path: Path, choice: TableChoice, *, anytime: bool = False) -> ModelComparison:
@@ -68,25 +69,37 @@ def document(comparison: ModelComparison) -> dict[str, Any]:
 
 
 def _difference(pair: PairDifference) -> dict[str, Any]:
+    shown = pair.anytime or pair.difference  # what holds at one look only stands apart
     return {
         "a": pair.a,
         "b": pair.b,
         "subject": pair.subject,
         "n": pair.n,
         "difference": pair.difference.value,
-        "low": pair.difference.low,
-        "high": pair.difference.high,
-        "p_mcnemar": pair.p_mcnemar,
+        "low": shown.low,
+        "high": shown.high,
+        "p_mcnemar": None if pair.anytime else pair.p_mcnemar,
         "flips_up": pair.flips_up,
         "flips_down": pair.flips_down,
-        "method": pair.method,
-        "p": pair.p,
-        "p_adjusted": pair.p_adjusted,
+        "method": "betting" if pair.anytime else pair.method,
+        "p": None if pair.anytime else pair.p,
+        "p_adjusted": None if pair.anytime else pair.p_adjusted,
         "real": pair.real,
         "detectable": pair.detectable,
         "more_items": pair.more_items,
         **(
-            {"anytime_low": pair.anytime.low, "anytime_high": pair.anytime.high}
+            {
+                "anytime_low": pair.anytime.low,
+                "anytime_high": pair.anytime.high,
+                "one_look": {
+                    "low": pair.difference.low,
+                    "high": pair.difference.high,
+                    "method": pair.method,
+                    "p_mcnemar": pair.p_mcnemar,
+                    "p": pair.p,
+                    "p_adjusted": pair.p_adjusted,
+                },
+            }
             if pair.anytime
             else {}
         ),
@@ -131,6 +144,11 @@ def pair(comparison: Comparison) -> dict[str, Any]:
         "p_mcnemar": comparison.p_mcnemar,
         "flips_up": comparison.flips_up,
         "flips_down": comparison.flips_down,
-        "real": comparison.difference.excludes_zero,
+        "real": comparison.real,
+        **(
+            {"p_adjusted": comparison.p_adjusted, "more_items": comparison.more_items}
+            if comparison.p_adjusted is not None
+            else {}
+        ),
         "sentence": comparison.sentence,
     }

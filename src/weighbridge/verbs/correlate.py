@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
-import csv
-import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weighbridge.core.correlation import Correlation, RankCorrelation
 from weighbridge.core.effects import Store
-from weighbridge.core.errors import FormatError, InputError
+from weighbridge.core.errors import InputError
 from weighbridge.core.outcomes import Outcomes
 from weighbridge.core.runs import EvalRun
 from weighbridge.verbs.run_outcomes import outcomes_of_runs
+from weighbridge.verbs.score_table import read_scores, smaller_is_better
 
 if TYPE_CHECKING:
     from weighbridge.decide.correlation import Utilities
     from weighbridge.decide.statistics.paired import Floats
     from weighbridge.verbs.outcome_table import TableChoice
 
-Pairs = list[tuple[str, float]]
-_FORM = "Give a CSV file with a column for the model and one for the score, and a header."
-_EMPTY = frozenset({"", "na", "n/a", "nan", "none", "null", "-"})
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A leaderboard in a file.
+
+    Attributes:
+        path: CSV or JSON.
+        column: which scores, where there are several.
+        lower_is_better: whether the smallest stands first; None to go by the column's name.
+    """
+
+    path: Path
+    column: str | None = None
+    lower_is_better: bool | None = None
 
 
-def correlate_runs(
-    store: Store, scores: Path, column: str | None, suites: Sequence[str] = ()
-) -> Correlation:
+def correlate_runs(store: Store, board: Board, suites: Sequence[str] = ()) -> Correlation:
     """The leaderboard against the newest evaluations of the workspace.
 
     A model's utility is its mean accuracy over the suites, each of which counts alike; only models
@@ -52,7 +60,7 @@ def correlate_runs(
             "Fewer than two models were evaluated on the same suites.",
             fix="Evaluate more models, or choose suites with --suite.",
         )
-    return _correlate(scores, column, subjects)
+    return _correlate(board, _utilities(subjects))
 
 
 def _newest(store: Store, suites: Sequence[str]) -> list[EvalRun]:
@@ -77,9 +85,7 @@ def _newest(store: Store, suites: Sequence[str]) -> list[EvalRun]:
     return runs
 
 
-def correlate_table(
-    scores: Path, column: str | None, table: Path, choice: TableChoice
-) -> Correlation:
+def correlate_table(board: Board, table: Path, choice: TableChoice) -> Correlation:
     """The leaderboard against a table of per-item results; its tasks count alike.
 
     Raises:
@@ -87,33 +93,39 @@ def correlate_table(
     """
     from weighbridge.verbs.outcome_table import read_outcomes  # noqa: PLC0415
 
-    return _correlate(scores, column, read_outcomes(table, choice)[0])
+    return _correlate(board, _utilities(read_outcomes(table, choice)[0]))
 
 
-def correlate_utilities(
-    scores: Path, column: str | None, utility: Path, utility_column: str | None
-) -> Correlation:
+def correlate_utilities(board: Board, utility: Path, utility_column: str | None) -> Correlation:
     """The leaderboard against utilities that come without items, so without their uncertainty.
 
     Raises:
         InputError: a file is not there or no such table, or too few models are in both.
     """
-    from weighbridge.decide.correlation import Utilities, correlate  # noqa: PLC0415 -- numpy
+    from weighbridge.decide.correlation import Utilities  # noqa: PLC0415 -- numpy
 
-    known = read_scores(utility, utility_column)
-    utilities = Utilities(tuple(name for name, _ in known), tuple(value for _, value in known))
-    return correlate(_source(scores, column), read_scores(scores, column), utilities)
+    known = read_scores(utility, utility_column)[1]
+    models, values = tuple(name for name, _ in known), tuple(value for _, value in known)
+    return _correlate(board, Utilities(models, values))
 
 
-def _correlate(scores: Path, column: str | None, subjects: Sequence[Outcomes]) -> Correlation:
+def _correlate(board: Board, utilities: Utilities) -> Correlation:
     from weighbridge.decide.correlation import correlate  # noqa: PLC0415 -- numpy
 
-    return correlate(_source(scores, column), read_scores(scores, column), _utilities(subjects))
+    column, scores = read_scores(board.path, board.column)
+    down = board.lower_is_better
+    return correlate(
+        _source(board),
+        scores,
+        utilities,
+        lower_is_better=smaller_is_better(column) if down is None else down,
+    )
 
 
-def _source(scores: Path, column: str | None) -> str:
+def _source(board: Board) -> str:
     """What to call the leaderboard."""
-    return scores.stem if column is None else f"{scores.stem} ({' '.join(column.split())})"
+    name = board.path.stem
+    return name if board.column is None else f"{name} ({' '.join(board.column.split())})"
 
 
 def _utilities(subjects: Sequence[Outcomes]) -> Utilities:
@@ -135,94 +147,12 @@ def _utilities(subjects: Sequence[Outcomes]) -> Utilities:
     return Utilities(models, tuple(map(float, values)), np.mean(draws, axis=0))
 
 
-def read_scores(path: Path, column: str | None = None) -> Pairs:
-    """Model and score of each row: the first column and the named one, or the first with numbers.
-
-    Rows without a score are left out, since leaderboards are sparse.
-
-    Raises:
-        InputError: the file cannot be read, or has no such column.
-        FormatError: it is no such table.
-    """
-    with _rows(path) as rows:
-        header = [" ".join(name.split()) for name in next(rows, [])]
-        if len(header) < 2:
-            raise FormatError(f"{path} is no table of scores.", fix=_FORM)
-        named = [row for row in rows if any(cell.strip() for cell in row)]
-    # A header may break its lines; whoever names a column on a command line will not.
-    wanted = None if column is None else " ".join(column.split())
-    if wanted is not None and wanted not in header[1:]:
-        raise InputError(
-            f"{path} has no column {column!r}.", fix=f"It has: {', '.join(header[1:])}."
-        )
-    model = next((i for i, name in enumerate(header) if name.casefold() == "model"), 0)
-    place = header.index(wanted) if wanted else _score_place(path, header, named, model)
-    scores = [
-        (row[model].strip(), number)
-        for line, row in enumerate(named, start=2)
-        if len(row) > max(model, place) and (number := _number(path, line, row[place])) is not None
-    ]
-    if not scores:
-        raise InputError(f"{path} has no scores.", fix=_FORM)
-    return scores
-
-
-@contextmanager
-def _rows(path: Path) -> Iterator[Iterator[list[str]]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
-            delimiter = max(",;\t|", key=first.count)
-            file.seek(0)
-            yield csv.reader(file, delimiter=delimiter)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise FormatError(f"{path} is no CSV table in UTF-8: {error}.", fix=_FORM) from None
-    except OSError as error:
-        raise InputError(f"Cannot read {path}: {error.strerror}.", fix="Check the path.") from None
-
-
-def _score_place(
-    path: Path, header: Sequence[str], rows: Sequence[Sequence[str]], model: int
-) -> int:
-    """The column called score, or the only other one."""
-    for place, name in enumerate(header):
-        if name.casefold() == "score":
-            return place
-    if len(header) == 2:
-        return 1 - model
-    numeric = [
-        name
-        for place, name in enumerate(header)
-        if place != model and any(_is_number(row[place]) for row in rows if len(row) > place)
-    ]
-    raise InputError(
-        f"{path} has several columns, and none is called score.",
-        fix=f"Name one with --column: {', '.join(numeric) or ', '.join(header)}.",
-    )
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        return math.isfinite(float(cell))
-    except ValueError:
-        return False
-
-
-def _number(path: Path, line: int, cell: str) -> float | None:
-    """The number in a cell; None where it is empty."""
-    text = cell.strip().removesuffix("%").strip()
-    if text.lower() in _EMPTY:
-        return None
-    if not _is_number(text):
-        raise FormatError(f"{path}, row {line}: {cell.strip()[:40]!r} is no number.", fix=_FORM)
-    return float(text)
-
-
 def to_json(correlation: Correlation) -> dict[str, Any]:
     """The figures of ``weigh correlate --json``; keys are documented in docs/json.md."""
     return {
         "source": correlation.source,
         "n": len(correlation.models),
+        "lower_is_better": correlation.lower_is_better,
         "verdict": correlation.verdict,
         "sentence": correlation.sentence,
         "spearman": _figures(correlation.spearman),
@@ -242,6 +172,7 @@ def _figures(one: RankCorrelation) -> dict[str, Any]:
         "value": one.value,
         "low": one.interval.low if one.interval else None,
         "high": one.interval.high if one.interval else None,
+        "value_with_items": one.with_items.value if one.with_items else None,
         "low_with_items": one.with_items.low if one.with_items else None,
         "high_with_items": one.with_items.high if one.with_items else None,
         "p": one.p,

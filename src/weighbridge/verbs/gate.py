@@ -104,8 +104,18 @@ def _check(check: GateCheck) -> dict[str, Any]:
         "flips_up": check.flips_up,
         "flips_down": check.flips_down,
         "more_items": check.more_items,
+        "more_items_if": None if check.more_items is None else check.more_items_if,
         "missing_candidate": check.missing[0],
         "missing_baseline": check.missing[1],
+        "answered": None
+        if check.answered is None
+        else {
+            "n": check.answered.n,
+            "difference": found.value if (found := check.answered.difference) else None,
+            "lower": found.low if found else None,
+            "upper": found.high if found else None,
+        },
+        "hangs_on_gaps": check.hangs_on_gaps,
         "sentence": check.sentence,
     }
 
@@ -130,10 +140,11 @@ def _case(verdict: GateVerdict, check: GateCheck) -> str:
     head = f"    <testcase classname={versus} name={quoteattr(_xml(check.subject))}"
     said = _xml(check.sentence)
     if check.outcome == "pass":
-        return f"{head}>\n      <system-out>{escape(said)}</system-out>\n    </testcase>\n"
+        out = escape(_xml(f"{check.sentence} {check.gaps}".strip()))
+        return f"{head}>\n      <system-out>{out}</system-out>\n    </testcase>\n"
     tag = "failure" if check.outcome == "fail" else "error"
     opening = f'<{tag} type="{check.outcome}" message={quoteattr(said)}>'
-    body = f"{opening}{escape(what_next(check))}</{tag}>"
+    body = f"{opening}{escape(_xml(f'{what_next(check)} {check.gaps}'.strip()))}</{tag}>"
     return f"{head}>\n      {body}\n    </testcase>\n"
 
 
@@ -148,9 +159,23 @@ def what_next(check: GateCheck) -> str:
 
     if check.outcome != "inconclusive":
         return f"{check.flips_up} items up, {check.flips_down} down."
+    if check.hangs_on_gaps:
+        return "Have the baseline answer what it left out."
+    if check.more_items is None and check.groups is not None:
+        return "How many further groups of items would settle it cannot be told from so few."
     if check.more_items is None:
         return "No number of further items is known to settle it."
-    return f"About {in_round_figures(check.more_items)} further items would probably settle it."
+    items = in_round_figures(check.more_items)
+    if check.groups is not None:
+        items += " further items, in further groups like these,"
+    else:
+        items += " further items"
+    basis = (
+        "if the candidate is as good as the baseline; a worse one takes more"
+        if check.more_items_if == "equal"
+        else "if the difference is the one seen"
+    )
+    return f"About {items} would probably settle it, {basis}."
 
 
 def markdown(verdict: GateVerdict) -> str:
@@ -173,6 +198,7 @@ def markdown(verdict: GateVerdict) -> str:
         )
     open_checks = [check for check in verdict.checks if check.outcome == "inconclusive"]
     lines += ["", *(f"- {_cell(check.subject)}: {what_next(check)}" for check in open_checks)]
+    lines += [f"- {_cell(one.subject)}: {one.gaps}" for one in verdict.checks if one.gaps]
     lines += [f"- {_cell(note)}" for note in verdict.notes]
     return "\n".join(lines).rstrip() + "\n"
 

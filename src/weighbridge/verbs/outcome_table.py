@@ -17,6 +17,7 @@ from weighbridge.core.outcomes import Outcomes
 # Cells that say that there is no answer.
 _EMPTY: Final = frozenset({"", "na", "n/a", "nan", "none", "null", "-"})
 _WORDS: Final = {"true": 1.0, "false": 0.0}
+_MOST_NAMED: Final = 8
 _DELIMITERS: Final = ",;\t|"
 _FORM: Final = (
     "The first column names the item; then one column per model with 1 for right, 0 for wrong, or "
@@ -220,8 +221,25 @@ def _models(
     if choice.models:
         models.sort(key=lambda column: choice.models.index(column.name))
     names = ", ".join(column.name for column in described)
-    notes = (f"Left out, because they hold text instead of scores: {names}.",) if described else ()
-    return tuple(models), notes
+    notes = []
+    if described:
+        notes.append(
+            f"Left out, because they hold text instead of scores: {names}; --group takes one whose "
+            "items belong together, --task one of tasks."
+        )
+    if not choice.models:
+        notes.append(_taken(models))
+    return tuple(models), tuple(notes)
+
+
+def _taken(models: Sequence[_Column]) -> str:
+    """That every column of scores counts as a model, for one that describes items may too."""
+    names = [column.name for column in models]
+    rest = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return (
+        f"Taken for models: {', '.join(names[:_MOST_NAMED])}{rest}. If one of them describes the "
+        "items, name the models with --models."
+    )
 
 
 def _no_score(path: Path, column: _Column) -> FormatError:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from array import array
 from collections.abc import Sequence
+from dataclasses import replace
 
 from weighbridge.core.effects import Store
 from weighbridge.core.errors import InputError
 from weighbridge.core.outcomes import Outcomes
 from weighbridge.core.runs import EvalRun
-from weighbridge.decide.statistics import item_groups
+from weighbridge.decide.run_outcomes import outcomes_of_suite
 
 
 def load_runs(store: Store, names: Sequence[str]) -> list[EvalRun]:
@@ -53,41 +52,43 @@ def outcomes_of_runs(runs: Sequence[EvalRun], *, average: bool = False) -> tuple
                 "answer the same items.",
                 fix="Evaluate both models on the same version of the suite.",
             )
-    return tuple(_outcomes(own, average=average) for own in by_items.values())
+    return tuple(outcomes_of_suite(own, average=average) for own in by_items.values())
 
 
-def _outcomes(runs: Sequence[EvalRun], *, average: bool) -> Outcomes:
-    by_label: dict[str, list[EvalRun]] = {}
-    models = [run.info.model for run in runs]
+def on_common_items(runs: Sequence[EvalRun]) -> tuple[list[EvalRun], tuple[str, ...]]:
+    """Runs of parts of one suite cut to the items that all of them answered, with notes.
+
+    A run with ``--limit`` is of fewer items than a whole one, so that their suites' hashes differ.
+    They are compared where what they share is the same: prompt, right answer and scorer.
+    """
+    by_suite: dict[str, list[EvalRun]] = {}
     for run in runs:
-        twice = models.count(run.info.model) > 1 and not average
-        by_label.setdefault(run.info.id if twice else run.info.model, []).append(run)
-    answers = [_answers(own) for own in by_label.values()]
-    items = tuple(dict.fromkeys(item for table in answers for item in table))
-    for label, table in zip(by_label, answers, strict=True):
-        if not table:
-            raise InputError(f"The run of {label} on {runs[0].suite} has no items.")
-    return Outcomes(
-        subject=runs[0].suite,
-        items=items,
-        models=tuple(by_label),
-        scores=tuple(
-            array("d", (table.get(item, math.nan) for item in items)) for table in answers
-        ),
-        groups=item_groups(runs, items),
-    )
+        by_suite.setdefault(run.suite, []).append(run)
+    cut: dict[str, EvalRun] = {}
+    notes = []
+    for suite, own in by_suite.items():
+        common = _common(own)
+        selections = {run.suite_hash: frozenset(item.id for item in run.items) for run in own}
+        # The same items under another hash were asked in another way.
+        if not common or not 1 < len(selections) == len(set(selections.values())):
+            continue
+        for run in own:
+            kept = tuple(item for item in run.items if item.id in common)
+            cut[run.info.id] = replace(run, suite_hash=own[0].suite_hash, items=kept)
+        sizes = ", ".join(f"{run.info.id} {len({item.id for item in run.items})}" for run in own)
+        notes.append(
+            f"{suite} is compared on the {len(common)} items that all runs answered, of different "
+            f"selections of it ({sizes})."
+        )
+    return [cut.get(run.info.id, run) for run in runs], tuple(notes)
 
 
-def _answers(runs: Sequence[EvalRun]) -> dict[str, float]:
-    """Item → mean of its answers; NaN where none came back, for then it failed each time."""
-    given: dict[str, list[float]] = {}
-    for run in runs:
-        for item in run.items:
-            right = math.nan if item.error is not None else float(item.correct)
-            given.setdefault(item.id, []).append(right)
-    return {
-        item: math.nan
-        if all(map(math.isnan, answers))
-        else sum(0.0 if math.isnan(one) else one for one in answers) / len(answers)
-        for item, answers in given.items()
-    }
+def _common(runs: Sequence[EvalRun]) -> set[str]:
+    """Items that all runs have and that are the same in all; none where one is not."""
+    asked = [
+        {item.id: (item.prompt, repr(item.expected), item.judged_by) for item in run.items}
+        for run in runs
+    ]
+    common = set.intersection(*map(set, asked))
+    alike = all(len({of[item] for of in asked}) == 1 for item in common)
+    return common if alike else set()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_1samp, ttest_rel
 
 from weighbridge.decide.statistics import flip_difference, paired_difference, wilson
+from weighbridge.decide.statistics.clusters import degrees, few_groups, mean_error, worth
 from weighbridge.decide.statistics.paired import Floats, Ints, mean, paired
 
 SCORES = st.sampled_from((0.0, 0.25, 0.5, 1.0))
@@ -140,8 +141,46 @@ def test_a_mean_that_is_alike_in_all_groups_is_not_certain() -> None:
     groups = np.repeat(np.arange(20), np.arange(20) % 2 * 3 + 3)
     found = mean(np.full(90, 0.7), groups)
     assert found.value == pytest.approx(0.7)
-    assert found.low == pytest.approx(wilson(14, 20).low)
+    # Ten groups of 3 and ten of 6 are worth 17 of one size.
+    assert found.low == pytest.approx(wilson(0.7 * 17, 17).low)
 
 
 def test_right_and_wrong_answers_have_wilsons_interval() -> None:
     assert mean(np.array([1.0] * 15 + [0.0] * 133)) == wilson(15, 148)
+
+
+def test_the_error_of_groups_of_unlike_sizes_is_the_jackknifes() -> None:
+    sizes = np.array([7, 1, 30, 4, 12])
+    groups = np.repeat(np.arange(5), sizes)
+    values = np.random.default_rng(11).normal(0.1, 0.5, 54)
+    left_out = np.array([values[groups != group].mean() for group in range(5)])
+    error = math.sqrt(((left_out - values.mean()) ** 2).sum() * 4 / 5)
+    assert mean_error(values, groups).error == pytest.approx(error)
+
+
+@pytest.mark.parametrize("sizes", [[15] * 40, [300] * 2 + [10] * 38, [3, 5, 40, 9]])
+def test_degrees_of_freedom_match_two_moments(sizes: list[int]) -> None:
+    """Those of the quadratic form, from its matrix written out (Bell and McCaffrey)."""
+    shares = np.array(sizes) / sum(sizes)
+    centred = (np.eye(len(sizes)) - np.outer(shares, np.ones(len(sizes)))) / (1 - shares)[:, None]
+    matrix = centred @ np.diag(np.array(sizes, dtype=float)) @ centred.T
+    expected = np.trace(matrix) ** 2 / (matrix**2).sum()
+    assert degrees(np.array(sizes, dtype=float)) == pytest.approx(expected)
+
+
+def test_one_group_that_outweighs_the_rest_is_not_one_of_many() -> None:
+    """The plain sandwich with G − 1 degrees of freedom calls a fourth of such runs different."""
+    generator = np.random.default_rng(12)
+    sizes = [300] * 2 + [10] * 38
+    groups = np.repeat(np.arange(40), sizes)
+    alarms = 0
+    for _ in range(200):
+        shared = np.repeat(generator.normal(size=40), sizes)
+        alarms += (
+            paired(0.2 * shared + generator.normal(0, 0.2, 980), groups).interval().excludes_zero
+        )
+    assert alarms <= 20
+    assert worth(groups) == pytest.approx(4.4, abs=0.05)
+    assert "40 groups of unlike sizes, worth about 4" in (few_groups("s", groups) or "")
+    assert few_groups("s", np.repeat(np.arange(20), 5)) is None
+    assert "19 groups only" in (few_groups("s", np.repeat(np.arange(19), 5)) or "")

@@ -5,6 +5,7 @@ from scipy.stats import binom
 
 from weighbridge.decide.statistics.power import (
     detectable,
+    detectable_flips,
     detectable_win_rate,
     in_round_figures,
     items_needed,
@@ -57,3 +58,27 @@ def test_numbers_of_items_are_rounded_up() -> None:
     assert [in_round_figures(n) for n in (7, 99, 101, 9302, 32_011)] == [
         "7", "99", "110", "9,400", "33,000",
     ]  # fmt: skip
+
+
+def test_few_flips_show_only_what_takes_more_of_them() -> None:
+    """Five flips are never significant: however few were seen, a difference takes six or more."""
+    found = detectable_flips(0.0, 164)
+    assert found is not None
+    assert binom.sf(5, 164, found) == pytest.approx(0.8, abs=1e-3)
+    assert detectable_flips(0.01, 164) == found
+    assert detectable(0.01, 164) < found / 2
+    assert detectable_flips(0.5, 5) is None
+
+
+def test_the_exact_tests_power_counts_every_number_of_flips() -> None:
+    found = detectable_flips(0.2, 100)
+    assert found is not None
+    power = 0.0
+    for flips in range(101):
+        wins = wins_needed(flips) if flips else None
+        if wins is not None:
+            chance = (1 + found / 0.2) / 2
+            hit = binom.sf(wins - 1, flips, chance) + binom.cdf(flips - wins, flips, chance)
+            power += binom.pmf(flips, 100, 0.2) * hit
+    assert power == pytest.approx(0.8, abs=1e-3)
+    assert detectable_flips(0.3, 5000) == pytest.approx(detectable(0.3, 5000))

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from weighbridge.decide.statistics.sequential import anytime_difference, anytime_mean
+from weighbridge.decide.statistics.sequential import anytime_difference, anytime_mean, is_sorted
 
 FLIPS = st.lists(st.sampled_from((-1.0, 0.0, 1.0)), min_size=1, max_size=200)
 
@@ -14,14 +14,13 @@ FLIPS = st.lists(st.sampled_from((-1.0, 0.0, 1.0)), min_size=1, max_size=200)
 @given(FLIPS)
 @settings(max_examples=50, deadline=None)
 def test_bounds_only_ever_tighten_and_mirror(values: list[float]) -> None:
-    whole, part = (
-        anytime_difference(np.array(values)),
-        anytime_difference(np.array(values[:-1] or values)),
-    )
-    assert whole.high - 1e-9 <= max(part.high, whole.value)
-    assert whole.low + 1e-9 >= min(part.low, whole.value)
-    back = anytime_difference(-np.array(values))
-    assert whole.low == pytest.approx(-back.high, abs=1e-9)
+    observed = (np.array(values) + 1) / 2
+    whole, part = anytime_mean(observed), anytime_mean(observed[:-1] if values[1:] else observed)
+    assert whole[1] - 1e-9 <= part[1]
+    assert whole[0] + 1e-9 >= part[0]
+    there, back = anytime_difference(np.array(values)), anytime_difference(-np.array(values))
+    assert there.low == pytest.approx(-back.high, abs=1e-9)
+    assert there.low <= 2 * whole[0] - 1 + 1e-9
 
 
 def test_peeking_after_every_item_raises_few_false_alarms() -> None:
@@ -56,3 +55,15 @@ def test_bounds_hold_the_mean_of_scores() -> None:
 
 def test_one_item_tells_nothing() -> None:
     assert not anytime_difference(np.array([1.0])).excludes_zero
+
+
+def test_sorted_items_are_no_evidence() -> None:
+    """30 items up, then 470 alike, then 30 down: the models are equal, the first part is not."""
+    values = np.repeat([1.0, 0.0, -1.0], [30, 470, 30])
+    low, _ = anytime_mean((values + 1) / 2)
+    assert 2 * low - 1 > 0  # as the rows stand
+    found = anytime_difference(values)
+    assert found.low < 0 < found.high
+    assert found.value == 0.0
+    assert is_sorted(values)
+    assert not is_sorted(np.random.default_rng(2).permutation(values))

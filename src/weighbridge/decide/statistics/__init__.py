@@ -10,6 +10,7 @@ from weighbridge.decide.statistics.run_pairs import (
     compare,
     compare_runs,
     item_groups,
+    rate,
     run_accuracy,
 )
 
@@ -20,6 +21,7 @@ __all__ = [
     "item_groups",
     "mcnemar",
     "paired_difference",
+    "rate",
     "run_accuracy",
     "wilson",
 ]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri, stdtr, stdtrit
 
 from weighbridge.core.provenance import Interval
+from weighbridge.decide.statistics.clusters import mean_error, worth
 from weighbridge.decide.statistics.flips import few
 from weighbridge.decide.statistics.rates import wilson
 
@@ -75,8 +76,8 @@ def _estimate(differences: Floats, groups: Ints | None, *, is_thin: bool) -> Pai
             groups = np.append(groups, (groups.max() + 1, groups.max() + 2))
     n, centre = len(differences), float(differences.mean())
     if groups is not None:
-        error, clusters = _cluster_error(differences, groups)
-        method, dof = "cluster", float(clusters - 1)
+        found = mean_error(differences, groups)
+        error, method, dof = found.error, "cluster", found.dof
     elif is_thin:
         error, method, dof = float(differences.std()) / math.sqrt(n), "bonett-price", math.inf
     else:
@@ -96,18 +97,6 @@ def _is_thin(differences: Floats, sums: Floats) -> bool:
     return differing < _FEWEST_DIFFERING
 
 
-def _cluster_error(values: Floats, groups: Ints) -> tuple[float, int]:
-    """Standard error of the mean where items of a group go together, and the number of groups.
-
-    Liang and Zeger's sandwich with the factor G / (G − 1), by which groups of one item each give
-    Student's error.
-    """
-    sums = _sums(groups, values - values.mean())
-    clusters = len(sums)
-    error = math.sqrt(float(sums @ sums) * clusters / (clusters - 1)) / len(values)
-    return error, clusters
-
-
 def mean(scores: Floats, groups: Ints | None = None) -> Interval:
     """The mean of one model's scores with its 95 % interval.
 
@@ -119,12 +108,13 @@ def mean(scores: Floats, groups: Ints | None = None) -> Interval:
     sums = scores if groups is None else _sums(groups, scores - value)
     varied = int(np.count_nonzero(np.abs(sums - sums.mean()) > _CERTAIN))
     if (is_binary and groups is None) or varied < _FEWEST_DIFFERING:
-        count = n if groups is None else len(sums)
-        return wilson(min(count, max(0.0, value * count)), count)
+        count = n if groups is None else max(1, math.floor(worth(groups) + _CERTAIN))
+        bounds = wilson(min(count, max(0.0, value * count)), count)
+        return Interval(value, min(value, bounds.low), max(value, bounds.high))
     if groups is None:
-        error, dof = float(scores.std(ddof=1)) / math.sqrt(n), n - 1
+        error, dof = float(scores.std(ddof=1)) / math.sqrt(n), float(n - 1)
     else:
-        error, clusters = _cluster_error(scores, groups)
-        dof = clusters - 1
+        found = mean_error(scores, groups)
+        error, dof = found.error, found.dof
     half = error * float(stdtrit(dof, 0.975))
     return Interval(value, max(0.0, value - half), min(1.0, value + half))

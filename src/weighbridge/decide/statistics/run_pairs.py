@@ -32,15 +32,36 @@ def compare(
 
 
 def run_accuracy(run: EvalRun) -> Interval:
-    """The share of right answers with Wilson's interval over what stands on its own.
-
-    That is an item, however often it was asked, or a group of items where the suite has groups.
+    """The share of right answers with its 95 % interval; see :func:`rate`.
 
     Raises:
         ValueError: the run has no items.
     """
-    alone = len({item.group or item.id for item in run.items})
-    return wilson(min(1.0, run.accuracy) * alone, alone)
+    shares = _means(run)
+    return rate(list(shares.values()), item_groups((run,), list(shares)))
+
+
+def rate(shares: Sequence[float], groups: Sequence[str] | None) -> Interval:
+    """The mean over items of the share of right answers, with its 95 % interval.
+
+    An item is one piece of evidence, however often it was asked; items of one group stand or fall
+    together. It is the interval that comparisons show of each model.
+
+    Args:
+        shares: of each item, the share of its answers that are right.
+        groups: of each item, its group; None where each stands by itself.
+
+    Raises:
+        ValueError: there are no items.
+    """
+    if groups is None and all(share in (0, 1) for share in shares):
+        return wilson(sum(shares), len(shares))
+    import numpy as np  # noqa: PLC0415 -- runs without repeats and groups do not need it
+
+    from weighbridge.decide.statistics.paired import mean  # noqa: PLC0415
+
+    numbers = None if groups is None else np.unique(np.array(groups), return_inverse=True)[1]
+    return mean(np.array(shares, dtype=np.float64), numbers)
 
 
 def compare_runs(a: EvalRun, b: EvalRun) -> Comparison:
