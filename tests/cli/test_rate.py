@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.runner import weigh
 from tests.fakes.llm_server import Behaviour, fake_llm_thread
 
@@ -22,9 +24,16 @@ def test_votes_come_in_and_tell(tmp_path: Path) -> None:
     assert shown.code == 0, shown.err
     assert "24 comparisons of 2 models by 2 raters" in shown.out
     assert "Cohen's kappa 1.000" in shown.out
+    assert "18 for x, 6 for y, 0 ties, 0 times both bad" in shown.out
     found = json.loads(weigh("rate", "results", "--json", cwd=tmp_path).out)
     assert found["counts"] == {"a": 18, "b": 6, "tie": 0, "both_bad": 0}
     assert [one["model"] for one in found["ratings"]] == ["x", "y"]
+    assert found["sides"] == ["x", "y"]
+    assert found["davidson"] is None
+    (difference,) = found["differences"]
+    assert (difference["a"], difference["b"]) == ("y", "x")
+    assert difference["sentence"] in shown.out
+    assert difference["p"] == difference["p_adjusted"]
     assert set(found["ratings"][0]) >= {"model", "elo", "low", "high"}
     assert [one["task"] for one in found["tasks"]] == ["code", "prose"]
     again = weigh("rate", "export", cwd=tmp_path).out
@@ -39,6 +48,31 @@ def test_votes_come_in_and_tell(tmp_path: Path) -> None:
     assert same["ratings"] == found["ratings"]
 
 
+def test_ties_have_a_model_of_their_own_and_pairs_are_many(tmp_path: Path) -> None:
+    winners = {"xy": "aaaaaaaaaab", "yz": "attttttttttb", "xz": "aaaaaatttttb"}
+    rows = [
+        f"{pair}{n},p,{pair[0]},{pair[1]},{'tie' if one == 't' else one}"
+        for pair, told in winners.items()
+        for n, one in enumerate(told)
+    ]
+    (tmp_path / "votes.csv").write_text("item,rater,a,b,winner\n" + "\n".join(rows), "utf-8")
+    weigh("rate", "import", "votes.csv", cwd=tmp_path)
+    found = json.loads(weigh("rate", "results", "--json", cwd=tmp_path).out)
+    assert found["sides"] is None
+    pairs = found["differences"]
+    assert len(pairs) == len(found["davidson"]["differences"]) == 3
+    smallest = min(pairs, key=lambda one: one["p"])
+    assert smallest["p_adjusted"] == pytest.approx(3 * smallest["p"])
+    assert found["davidson"]["nu_low"] < found["davidson"]["nu"] < found["davidson"]["nu_high"]
+    plain = weigh("rate", "results", cwd=tmp_path).out
+    tied = weigh("rate", "results", "--model", "davidson", cwd=tmp_path).out
+    assert "20 decided, 15 ties" in plain.replace("\n", " ")
+    assert all(one["sentence"] in plain for one in pairs)
+    assert all(one["sentence"] in tied for one in found["davidson"]["differences"])
+    assert "Verdicts allow for 3 comparisons (Holm); intervals do not." in plain
+    assert "Davidson's model, in which ties" in plain
+
+
 def test_votes_on_one_input_have_no_bounds(tmp_path: Path) -> None:
     rows = [f"1,r{n},x,y,{'a' if n else 'b'}" for n in range(3)]
     (tmp_path / "votes.csv").write_text("item,rater,a,b,winner\n" + "\n".join(rows), "utf-8")
@@ -47,7 +81,9 @@ def test_votes_on_one_input_have_no_bounds(tmp_path: Path) -> None:
     assert "Infinity" not in outcome.out
     found = json.loads(outcome.out)
     assert found["ratings"][-1]["low"] is None
-    assert weigh("rate", "results", cwd=tmp_path).code == 0
+    shown = weigh("rate", "results", cwd=tmp_path)
+    assert shown.code == 0
+    assert "interval unknown" in shown.out
 
 
 def test_what_is_not_there(tmp_path: Path) -> None:
@@ -71,13 +107,24 @@ def test_a_rating_from_start_to_end(tmp_path: Path) -> None:
         assert "50 ballots on a pair without ties: 33 must go one way" in outcome.out
         assert "70 % of the time" in outcome.out
         found = json.loads(weigh(*words, "--rater", "Ada", "--json", cwd=tmp_path).out)
+        proxied = (*words, "--no-serve", "--rater", "Ada", "--public")
+        started = weigh(*proxied, "https://Rate.example.org:443/", cwd=tmp_path)
+        assert weigh(*proxied, "rate.example.org", cwd=tmp_path).code == 2
+        assert weigh(*proxied, "https://rate.example.org/x", cwd=tmp_path).code == 2
     assert found["resumed"] is True
     assert found["power"]["wins_needed"] == 33
     path = found["raters"][0]["path"]
     assert path in outcome.out
     status = json.loads(weigh("rate", "status", "--json", cwd=tmp_path).out)
     assert status["raters"] == [{"rater": "Ada", "given": 0, "path": path}]
+    assert f"Ada rates at {path} of `weigh ui`" in outcome.out, "nobody serves it yet"
+    assert "Ada rates at https://rate.example.org/rate/by/" in started.out
     assert path not in weigh("rate", "invite", "Bob", cwd=tmp_path).out
+    invited = json.loads(weigh("rate", "invite", "Bob", "--json", cwd=tmp_path).out)
+    assert (invited["rater"], invited["path"].startswith("/rate/by/")) == ("Bob", True)
+    assert weigh("rate", "invite", "", cwd=tmp_path).code == 2
     assert weigh("rate", "results", cwd=tmp_path).code == 2
+    closed = json.loads(weigh("rate", "close", "--json", cwd=tmp_path).out)
+    assert (closed["state"], bool(closed["closed"])) == ("closed", True)
     assert "closed" in weigh("rate", "close", cwd=tmp_path).out
     assert json.loads(weigh("rate", "status", "--json", cwd=tmp_path).out)["state"] == "closed"

@@ -11,6 +11,7 @@ import pytest
 
 from tests.ui.browsing import MARKS, serving
 from weighbridge.core.rating_session import Rater, RatingAnswer, RatingInfo, RatingInput, Said
+from weighbridge.verbs.rate_desk import Desk
 from weighbridge.workspace.ballots import Ratings
 
 if TYPE_CHECKING:
@@ -127,8 +128,9 @@ def test_votes_by_keyboard_and_button_with_undo_and_resume(
 
 
 def test_a_double_press_is_one_vote(
-    page: Page, url: str, votes: tuple[Ratings, RatingInfo, Rater]
-) -> None:
+    page: Page, errors: list[str], tmp_path: Path, url: str,
+    votes: tuple[Ratings, RatingInfo, Rater],
+) -> None:  # fmt: skip
     ratings, info, rater = votes
     page.goto(f"{url}/rate/by/{rater.token}")
     page.wait_for_timeout(450)
@@ -138,6 +140,17 @@ def test_a_double_press_is_one_vote(
     page.keyboard.press("1")
     page.wait_for_timeout(200)
     assert len(ratings.ballots(info.id)) == 1
+    # Another tab has given the ballot meanwhile: what was written here is not lost.
+    page.get_by_label("Reason, if you like").fill("written in vain")
+    page.keyboard.press("Escape")
+    desk = Desk(tmp_path)
+    seat = desk.seat(rater.token)
+    desk.vote(seat, desk.show(seat).id, "tie", "")
+    page.wait_for_timeout(450)
+    page.keyboard.press("2")
+    page.get_by_text("You had written: written in vain").wait_for()
+    errors.clear()  # the browser calls the answer 409 an error
+    assert [one.winner for one in ratings.ballots(info.id)] == ["a", "tie"]
 
 
 def test_nothing_that_a_model_wrote_does_anything(

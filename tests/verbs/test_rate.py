@@ -11,7 +11,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.llm_server import Behaviour, FakeUrl, fake_llm_thread
 from weighbridge.core.ballots import Ballot
 from weighbridge.core.errors import EndpointError, InputError
-from weighbridge.verbs import rate, rate_start
+from weighbridge.verbs import rate, rate_results, rate_start
 from weighbridge.verbs.effects import Silent
 from weighbridge.verbs.rate_desk import Desk
 from weighbridge.verbs.rate_start import Started, StartSettings, endpoints_of
@@ -49,11 +49,11 @@ def start(root: Path, sample: Path, url: str, **settings: object) -> Started:
 def judged(root: Path, url: FakeUrl, *, only_rated: bool = False) -> tuple[int, int]:
     async def work() -> tuple[int, int]:
         async with Client() as client:
-            _, done, missing = await rate_start.judge(
+            found = await rate_start.judge(
                 root, client, FakeClock(), None, endpoints_of("judge,x", url, None)["judge"],
                 only_rated=only_rated, concurrency=2, max_tokens=64, progress=Silent(),
             )  # fmt: skip
-            return done, missing
+            return found.judged, found.missing
 
     return asyncio.run(work())
 
@@ -132,6 +132,19 @@ def test_the_desk_keeps_what_is_voted_and_nothing_else(tmp_path: Path, sample: P
     assert not desk.undo(seat)
     back = desk.show(seat)
     assert (back.id, back.chosen, back.reason) == (shown.id, "a", "clearer")
+    # Two steps back, and both ballots say again what was said.
+    desk.vote(seat, back.id, "a", "clearer")
+    second = desk.show(seat)
+    desk.vote(seat, second.id, "both_bad", "neither")
+    assert desk.undo(seat)
+    assert desk.undo(seat)
+    back = desk.show(seat)
+    assert (back.id, back.chosen, back.reason) == (shown.id, "a", "clearer")
+    desk.vote(seat, back.id, "b", "")
+    back = desk.show(seat)
+    assert (back.id, back.chosen, back.reason) == (second.id, "both_bad", "neither")
+    desk.vote(seat, back.id, "both_bad", "neither")
+    assert desk.show(seat).chosen is None
     with pytest.raises(InputError, match="not one of a rating"):
         desk.seat("x" * 32)
 
@@ -187,7 +200,7 @@ def test_a_judge_votes_beside_the_people(tmp_path: Path, sample: Path) -> None:
         assert len(judge.requests) == 2 * (11 + missing)
         names = [body["messages"][0]["content"].count("tiny") for body in judge.bodies]
         assert set(names) == {1}, "the names are only in what the models wrote"
-    _, found = rate.results(tmp_path)
+    found = rate_results.results(tmp_path).results
     assert found.counts.total == 7
     assert found.counts.a == 7, "a is the first of --models, whatever the sides"
     (one,) = found.judges
@@ -196,7 +209,7 @@ def test_a_judge_votes_beside_the_people(tmp_path: Path, sample: Path) -> None:
     assert one.inconsistency.value == pytest.approx(0.1)
     assert one.agreement is not None
     assert one.agreement.n in (6, 7)
-    assert "Infinity" not in json.dumps(rate.results_json(*rate.results(tmp_path)))
+    assert "Infinity" not in json.dumps(rate_results.results_json(rate_results.results(tmp_path)))
     told = rate_start.status(tmp_path)
     assert [count for _, count in told.raters] == [7]
     assert told.judged == {"judge": 10}
@@ -239,6 +252,79 @@ def test_a_rating_that_only_judges_have_voted_in(tmp_path: Path, sample: Path) -
     Ratings(tmp_path).add_ballot(
         begun.info.id, Ballot("i0", "judge", "big", "tiny", "a", judge=True)
     )
-    _, found = rate.results(tmp_path)
+    found = rate_results.results(tmp_path).results
     assert found.ratings is None
     assert found.judges[0].counts.a == 1
+
+
+def test_a_resumed_start_asks_for_as_many_ballots_as_it_is_told(
+    tmp_path: Path, sample: Path
+) -> None:
+    with fake_llm_thread(answering) as url:
+        begun = start(tmp_path, sample, url, seed=5)
+        desk = Desk(tmp_path)
+        assert desk.show(desk.seat(begun.raters[0].token)).total == 11
+        again = start(tmp_path, sample, url, seed=5, ballots=3)
+        assert (again.info.id, again.info.target) == (begun.info.id, 3)
+        assert desk.show(desk.seat(begun.raters[0].token)).total == 3
+        assert start(tmp_path, sample, url).info.target == 3
+        with pytest.raises(InputError, match="another seed"):
+            start(tmp_path, sample, url, seed=6)
+
+
+def test_raters_have_names(tmp_path: Path, sample: Path) -> None:
+    with fake_llm_thread(answering) as url:
+        with pytest.raises(InputError, match="needs a name"):
+            start(tmp_path, sample, url, raters=("Ada", " "))
+        assert not url.requests
+        start(tmp_path, sample, url)
+    with pytest.raises(InputError, match="needs a name"):
+        rate_start.invite(tmp_path, None, "")
+
+
+def test_what_is_the_same_counts_where_it_is_said(tmp_path: Path, sample: Path) -> None:
+    def parrot(request: ServerRequest, _: int) -> Behaviour:
+        body = msgspec.json.decode(request.body)
+        number = int(body["messages"][-1]["content"].rpartition(" ")[2])
+        if number == 10 and body["model"] == "tiny":
+            return Behaviour(text="<think>Let me see")
+        return Behaviour(text="Yes." if number < 6 else f"By {body['model']}")
+
+    with fake_llm_thread(parrot) as url:
+        begun = start(tmp_path, sample, url)
+    assert any("1 answer ended before the thinking did (1 of tiny)" in one for one in begun.notes)
+    assert any(one.startswith("6 pairs of answers are word for word") for one in begun.notes)
+    desk = Desk(tmp_path)
+    seat = desk.seat(begun.raters[0].token)
+    while (shown := desk.show(seat)).id:
+        assert "<think>" not in shown.left + shown.right
+        desk.vote(seat, shown.id, "a" if "big" in shown.left else "b", "it knows")
+    report = rate_results.results(tmp_path)
+    (alike,) = report.alike
+    assert (alike.a, alike.b, alike.n, alike.inputs) == ("big", "tiny", 6, 10)
+    assert alike.rate is not None
+    assert alike.rate.value == pytest.approx(0.7)  # four wins, six ties
+    assert any("With them as ties big wins 70 %" in one for one in report.results.notes)
+    assert any("before the thinking did" in one for one in report.results.notes)
+    assert [one.reason for one in report.reasons] == ["it knows"] * 4
+    document = rate_results.results_json(report)
+    assert document["alike"][0]["models"] == ["big", "tiny"]
+    assert document["reasons"][0]["reason"] == "it knows"
+
+
+def test_a_judge_of_itself_is_named(tmp_path: Path, sample: Path) -> None:
+    with fake_llm_thread(answering) as url:
+        start(tmp_path, sample, url)
+
+    async def work(name: str) -> rate_start.JudgedAll:
+        async with Client() as client:
+            return await rate_start.judge(
+                tmp_path, client, FakeClock(), None, endpoints_of(f"{name},x", url, None)[name],
+                only_rated=False, concurrency=2, max_tokens=64, progress=Silent(),
+            )  # fmt: skip
+
+    with fake_llm_thread(Behaviour(text="[[A]]")) as url:
+        assert asyncio.run(work("other")).notes == ()
+        (note,) = asyncio.run(work("big")).notes
+    assert "the name of one of the models it judges" in note
+    assert note in rate_results.results(tmp_path).results.notes

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from starlette.types import ASGIApp
 
-from tests.web.asgi import HOST, PORT, get
+from tests.web.asgi import HOST, PORT, ask, get
 from weighbridge.core.ballots import Ballot, Choice
 from weighbridge.core.rating_session import RatingAnswer, RatingInfo, RatingInput
 from weighbridge.web.app import create_app
@@ -85,6 +85,55 @@ def test_names_are_for_others_until_the_end(tmp_path: Path, link: str) -> None:
     assert get(pages, "/rate/rating-1", shown).status == 200
 
 
+def test_a_browser_may_rate_several(tmp_path: Path, link: str) -> None:
+    ratings = Ratings(tmp_path)
+    ratings.create(RatingInfo("rating-2", "2027", "blind", "s", ("m", "n"), 0, target=1))
+    other = f"/rate/by/{ratings.add_rater('rating-2', 'p').token}"
+    pages, shown = app(tmp_path), ("cookie", "")
+    for one in (link, other, link):
+        answer = get(pages, one, shown)
+        shown = ("cookie", answer.headers["set-cookie"].partition(";")[0])
+    assert get(pages, "/rate/rating-1", shown).status == 403
+    assert get(pages, "/rate/rating-2", shown).status == 403
+
+
+def test_one_name_keeps_the_cookies_of_loopback(tmp_path: Path, link: str) -> None:
+    pages = app(tmp_path)
+    for target in (link, "/rate/rating-1"):
+        for name in ("localhost", "[::1]"):
+            answer = ask(pages, target, [("host", f"{name}:{PORT}")])
+            assert answer.status == 303, name
+            assert answer.headers["location"] == f"http://{HOST}{target}"
+    six = create_app(tmp_path, token=None, binding=Binding("::1", PORT))
+    answer = ask(six, link, [("host", HOST)])
+    assert answer.headers["location"] == f"http://[::1]:{PORT}{link}"
+
+
+def test_a_proxy_in_front(tmp_path: Path, link: str) -> None:
+    binding = Binding("127.0.0.1", PORT, public="https://rate.example.org")
+    assert not binding.is_loopback
+    pages = create_app(tmp_path, token="t", binding=binding)
+    body = (("origin", "https://rate.example.org"), BUTTON)
+    for host in ("rate.example.org", HOST):  # proxies pass a name on, or not
+        assert ask(pages, link, [("host", host)]).status == 200
+        answer = ask(pages, f"{link}/undo", [("host", host), *body], method="POST")
+        assert answer.status == 200, answer.text
+        assert ask(pages, "/rate", [("host", host)]).status == 401
+    evil = (("origin", "https://rate.example.com"), BUTTON)
+    assert ask(pages, f"{link}/undo", [("host", HOST), *evil], method="POST").status == 403
+    assert ask(pages, link, [("host", "rate.example.com")]).status == 421
+    plain = app(tmp_path)
+    assert ask(plain, f"{link}/undo", [("host", HOST), *body], method="POST").status == 403
+
+
+def test_the_footer_says_what_is_written(tmp_path: Path, link: str) -> None:
+    assert link
+    for target in ("/rate", "/rate/rating-1"):
+        text = get(app(tmp_path), target).text
+        assert "changes nothing in it" not in text
+        assert "keeps raters' votes in it, nothing else" in text.replace("&#39;", "'")
+
+
 def test_the_list(tmp_path: Path, link: str) -> None:
     text = get(app(tmp_path), "/rate").text
     assert "rating-1" in text
@@ -99,7 +148,9 @@ def test_results_as_a_page(tmp_path: Path, link: str) -> None:
         winner: Choice = ("a", "b", "tie", "both_bad")[number % 4]
         a, b = ("acme-1", "zebra-2") if number % 8 < 4 else ("zebra-2", "acme-1")
         for rater in "pq":
-            ballot = Ballot(f"i{number}", rater, a, b, winner, task="<i>code</i>")
+            ballot = Ballot(
+                f"i{number}", rater, a, b, winner, task="<i>code</i>", reason=f"<b>{number}</b>"
+            )
             ratings.add_ballot("rating-1", ballot)
         ratings.add_ballot("rating-1", Ballot(f"i{number}", "J", a, b, winner, judge=True))
     text = get(app(tmp_path), "/rate/rating-1").text
@@ -109,4 +160,7 @@ def test_results_as_a_page(tmp_path: Path, link: str) -> None:
     assert "The judge J" in text
     assert ">reference<" in text
     assert "-0<" not in text
-    assert "16 decided, 7 tied, 7 with two bad answers" in text
+    assert text.index("&lt;b&gt;29&lt;/b&gt;") < text.index("&lt;b&gt;0&lt;/b&gt;")
+    assert "8 for acme-1, 8 for zebra-2, 7 tied, 7 with two bad answers" in text
+    assert text.count("the votes cannot tell (+0 Elo") == 2
+    assert "of their own for ties (Davidson)" in text

@@ -9,6 +9,7 @@ import click
 from weighbridge.cli.diagnostics import printable, say
 from weighbridge.cli.options import json_option, print_json, workspace_option
 from weighbridge.cli.rate_start import close, invite, judge, start, status
+from weighbridge.core.counting import counted
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _EXAMPLES = """\b
@@ -36,7 +37,8 @@ def import_votes(*, votes: Path, as_json: bool, workspace: Path) -> None:
 
     \b
     Its columns are item,rater,a,b,winner: a and b name the models, winner is
-    a, b, tie or both_bad. Optional columns: task, group, reason, judge (1 for
+    a, b, tie or both_bad (model_a, model_b and "tie (bothbad)" as well).
+    Optional columns: task, group, reason, judge (1 for
     a model that judged), inconsistent, time.
 
     \b
@@ -58,8 +60,9 @@ def import_votes(*, votes: Path, as_json: bool, workspace: Path) -> None:
         return
     click.echo(
         printable(
-            f"{found.info.id}: {found.votes} votes on {found.info.inputs} inputs and "
-            f"{len(found.info.models)} models. `weigh rate results` says what they tell."
+            f"{found.info.id}: {counted(found.votes, 'vote')} on "
+            f"{counted(found.info.inputs, 'input')} and "
+            f"{counted(len(found.info.models), 'model')}. `weigh rate results` says what they tell."
         )
     )
     for note in found.notes:
@@ -69,25 +72,35 @@ def import_votes(*, votes: Path, as_json: bool, workspace: Path) -> None:
 @command.command("results")
 @rating_argument
 @click.option("--reference", metavar="MODEL", help="The model at 0 Elo.")
+@click.option(
+    "--model",
+    type=click.Choice(("bradley-terry", "davidson")),
+    default="bradley-terry",
+    show_default=True,
+    help="Of strengths: a tie is half a win, or has a probability of its own. --json has both.",
+)
 @json_option
 @workspace_option
-def results(*, rating: str | None, reference: str | None, as_json: bool, workspace: Path) -> None:
+def results(
+    *, rating: str | None, reference: str | None, model: str, as_json: bool, workspace: Path
+) -> None:
     """Say what the ballots of RATING tell: by default those of the newest.
 
     \b
     Example:
       weigh rate results
       weigh rate results rating-1a2b3c --reference small --json
+      weigh rate results --model davidson
     """  # noqa: D301 -- \b is click's mark, not an escape
-    from weighbridge.verbs import rate  # noqa: PLC0415
+    from weighbridge.verbs import rate_results as verb  # noqa: PLC0415
 
-    info, found = rate.results(workspace, rating, reference=reference)
+    found = verb.results(workspace, rating, reference=reference)
     if as_json:
-        print_json(rate.results_json(info, found))
+        print_json(verb.results_json(found))
         return
     from weighbridge.cli.rate_print import show_results  # noqa: PLC0415
 
-    show_results(info, found)
+    show_results(found, model)
 
 
 @command.command("list")

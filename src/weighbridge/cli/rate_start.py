@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,13 +10,14 @@ import click
 
 from weighbridge.cli.diagnostics import printable, run_async, say
 from weighbridge.cli.options import Seconds, json_option, key_option, print_json, workspace_option
+from weighbridge.core.counting import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from weighbridge.core.endpoint import Endpoint
-    from weighbridge.core.rating_session import Rater, RatingInfo
-    from weighbridge.verbs.rate_start import Started, StartSettings
+    from weighbridge.core.rating_session import Rater
+    from weighbridge.verbs.rate_start import JudgedAll, Started, StartSettings
 
 _KEPT = "Interrupted. The answers so far are kept; the same command goes on from there."
 
@@ -41,8 +43,11 @@ _KEPT = "Interrupted. The answers so far are kept; the same command goes on from
 )
 @click.option("--timeout", type=Seconds(), default=600.0, show_default=True, help="For one answer.")
 @click.option("--serve/--no-serve", default=True, help="Show the page when all is answered.")
+@click.option("--host", default="127.0.0.1", show_default=True,
+              help="Address of the page; 0.0.0.0 for raters on other machines.")  # fmt: skip
 @click.option("--port", type=click.IntRange(1, 65535), default=8500, show_default=True,
               help="Port of the page.")  # fmt: skip
+@click.option("--public", metavar="URL", help="By which raters call, where a proxy is in front.")
 @click.option("--open/--no-open", "open_browser", default=False, help="Open the browser.")
 @key_option
 @json_option
@@ -62,7 +67,9 @@ def start(
     concurrency: int,
     timeout: float,
     serve: bool,
+    host: str,
     port: int,
+    public: str | None,
     open_browser: bool,
     key: str | None,
     as_json: bool,
@@ -77,6 +84,7 @@ def start(
     Example:
       weigh rate start --inputs sample.jsonl --url http://127.0.0.1:8080 --models A,B,C
       weigh rate start --inputs sample/ --models A=http://h1:8000,B=http://h2:8000 --rater Ada
+      weigh rate start --inputs sample/ --url http://h1:8000 --models A,B --host 0.0.0.0
     """  # noqa: D301 -- \b is click's mark, not an escape
     from weighbridge.measure.ratings.answering import Sampling  # noqa: PLC0415
     from weighbridge.verbs import rate_start as verb  # noqa: PLC0415
@@ -85,21 +93,34 @@ def start(
         raters=raters or ("rater",), ballots=ballots, seed=seed,
         sampling=Sampling(max_tokens, temperature), concurrency=concurrency, timeout_s=timeout,
     )  # fmt: skip
+    site = _site(host, port, public, serve=serve)
     endpoints = verb.endpoints_of(models, url, key)
     found = _started(workspace, inputs, endpoints, settings)
     if as_json:
         print_json(_started_json(found))
         return
-    _show_started(found, port)
+    _show_started(found, site)
     if serve:
         from weighbridge.cli import ui  # noqa: PLC0415
 
         if open_browser:
-            _open_soon(f"http://127.0.0.1:{port}{_link(found.raters[0])}")
+            _open_soon(f"{site}{_link(found.raters[0])}")
         context.invoke(
-            ui.command, host="127.0.0.1", port=port, token=None, gateway=None,
+            ui.command, host=host, port=port, token=None, gateway=None, public=public,
             open_browser=False, workspace=workspace,
         )  # fmt: skip
+
+
+def _site(host: str, port: int, public: str | None, *, serve: bool) -> str:
+    """What raters' links begin with; nothing where it is not known who will serve them."""
+    from weighbridge.cli.ui import public_origin  # noqa: PLC0415
+
+    if public:
+        return public_origin(public)
+    if not serve:
+        return ""
+    name = socket.gethostname() if host in ("0.0.0.0", "::") else host  # noqa: S104 -- compared
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
 def _started(
@@ -121,21 +142,24 @@ def _started(
     return run_async(work(), interrupted=_KEPT)
 
 
-def _show_started(found: Started, port: int) -> None:
+def _show_started(found: Started, site: str) -> None:
     from weighbridge.verbs.rate import power_sentence  # noqa: PLC0415
 
     info = found.info
     click.echo(
         printable(
-            f"{info.id}: {found.answers} answers of {len(info.models)} models to {info.inputs} "
-            f"inputs; {info.target} ballots per rater, over {found.pairs} pairs of models."
+            f"{info.id}: {counted(found.answers, 'answer')} of "
+            f"{counted(len(info.models), 'model')} to {counted(info.inputs, 'input')}; "
+            f"{counted(info.target, 'ballot')} per rater, over "
+            f"{counted(found.pairs, 'pair')} of models."
         )
     )
     click.echo(power_sentence(found.power))
     for note in found.notes:
         say(f"Note: {note}")
     for rater in found.raters:
-        click.echo(printable(f"{rater.name} rates at http://127.0.0.1:{port}{_link(rater)}"))
+        at = "" if site else " of `weigh ui`"
+        click.echo(printable(f"{rater.name} rates at {site}{_link(rater)}{at}"))
 
 
 def _open_soon(url: str) -> None:
@@ -183,6 +207,7 @@ def _started_json(found: Started) -> dict[str, object]:
     help="Longest judgement.",
 )  # fmt: skip
 @key_option
+@json_option
 @workspace_option
 def judge(
     *,
@@ -193,6 +218,7 @@ def judge(
     concurrency: int,
     max_tokens: int,
     key: str | None,
+    as_json: bool,
     workspace: Path,
 ) -> None:
     """Let a model vote beside the people, asked in both orders of the answers.
@@ -210,7 +236,7 @@ def judge(
     from weighbridge.verbs.effects import SystemClock  # noqa: PLC0415
     from weighbridge.wire.client import Client  # noqa: PLC0415
 
-    async def work() -> tuple[RatingInfo, int, int]:
+    async def work() -> JudgedAll:
         with progress_display() as progress:
             async with Client() as client:
                 return await verb.judge(
@@ -219,10 +245,27 @@ def judge(
                     progress=progress,
                 )  # fmt: skip
 
-    info, judged, missing = run_async(work(), interrupted="Interrupted. The votes so far are kept.")
-    click.echo(printable(f"{info.id}: {model} judged {judged - missing} comparisons."))
-    if missing:
-        say(f"{missing} times it gave no verdict: these are no votes.")
+    found = run_async(work(), interrupted="Interrupted. The votes so far are kept.")
+    if as_json:
+        print_json(_judged_json(found))
+        return
+    judged = counted(found.judged - found.missing, "comparison")
+    click.echo(printable(f"{found.info.id}: {model} judged {judged}."))
+    if found.missing:
+        times = counted(found.missing, "time")
+        say(f"{times} it gave no verdict, and that is no vote.")
+    for note in found.notes:
+        say(printable(f"Note: {note}"))
+
+
+def _judged_json(found: JudgedAll) -> dict[str, object]:
+    return {
+        "rating": found.info.id,
+        "judge": found.judge,
+        "judged": found.judged - found.missing,
+        "missing": found.missing,
+        "notes": list(found.notes),
+    }
 
 
 @click.command("status")
@@ -255,7 +298,10 @@ def status(*, rating: str | None, as_json: bool, workspace: Path) -> None:
         )
         return
     click.echo(
-        printable(f"{info.id}, {info.state}: {len(info.models)} models, {info.inputs} inputs.")
+        printable(
+            f"{info.id}, {info.state}: {counted(len(info.models), 'model')}, "
+            f"{counted(info.inputs, 'input')}."
+        )
     )
     for one, given in found.raters:
         of = f" of {found.total}, at {_link(one)}" if one.token else ""
@@ -267,8 +313,9 @@ def status(*, rating: str | None, as_json: bool, workspace: Path) -> None:
 @click.command("invite")
 @click.argument("rater")
 @click.option("--rating", help="Which; by default the newest.")
+@json_option
 @workspace_option
-def invite(*, rater: str, rating: str | None, workspace: Path) -> None:
+def invite(*, rater: str, rating: str | None, as_json: bool, workspace: Path) -> None:
     """Print the link by which RATER votes.
 
     \b
@@ -278,13 +325,17 @@ def invite(*, rater: str, rating: str | None, workspace: Path) -> None:
     from weighbridge.verbs import rate_start as verb  # noqa: PLC0415
 
     info, made = verb.invite(workspace, rating, rater)
+    if as_json:
+        print_json({"rating": info.id, "rater": made.name, "path": _link(made)})
+        return
     click.echo(printable(f"{made.name} rates {info.id} at {_link(made)} of `weigh ui`."))
 
 
 @click.command("close")
 @click.argument("rating", required=False)
+@json_option
 @workspace_option
-def close(*, rating: str | None, workspace: Path) -> None:
+def close(*, rating: str | None, as_json: bool, workspace: Path) -> None:
     """End RATING: no vote is taken any more, and raters may see the results.
 
     \b
@@ -293,4 +344,8 @@ def close(*, rating: str | None, workspace: Path) -> None:
     """  # noqa: D301 -- \b is click's mark, not an escape
     from weighbridge.verbs import rate_start as verb  # noqa: PLC0415
 
-    click.echo(printable(f"{verb.close(workspace, rating).id} is closed."))
+    info = verb.close(workspace, rating)
+    if as_json:
+        print_json({"rating": info.id, "state": info.state, "closed": info.closed})
+        return
+    click.echo(printable(f"{info.id} is closed."))

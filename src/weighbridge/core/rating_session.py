@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from weighbridge.core.ballots import Choice
+from weighbridge.core.ballots import Ballot, Choice, RatingResults
+from weighbridge.core.provenance import Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,3 +127,52 @@ class Marked:
 
     winner: Choice
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Two models that answer some inputs word for word the same, of which nobody is asked.
+
+    Attributes:
+        a: a model.
+        b: another.
+        n: inputs with the same answer.
+        inputs: inputs that both answer.
+        rate: the win rate of ``a`` over all of these, the same answers as ties; None where nobody
+            has judged the others.
+    """
+
+    a: str
+    b: str
+    n: int
+    inputs: int
+    rate: Interval | None
+
+    @property
+    def sentence(self) -> str:
+        """What it means for the win rate."""
+        said = (
+            f"{self.a} and {self.b} answer {self.n} of {self.inputs} inputs word for word the "
+            "same, and nobody is asked on these: strengths and win rates are on the others"
+        )
+        if self.rate is None:
+            return f"{said}."
+        value, low, high = (100 * x for x in (self.rate.value, self.rate.low, self.rate.high))
+        return f"{said}. With them as ties {self.a} wins {value:.0f} % ({low:.0f} to {high:.0f} %)."
+
+
+@dataclass(frozen=True, slots=True)
+class RatingReport:
+    """All that is shown of a rating's ballots.
+
+    Attributes:
+        info: the rating.
+        results: what the ballots say, with all notes.
+        alike: the models that answer alike.
+        reasons: the ballots beside which somebody wrote why, the newest first.
+    """
+
+    info: RatingInfo
+    results: RatingResults
+    alike: tuple[Alike, ...]
+    reasons: tuple[Ballot, ...]

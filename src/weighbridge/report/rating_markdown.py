@@ -17,7 +17,8 @@ TAGS: Final = (
     "p", "h3", "h4", "h5", "pre", "code", "strong", "em", "del", "ul", "ol", "li", "blockquote",
     "table", "tr", "th", "td", "hr", "br",
 )  # fmt: skip
-_FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})([^`]*)\Z")
+# Possessive: giving marks back one by one would take quadratic time where the line is no fence.
+_FENCE: Final = re.compile(r" {0,3}(`{3,}+|~{3,}+)([^`]*+)\Z")
 _HEADING: Final = re.compile(r" {0,3}(#{1,6})[ \t]+(.*)\Z")
 _BULLET: Final = re.compile(r"([ \t]{0,12})([-*+]|\d{1,9}[.)])[ \t]+(.*)\Z")
 _RULE: Final = re.compile(r" {0,3}(?:-{3,}|\*{3,}|_{3,})\Z")

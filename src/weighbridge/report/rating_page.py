@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from weighbridge.core.ballots import Choice, RatingResults
-from weighbridge.core.rating_session import RatingInfo
+from weighbridge.core.ballots import Choice
+from weighbridge.core.rating_session import RatingInfo, RatingReport
 from weighbridge.report.page import render
 from weighbridge.report.rating_markdown import nodes_of
 
@@ -16,6 +16,8 @@ BUTTONS: Final[tuple[tuple[Choice, str], ...]] = (
     ("tie", "Equally good"),
     ("both_bad", "Both bad"),
 )
+WORDS: Final[dict[Choice, str]] = {"tie": "equally good", "both_bad": "both bad"}
+MOST_REASONS: Final = 200
 
 
 def ballot_json(
@@ -63,7 +65,7 @@ def ratings_page(infos: Sequence[tuple[RatingInfo, int]]) -> str:
     return render("rate_list.html", standalone=False, charts=False, here="rate", infos=infos)
 
 
-def results_page(info: RatingInfo, found: RatingResults | None, ballots: int) -> str:
+def results_page(info: RatingInfo, report: RatingReport | None, ballots: int) -> str:
     """What the ballots of a rating say, with the names of the models."""
     return render(
         "rate_results.html",
@@ -71,6 +73,9 @@ def results_page(info: RatingInfo, found: RatingResults | None, ballots: int) ->
         charts=False,
         here="rate",
         info=info,
-        found=found,
+        found=report.results if report else None,
+        reasons=report.reasons[:MOST_REASONS] if report else (),
+        more_reasons=max(0, len(report.reasons) - MOST_REASONS) if report else 0,
+        words=WORDS,
         ballots=ballots,
     )

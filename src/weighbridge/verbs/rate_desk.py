@@ -16,7 +16,7 @@ from weighbridge.core.ballots import CHOICES, Ballot, Choice
 from weighbridge.core.errors import InputError, UnknownRunError
 from weighbridge.core.rating_session import Pairing, Rater, RatingInfo, RatingInput
 from weighbridge.measure.ratings.selection import Field, next_pairing
-from weighbridge.measure.ratings.tidy import tidy
+from weighbridge.measure.ratings.tidy import only_thinks, tidy
 from weighbridge.verbs.rate import now
 from weighbridge.workspace.ballots import Ratings
 
@@ -56,7 +56,7 @@ class Shown:
 class _Open:
     """A rating while it is rated: what seldom changes, read again when answers are added."""
 
-    stamp: tuple[int, int]
+    stamp: tuple[int, ...]
     field: Field
     inputs: dict[str, RatingInput]
 
@@ -79,7 +79,8 @@ class Desk:
     def __init__(self, root: Path) -> None:
         self._ratings = Ratings(root)
         self._open: dict[str, _Open] = {}
-        self._taken_back: dict[str, tuple[Pairing, Ballot]] = {}
+        # What each rater has taken back and not judged again, the last one on top.
+        self._taken_back: dict[str, list[tuple[Pairing, Ballot]]] = {}
 
     def seat(self, token: str) -> Seat:
         """Whose link this is.
@@ -105,8 +106,7 @@ class Desk:
         if pairing is None:
             return Shown("", len(mine), total, is_closed=bool(seat.info.closed))
         asked = self._of(seat.info).inputs[pairing.item]
-        back = self._taken_back.get(seat.rater.token)
-        is_back = back is not None and back[0] == pairing
+        back = self._back(seat)
         return Shown(
             self._id(seat, pairing),
             len(mine),
@@ -115,8 +115,8 @@ class Desk:
             tidy(asked.prompt),
             field.texts[pairing.item, pairing.a],
             field.texts[pairing.item, pairing.b],
-            back[1].winner if back and is_back else None,
-            back[1].reason if back and is_back else "",
+            back[1].winner if back else None,
+            back[1].reason if back else "",
         )
 
     def vote(self, seat: Seat, ballot_id: str, winner: str, reason: str) -> bool:
@@ -142,7 +142,8 @@ class Desk:
             task=asked.task, group=asked.group, reason=reason.strip(), time=now(),
         )  # fmt: skip
         self._ratings.add_ballot(seat.info.id, ballot)
-        self._taken_back.pop(seat.rater.token, None)
+        if self._back(seat):
+            self._taken_back[seat.rater.token].pop()
         return True
 
     def undo(self, seat: Seat) -> bool:
@@ -152,17 +153,22 @@ class Desk:
             return False
         last = mine[-1]
         self._ratings.undo(seat.info.id, seat.rater.name)
-        self._taken_back[seat.rater.token] = (Pairing(last.item, last.a, last.b), last)
+        taken_back = self._taken_back.setdefault(seat.rater.token, [])
+        taken_back.append((Pairing(last.item, last.a, last.b), last))
         return True
 
     def _due(self, seat: Seat, ballots: Sequence[Ballot]) -> Pairing | None:
         field = self._of(seat.info).field
-        back = self._taken_back.get(seat.rater.token)
+        back = self._back(seat)
         if back is not None:
             return back[0]
         # A ballot that waits must stay the same whatever others vote meanwhile: only what was
         # there when this rater voted last counts.
         return next_pairing(field, seat.rater.name, _until_last_of(seat, ballots))
+
+    def _back(self, seat: Seat) -> tuple[Pairing, Ballot] | None:
+        """What the rater took back last and has not judged again."""
+        return next(reversed(self._taken_back.get(seat.rater.token, [])), None)
 
     def _id(self, seat: Seat, pairing: Pairing) -> str:
         key = f"{seat.info.seed}\0{seat.rater.token}".encode()[:64]
@@ -171,7 +177,7 @@ class Desk:
 
     def _of(self, info: RatingInfo) -> _Open:
         found = self._open.get(info.id)
-        stamp = self._ratings.stamp(info.id)
+        stamp = (*self._ratings.stamp(info.id), info.target)
         if found is None or found.stamp != stamp:
             found = _Open(
                 stamp,
@@ -185,7 +191,9 @@ class Desk:
 def field_of(ratings: Ratings, info: RatingInfo) -> Field:
     """All that may be compared in a rating."""
     texts = {
-        (one.item, one.model): tidy(one.text) for one in ratings.answers(info.id) if not one.error
+        (one.item, one.model): tidy(one.text)
+        for one in ratings.answers(info.id)
+        if not one.error and not only_thinks(one.text)
     }
     items = [one.id for one in ratings.inputs(info.id)]
     return Field(info.models, texts, items, info.seed, info.target or len(items))

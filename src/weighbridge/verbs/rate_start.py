@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from weighbridge.core.ballots import Ballot
+from weighbridge.core.counting import counted
 from weighbridge.core.effects import Clock, Progress
 from weighbridge.core.endpoint import Endpoint, endpoint_at
 from weighbridge.core.errors import InputError
@@ -19,9 +20,10 @@ from weighbridge.measure.ratings.answering import Sampling, answer_all
 from weighbridge.measure.ratings.inputs import read_inputs
 from weighbridge.measure.ratings.judging import Judged, ToJudge, judge_all
 from weighbridge.measure.ratings.selection import Field, sides
-from weighbridge.measure.ratings.tidy import names_itself, tidy
+from weighbridge.measure.ratings.tidy import names_itself, only_thinks, tidy
 from weighbridge.verbs.rate import Power, now, power_of
 from weighbridge.verbs.rate_desk import field_of
+from weighbridge.verbs.rate_results import own_judge, unfinished
 from weighbridge.workspace.ballots import Ratings, new_rating_id
 
 
@@ -108,6 +110,7 @@ async def start(
         InputError: the inputs cannot be read.
         EndpointError: a model fails every input it is given first.
     """
+    _require_names(settings.raters)
     inputs = read_inputs(source)
     info, is_old = _opened(root, source, inputs, endpoints, settings)
     ratings = Ratings(root)
@@ -129,6 +132,12 @@ async def start(
     return _ready(ratings, info, settings.raters, is_old=is_old)
 
 
+def _require_names(raters: Sequence[str]) -> None:
+    """Refuse a rater whose votes would count as nobody's."""
+    if not all(name.strip() for name in raters):
+        raise InputError("A rater needs a name.", fix="Write for example Ada.")
+
+
 def _opened(
     root: Path,
     source: Path,
@@ -143,7 +152,7 @@ def _opened(
     ratings = Ratings(root)
     for info in ratings.all():
         if info.key == key and not info.closed:
-            return info, True
+            return _resumed(ratings, info, settings), True
     info = RatingInfo(
         new_rating_id(),
         now(),
@@ -157,6 +166,22 @@ def _opened(
     )
     ratings.create(info, inputs)
     return info, False
+
+
+def _resumed(ratings: Ratings, info: RatingInfo, settings: StartSettings) -> RatingInfo:
+    """The open rating with the ballots that are asked for now.
+
+    Raises:
+        InputError: another seed is asked for than the one by which sides were drawn.
+    """
+    if settings.seed not in (None, info.seed):
+        raise InputError(
+            f"{info.id} of these inputs and models is open, and has another seed.",
+            fix="Leave out --seed to go on with it, or end it first with `weigh rate close`.",
+        )
+    if settings.ballots in (None, info.target):
+        return info
+    return ratings.keep(replace(info, target=settings.ballots or info.target))
 
 
 def _ready(ratings: Ratings, info: RatingInfo, names: Sequence[str], *, is_old: bool) -> Started:
@@ -191,25 +216,50 @@ def _notes(answers: Sequence[RatingAnswer], compared: Field, info: RatingInfo) -
     failed = [one for one in answers if one.error]
     if failed:
         notes.append(
-            f"{len(failed)} answers failed, the first with: {failed[0].error} Their comparisons "
-            "are left out; the same command asks them again."
+            f"{counted(len(failed), 'answer')} failed, the first with: {failed[0].error} Their "
+            "comparisons are left out; the same command asks again."
         )
-    if compared.alike:
+    thinking = unfinished([one.model for one in answers if only_thinks(one.text)])
+    if thinking:
+        notes.append(thinking)
+    same = sum(compared.alike.values())
+    if same:
         notes.append(
-            f"{compared.alike} pairs of answers are word for word the same: nobody is asked."
+            f"{counted(same, 'pair')} of answers {'is' if same == 1 else 'are'} word for word the "
+            "same: nobody is asked, and the results say so."
         )
     telling = [one for one in answers if names_itself(tidy(one.text), one.model)]
     if telling:
         notes.append(
-            f"{len(telling)} answers say a word of their model's name, the first to the input "
-            f"{telling[0].item}: there raters may know the model."
+            f"{counted(len(telling), 'answer')} with a word of the model's own name, the first to "
+            f"the input {telling[0].item}: there raters may know the model."
         )
     cut = sum(one.finish == "length" for one in answers)
     if cut:
-        notes.append(f"{cut} answers were cut at the longest length that was asked for.")
+        told = f"{counted(cut, 'answer')} {'was' if cut == 1 else 'were'} cut"
+        notes.append(f"{told} at the longest length that was asked for.")
     if compared.most < len(info.models):
         notes.append("There is hardly anything to compare.")
     return tuple(notes)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedAll:
+    """What a judge was asked.
+
+    Attributes:
+        info: the rating.
+        judge: the judging model.
+        judged: comparisons that were judged now.
+        missing: of them without a verdict.
+        notes: what to know before believing it.
+    """
+
+    info: RatingInfo
+    judge: str
+    judged: int
+    missing: int
+    notes: tuple[str, ...]
 
 
 async def judge(
@@ -223,7 +273,7 @@ async def judge(
     concurrency: int,
     max_tokens: int,
     progress: Progress,
-) -> tuple[RatingInfo, int, int]:
+) -> JudgedAll:
     """Let a model vote, in both orders, on what it has not judged yet.
 
     Args:
@@ -236,9 +286,6 @@ async def judge(
         concurrency: comparisons judged at once.
         max_tokens: longest judgement.
         progress: where it says how far it is.
-
-    Returns:
-        The rating, how many comparisons were judged now, and in how many a verdict was missing.
 
     Raises:
         InputError: the rating has no answers.
@@ -268,7 +315,8 @@ async def judge(
     timeouts = Timeouts(first_byte=300.0, between_bytes=300.0)
     target = EvalTarget(endpoint, concurrency, timeouts)
     await judge_all(client, clock, target, work, max_tokens=max_tokens, keep=keep)
-    return info, len(work), missing
+    notes = (own_judge(endpoint.model),) if endpoint.model in info.models else ()
+    return JudgedAll(info, endpoint.model, len(work), missing, notes)
 
 
 def _to_judge(
@@ -336,8 +384,9 @@ def invite(root: Path, name: str | None, rater: str) -> tuple[RatingInfo, Rater]
     """A further rater's link, or the one that this rater has.
 
     Raises:
-        InputError: the rating takes no votes.
+        InputError: the rating takes no votes, or the rater has no name.
     """
+    _require_names([rater])
     ratings = Ratings(root)
     info = ratings.find(name)
     if info.closed:

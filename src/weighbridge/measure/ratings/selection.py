@@ -58,13 +58,19 @@ class Field:
         return {item: tuple(p for p in self.pairs if self._differ(item, p)) for item in self.items}
 
     @cached_property
-    def alike(self) -> int:
-        """How many pairs of answers are word for word the same."""
-        return sum(
-            (item, x) in self.texts and self.texts.get((item, x)) == self.texts.get((item, y))
+    def alike(self) -> Mapping[Pair, int]:
+        """To how many inputs two models answer word for word the same; no pair without any."""
+        counts = Counter(
+            (x, y)
             for item in self.items
             for x, y in self.pairs
+            if (item, x) in self.texts and self.texts[item, x] == self.texts.get((item, y))
         )
+        return dict(counts)
+
+    def answered(self, pair: Pair) -> int:
+        """How many inputs both models answer."""
+        return sum(all((item, model) in self.texts for model in pair) for item in self.items)
 
     @cached_property
     def most(self) -> int:

@@ -16,6 +16,7 @@ TOLD: Final = (
     "and superfluous empty lines are taken out of both answers."
 )
 MOST_CHARACTERS: Final = 200_000
+_THINKS: Final = re.compile(r"\s*+<(?:think|thinking|thought)>")
 # Marks of chat templates that some servers leave at the end.
 _END_MARK: Final = re.compile(r"(?:<\|[a-zA-Z0-9_]{1,40}\|>|</s>|<end_of_turn>)\Z")
 # The joiners of Persian words and of emoji are part of what is written.
@@ -23,14 +24,27 @@ _KEPT: Final = frozenset("\t\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}")
 
 
 def tidy(text: str) -> str:
-    """An answer without its thinking, its end marks and invisible characters."""
+    """An answer without its thinking, its end marks and invisible characters.
+
+    Nothing is left of one that ends before its thinking does.
+    """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = _without_end_marks(without_thought(text)[:MOST_CHARACTERS])
+    said = without_thought(text)
+    if _THINKS.match(said):
+        return ""
+    text = _without_end_marks(said[:MOST_CHARACTERS])
     lines: list[str] = []
     for line in map(_visible, text.split("\n")):
         if line or (lines and lines[-1]):
             lines.append(line)
     return "\n".join(lines).strip("\n")
+
+
+def only_thinks(text: str) -> bool:
+    """Whether an answer ends before its thinking does: there is nothing in it to rate."""
+    if not _THINKS.match(text):
+        return False
+    return bool(_THINKS.match(without_thought(text))) or "</th" not in text
 
 
 def _visible(line: str) -> str:

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, TextIO
 
-from weighbridge.core.ballots import CHOICES, Ballot
+from weighbridge.core.ballots import CHOICES, Ballot, Choice
 from weighbridge.core.errors import FormatError, InputError
+from weighbridge.core.sheet_cells import guarded, unguarded
 
 NEEDED: Final = ("item", "rater", "a", "b", "winner")
 OPTIONAL: Final = ("task", "group", "reason", "judge", "inconsistent", "time")
@@ -17,6 +18,13 @@ _FORM: Final = (
     "The header is item,rater,a,b,winner; a and b name the models, and winner is a, b, tie or "
     "both_bad."
 )
+# What else published tables of votes call the winner; sides are the order of the columns there too.
+_ALSO: Final[dict[str, Choice]] = {
+    "model_a": "a",
+    "model_b": "b",
+    "tie (bothbad)": "both_bad",
+    "bothbad": "both_bad",
+}
 _TRUE: Final = frozenset({"1", "true", "yes"})
 _FALSE: Final = frozenset({"", "0", "false", "no"})
 
@@ -38,15 +46,15 @@ def read_votes(path: Path) -> tuple[tuple[Ballot, ...], tuple[str, ...]]:
 
 
 def votes_csv(ballots: Sequence[Ballot]) -> str:
-    """Ballots as :func:`read_votes` reads them."""
+    """Ballots as :func:`read_votes` reads them; no cell is a formula to a spreadsheet."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*NEEDED, *OPTIONAL])
     for one in ballots:
         flags = (str(int(one.judge)), str(int(one.inconsistent)))
         writer.writerow(
-            [one.item, one.rater, one.a, one.b, one.winner, one.task, one.group, one.reason,
-             *flags, one.time]
+            map(guarded, [one.item, one.rater, one.a, one.b, one.winner, one.task, one.group,
+                          one.reason, *flags, one.time])
         )  # fmt: skip
     return text.getvalue()
 
@@ -87,7 +95,8 @@ def _rows(path: Path, header: Sequence[str], reader: Iterator[list[str]]) -> Ite
                 f"{where}: {len(row)} cells, where the header has {len(header)}.",
                 fix="Give every row the same number of cells; quote cells that hold the separator.",
             )
-        yield _ballot(where, {name: cell.strip() for name, cell in zip(header, row, strict=True)})
+        cells = (unguarded(cell.strip()) for cell in row)
+        yield _ballot(where, dict(zip(header, cells, strict=True)))
 
 
 def _ballot(where: str, row: dict[str, str]) -> Ballot:
@@ -97,7 +106,7 @@ def _ballot(where: str, row: dict[str, str]) -> Ballot:
     if row["a"] == row["b"]:
         raise FormatError(f"{where}: {row['a']} is compared with itself.", fix="Remove the row.")
     told = row["winner"].lower()
-    winner = next((choice for choice in CHOICES if choice == told), None)
+    winner = next((choice for choice in CHOICES if choice == told), _ALSO.get(told))
     if winner is None:
         raise FormatError(f"{where}: the winner is {row['winner']!r}.", fix=_FORM)
     return Ballot(

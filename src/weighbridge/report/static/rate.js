@@ -58,7 +58,10 @@ function show(ballot) {
   }
   if (ballot.closed) say("This rating is closed. Thank you.");
   else if (!open) say("That was all. Thank you: your ballots are kept.");
-  else window.scrollTo(0, 0);
+  else {
+    say("");
+    window.scrollTo(0, 0);
+  }
   shownAt = performance.now();
 }
 
@@ -76,8 +79,11 @@ async function send(what, body) {
       body: JSON.stringify(body),
     });
     const told = await answer.json();
-    say(told.sentence ?? "");
     if (told.next) show(told.next);
+    // What was written of a ballot that another tab has given is not lost without a word.
+    const unsent = answer.status === 409 && body.reason?.trim();
+    const more = unsent ? ` You had written: ${unsent}` : "";
+    if (told.sentence) say(told.sentence + more);
   } catch {
     say("The server does not answer. Nothing was lost: try again.");
   }
