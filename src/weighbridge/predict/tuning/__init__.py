@@ -1,0 +1,1 @@
+"""What training a model takes: memory by part, hours, and where to start instead."""
