@@ -1,0 +1,43 @@
+"""An API's bill."""
+
+from __future__ import annotations
+
+from weighbridge.core.cost import Hosted
+from weighbridge.predict.cost.demand import Traffic
+from weighbridge.predict.cost.lines import Line, fixed_lines
+from weighbridge.predict.cost.values import Array, Values
+
+_PER_MILLION = 1e-6
+
+
+def hosted_lines(api: Hosted, come: Traffic, values: Values) -> list[Line]:
+    """Its lines, USD a month.
+
+    A request that may wait is billed at batch prices where the host has them, without what a cache
+    would save; where it has none, like any other. Reasoning is billed as output.
+    """
+    prices = api.price
+    tokens = come.requests_per_month * values["api.token_ratio"] * _PER_MILLION
+    has_batch = prices.batch_input is not None or prices.batch_output is not None
+    batch = tokens * come.batch if has_batch else tokens * 0
+    now = tokens - batch
+    fresh = come.prompt * (1 - come.cached - come.written)
+
+    def at(name: str, otherwise: str) -> tuple[Array, str]:
+        path = name if getattr(prices, name) is not None else otherwise
+        return values[f"api.price.{path}"], path
+
+    bills = (
+        ("prompt", now * fresh, at("input", "input")),
+        ("prompt read from cache", now * come.prompt * come.cached, at("cached_input", "input")),
+        ("prompt written to cache", now * come.prompt * come.written, at("written_input", "input")),
+        ("output", now * come.output, at("output", "output")),
+        ("reasoning", now * come.reasoning, at("output", "output")),
+        ("prompt in batches", batch * come.prompt, at("batch_input", "input")),
+        ("output in batches", batch * come.generated, at("batch_output", "output")),
+    )
+    lines = [
+        Line(name, millions * price, getattr(prices, path).provenance)
+        for name, millions, (price, path) in bills
+    ]
+    return [*lines, *fixed_lines(api.fixed, "api", values)]

@@ -1,0 +1,82 @@
+"""The whole answer: every bill with its interval, and every comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+
+from weighbridge.core.cost import CostQuestion, CostReport, Hosted, SelfHosted
+from weighbridge.core.cost_comparison import Comparison
+from weighbridge.predict.cost.bills import Bill, bill, costed, interval
+from weighbridge.predict.cost.break_even import break_even
+from weighbridge.predict.cost.check import check
+from weighbridge.predict.cost.comparing import Pair
+from weighbridge.predict.cost.lines import total
+from weighbridge.predict.cost.sensitivity import flips, swings
+from weighbridge.predict.cost.words import missing, verdict
+
+DRAWS: Final = 10_000
+
+
+def answer(
+    question: CostQuestion,
+    *,
+    seed: int = 0,
+    draws: int = DRAWS,
+    created: str = "",
+    notes: Iterable[str] = (),
+) -> CostReport:
+    """Cost every option, and compare every self-hosted one with every API.
+
+    Args:
+        question: what is compared.
+        seed: of the draws; the same seed gives the same report.
+        draws: how many.
+        created: when, ISO 8601.
+        notes: sentences of the caller's, put before ours.
+
+    Raises:
+        InputError: a quantity is impossible.
+    """
+    check(question)
+    demand = question.demand
+    displaced_first = sorted(question.hosted, key=lambda one: one.same_model)
+    options: list[SelfHosted | Hosted] = [*question.selfhosted, *displaced_first]
+    bills = {one.name: bill(demand, one, seed, draws) for one in options}
+    return CostReport(
+        question=question,
+        options=tuple(costed(one) for one in bills.values()),
+        comparisons=tuple(
+            _comparison(own, api, bills[own.name], bills[api.name])
+            for own in question.selfhosted
+            for api in displaced_first
+        ),
+        notes=(*notes, *missing(question)),
+        seed=seed,
+        draws=draws,
+        created=created,
+    )
+
+
+def _comparison(own: SelfHosted, api: Hosted, mine: Bill, theirs: Bill) -> Comparison:
+    pair = Pair(mine.demand, own, api)
+    draws = total(mine.lines(mine.draws)) - total(theirs.lines(theirs.draws))
+    base = total(mine.lines(mine.base)) - total(theirs.lines(theirs.base))
+    difference, fits = interval(base, draws), pair.fits(mine.draws)
+    p_cheaper = float(np.mean((draws < 0) & fits))
+    bars = swings(pair)
+    return Comparison(
+        option=own.name,
+        against=api.name,
+        same_model=api.same_model,
+        difference=difference,
+        median_difference=float(np.median(draws)),
+        p_self_cheaper=p_cheaper,
+        p_within_capacity=float(np.mean(fits)),
+        break_even=break_even(pair),
+        swings=bars,
+        flips=flips(pair, bars),
+        verdict=verdict(own, api, difference, p_cheaper, fits=bool(pair.fits(mine.base)[0])),
+    )

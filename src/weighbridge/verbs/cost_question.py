@@ -1,0 +1,378 @@
+"""From what a user says to a question that can be computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from weighbridge.core.cost import (
+    ALL,
+    NOTHING,
+    Capacity,
+    CostQuestion,
+    Demand,
+    Hosted,
+    Owned,
+    Rented,
+    SelfHosted,
+    Uncertain,
+    certain,
+)
+from weighbridge.core.effects import Clock, Store
+from weighbridge.core.errors import InputError
+from weighbridge.core.load import LoadRun
+from weighbridge.core.plan import PlanRun
+from weighbridge.core.provenance import Provenance
+from weighbridge.core.workload import parse_slo
+from weighbridge.facts.devices.described import read_machine, split_count
+from weighbridge.facts.prices import Prices
+from weighbridge.verbs.cost_capacity import Served, measured, planned, predicted
+from weighbridge.verbs.cost_options import (
+    NOTHING_OF_HARDWARE,
+    NOTHING_OF_OPERATING,
+    HardwareAsked,
+    OperatingAsked,
+    hosted,
+    operations,
+    owned,
+    rented,
+)
+from weighbridge.verbs.cost_quality import check_used, with_pass_rates
+from weighbridge.verbs.cost_words import named, parse_profile, parse_uncertain, parse_volume
+
+_ALIKE: Final = Provenance("assumed", "taken to count alike", "")
+_PROMPT: Final = 750.0
+_OUTPUT: Final = 250.0
+# Where who has to wait cannot be computed, the busiest hour is kept below full load.
+_RHO_UNKNOWN_WAITS: Final = 0.85
+
+
+@dataclass(frozen=True, slots=True)
+class DemandAsked:
+    """What the user says of the traffic; texts as :func:`parse_uncertain` takes them."""
+
+    volume: str = ""
+    prompt: str = ""
+    output: str = ""
+    reasoning: str = ""
+    cached: str = ""
+    written: str = ""
+    batch: str = ""
+    profile: str = "day"
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityAsked:
+    """What the user says of a replica.
+
+    Attributes:
+        tokens_per_s: output tokens, without breaking the SLO.
+        prefill_per_s: prompt tokens, where these are not in the figure above.
+        slots: requests at once.
+        service: seconds of a request.
+        cv: spread of these over their mean.
+        rho: share of a replica that the busiest hour may use; None for the usual.
+        wait_s: the longest wait of the percentile; None where waiting is not looked at.
+        percentile: of requests, 0..1.
+        slo: conditions, for a prediction.
+        from_run: a load run whose goodput is taken, or a plan whose first way is.
+        quantization: format of the weights, for a prediction.
+    """
+
+    tokens_per_s: str = ""
+    prefill_per_s: str = ""
+    slots: int | None = None
+    service: str = ""
+    cv: float | None = None
+    rho: float | None = None
+    wait_s: float | None = 1.0
+    percentile: float = 0.99
+    slo: str = ""
+    from_run: str = ""
+    quantization: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a user asks of ``weigh cost``.
+
+    Attributes:
+        model: to be served oneself.
+        device: on which GPU, ``H100`` or ``2x RTX 4090``: the GPUs of one replica.
+        gpus_per_replica: likewise, where ``device`` does not say; None for that.
+        max_gpus: no more can be had.
+        min_replicas: at least.
+        spare_replicas: more than are needed.
+        apis: names or prices of APIs that would be displaced.
+        same_model_apis: likewise of hosts of the same model.
+        pass_rates: ``VALUE`` of the own model, ``NAME=VALUE`` of an option; an evaluation run too.
+        token_ratios: ``VALUE`` of all APIs, ``NAME=VALUE`` of one.
+    """
+
+    demand: DemandAsked = DemandAsked()
+    capacity: CapacityAsked = CapacityAsked()
+    hardware: HardwareAsked = NOTHING_OF_HARDWARE
+    operating: OperatingAsked = NOTHING_OF_OPERATING
+    model: str = ""
+    device: str = ""
+    gpus_per_replica: int | None = None
+    max_gpus: int | None = None
+    min_replicas: str = ""
+    spare_replicas: int = 0
+    apis: tuple[str, ...] = ()
+    same_model_apis: tuple[str, ...] = ()
+    pass_rates: tuple[str, ...] = ()
+    token_ratios: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where what the user does not say comes from.
+
+    Attributes:
+        prices: of APIs and GPUs.
+        clock: says today's date.
+        store: the workspace; None without one.
+        catalogue: the user's own models; None for ours alone.
+        workspace: folder of ``store``, which may hold calibrations.
+        said: how the user gave what is given.
+        predictions: capacities predicted before, for those who ask again and again; else None.
+    """
+
+    prices: Prices
+    clock: Clock
+    store: Store | None = None
+    catalogue: Path | None = None
+    workspace: Path | None = None
+    said: str = "given on the command line"
+    predictions: dict[object, Served] | None = None
+
+
+def question(asked: Asked, sources: Sources) -> tuple[CostQuestion, tuple[str, ...]]:
+    """The question with all quantities, and what is assumed in it, one sentence each.
+
+    Raises:
+        InputError: something is missing or cannot be understood; the message says what.
+    """
+    origin = Provenance("assumed", sources.said, sources.prices.today)
+    asked = _with_count(asked)
+    served = _of_run(_run(asked, sources))
+    demand, demand_notes = _demand(asked.demand, served, origin)
+    served = served or _served(asked, demand, sources, origin)
+    capacity, capacity_notes = _capacity(asked.capacity, served.capacity, origin)
+    options, hardware_notes = _options(asked, capacity, sources.prices, origin)
+    apis, api_notes = _apis(asked, demand, sources.prices, origin)
+    with_rates = with_pass_rates((options, apis), asked.pass_rates, sources.store, origin)
+    notes = (*demand_notes, *served.notes, *capacity_notes, *hardware_notes, *api_notes)
+    return CostQuestion(demand, *with_rates), notes
+
+
+def _with_count(asked: Asked) -> Asked:
+    """The GPUs of a replica taken out of the device's name."""
+    if not asked.device:
+        return replace(asked, gpus_per_replica=asked.gpus_per_replica or 1)
+    count, device = split_count(asked.device)
+    return replace(asked, device=device, gpus_per_replica=asked.gpus_per_replica or count)
+
+
+def _run(asked: Asked, sources: Sources) -> LoadRun | PlanRun | None:
+    if not asked.capacity.from_run:
+        return None
+    if sources.store is None:
+        raise InputError("There is no workspace with load runs.", fix="Give --workspace.")
+    if asked.capacity.from_run.startswith("plan-"):
+        info = sources.store.find(asked.capacity.from_run, "plan")
+        return sources.store.load(info.id, PlanRun)
+    info = sources.store.find(asked.capacity.from_run, "load")
+    return sources.store.load(info.id, LoadRun)
+
+
+def _of_run(run: LoadRun | PlanRun | None) -> Served | None:
+    if run is None:
+        return None
+    return measured(run) if isinstance(run, LoadRun) else planned(run)
+
+
+def _demand(
+    asked: DemandAsked, served: Served | None, origin: Provenance
+) -> tuple[Demand, tuple[str, ...]]:
+    if not asked.volume:
+        raise InputError("How much traffic there is is not said.", fix="Give --volume "
+                         "20M-tokens/day or 100k-requests/day.")  # fmt: skip
+    volume, unit = parse_volume(asked.volume, origin)
+    profile, source = parse_profile(asked.profile)
+    known = served or Served(Capacity(certain(1.0)))
+    told = known.capacity.output_tokens_per_s.provenance
+    prompt = _length(asked.prompt, "prompt tokens", origin) or _known(
+        known.prompt_tokens, told, _PROMPT
+    )
+    output = _length(asked.output, "output tokens", origin) or _known(
+        known.output_tokens, told, _OUTPUT
+    )
+    demand = Demand(
+        volume, prompt, output, unit,
+        reasoning_tokens=_share(asked.reasoning, "reasoning tokens", origin),
+        cached_share=_share(asked.cached, "cached share", origin),
+        written_share=_share(asked.written, "written share", origin),
+        batch_share=_share(asked.batch, "batch share", origin),
+        profile=profile,
+        profile_source=source,
+    )  # fmt: skip
+    notes = []
+    if not (asked.prompt or asked.output or served):
+        notes.append(f"Assumed: {_PROMPT:.0f} prompt and {_OUTPUT:.0f} output tokens a request.")
+    if demand.profile_source.startswith("assumed"):
+        notes.append(
+            f"The day is {source}; yours goes in with --profile FILE, 24 numbers from midnight on."
+        )
+    return demand, tuple(notes)
+
+
+def _length(text: str, what: str, origin: Provenance) -> Uncertain | None:
+    return parse_uncertain(text, what, origin) if text else None
+
+
+def _known(length: float | None, told: Provenance, usual: float) -> Uncertain:
+    """As the run has it that tells the capacity, else the usual."""
+    if length:
+        return certain(length, told)
+    return certain(usual, Provenance("assumed", "Weighbridge's usual length", ""))
+
+
+def _share(text: str, what: str, origin: Provenance) -> Uncertain:
+    return parse_uncertain(text, what, origin) if text else NOTHING
+
+
+def _served(asked: Asked, demand: Demand, sources: Sources, origin: Provenance) -> Served:
+    """A replica's capacity where no run tells it: as given, else as predicted."""
+    have = asked.capacity
+    if have.tokens_per_s:
+        return Served(Capacity(parse_uncertain(have.tokens_per_s, "tokens/s", origin)))
+    if not (asked.model and asked.device):
+        raise InputError(
+            "What one replica serves is not known.",
+            fix="Give --model and --device for a prediction, --from-run RUN for a measurement, or "
+            "--tokens-per-s.",
+        )
+    from weighbridge.facts.catalog.catalogue import load  # noqa: PLC0415 -- only to predict
+    from weighbridge.verbs.plan import calibrations  # noqa: PLC0415
+
+    catalogue = load(sources.catalogue)
+    machine = replace(read_machine(asked.device), count=asked.gpus_per_replica or 1)
+    lengths = (
+        max(1, round(demand.prompt_tokens.base)),
+        max(2, round(demand.output_tokens.base + demand.reasoning_tokens.base)),
+    )
+    known = calibrations(sources.workspace, catalogue, sources.clock) if sources.workspace else ()
+    slo, kept = parse_slo(have.slo), {} if sources.predictions is None else sources.predictions
+    key = (machine, asked.model, slo, lengths, have.quantization, repr(known))
+    found = kept.get(key) or predicted(
+        machine, asked.model, slo, lengths,
+        catalogue=catalogue, clock=sources.clock,
+        quantization=have.quantization, calibrations=known,
+    )  # fmt: skip
+    kept[key] = found
+    return replace(found, notes=(*found.notes, *_better(asked.model, sources)))
+
+
+def _better(model: str, sources: Sources) -> Sequence[str]:
+    """That a load run of this model is there, which would be better than a prediction."""
+    if sources.store is None:
+        return ()
+    runs = [one.id for one in sources.store.runs("load") if one.model.lower() == model.lower()]
+    if not runs:
+        return ()
+    note = (
+        f"{runs[0]} has measured {model}: --from-run {runs[0]} takes its goodput, if it was on "
+        "such a replica."
+    )
+    return (note,)
+
+
+def _capacity(
+    asked: CapacityAsked, known: Capacity, origin: Provenance
+) -> tuple[Capacity, tuple[str, ...]]:
+    """What is known of a replica, with what the user says put in its place."""
+    service = known.service_s
+    if asked.service:
+        service = parse_uncertain(asked.service, "seconds of a request", origin)
+    prefill = known.prefill_tokens_per_s
+    if asked.prefill_per_s:
+        prefill = parse_uncertain(asked.prefill_per_s, "prefill tokens/s", origin)
+    slots = asked.slots or known.slots
+    looks = slots is not None and service is not None and asked.wait_s is not None
+    rho = asked.rho or (1.0 if looks else _RHO_UNKNOWN_WAITS)
+    notes = []
+    if not looks:
+        headroom = "" if asked.rho else f" The busiest hour may use {100 * rho:.0f} % of a replica."
+        why = "as asked" if asked.wait_s is None else "slots and seconds of a request are not known"
+        notes.append(f"Who has to wait for a slot is not computed: {why}.{headroom}")
+    found = replace(
+        known,
+        prefill_tokens_per_s=prefill,
+        slots=slots,
+        service_s=service,
+        cv=known.cv if asked.cv is None else asked.cv,
+        rho=rho,
+        wait_s=asked.wait_s if looks else None,
+        percentile=asked.percentile,
+        slo=known.slo or asked.slo,
+    )
+    return found, tuple(notes)
+
+
+def _options(
+    asked: Asked, capacity: Capacity, prices: Prices, origin: Provenance
+) -> tuple[tuple[SelfHosted, ...], tuple[str, ...]]:
+    people, fixed, notes = operations(asked.operating, origin)
+    what, where = asked.model or "the model", asked.device or "GPU"
+    ways: list[tuple[str, Callable[[], tuple[Rented | Owned, tuple[str, ...]]]]] = []
+    have = asked.hardware
+    if have.gpu_price or have.rented_too or not have.owned:
+        ways.append(("rented", lambda: rented(asked.hardware, asked.device, prices, origin)))
+    if asked.hardware.owned:
+        ways.append(("owned", lambda: owned(asked.hardware, asked.device, origin)))
+    options = []
+    for how, make in ways:
+        hardware, said = make()
+        notes = (*notes, *said)
+        options.append(
+            SelfHosted(
+                name=f"{what} on {how} {where}",
+                model=asked.model,
+                device=asked.device,
+                capacity=capacity,
+                rented=hardware if isinstance(hardware, Rented) else None,
+                owned=hardware if isinstance(hardware, Owned) else None,
+                gpus_per_replica=asked.gpus_per_replica or 1,
+                people=people,
+                fixed=fixed,
+                min_replicas=_least(asked.min_replicas, origin),
+                spare_replicas=asked.spare_replicas,
+                max_gpus=asked.max_gpus,
+            )
+        )
+    return tuple(options), notes
+
+
+def _least(text: str, origin: Provenance) -> Uncertain:
+    return parse_uncertain(text, "fewest replicas", origin) if text else ALL
+
+
+def _apis(
+    asked: Asked, demand: Demand, prices: Prices, origin: Provenance
+) -> tuple[tuple[Hosted, ...], tuple[str, ...]]:
+    ratios = named(asked.token_ratios, "ratio of tokens", origin)
+    found: list[Hosted] = []
+    notes: list[str] = []
+    for texts, same in ((asked.apis, False), (asked.same_model_apis, True)):
+        for text in texts:
+            api, said = hosted(text, prices, demand.prompt_tokens.base, origin, same_model=same)
+            # The same model has the same tokenizer.
+            ratio = ratios.pop(api.name, ALL if same else ratios.get(""))
+            found.append(replace(api, token_ratio=ratio or certain(1.0, _ALIKE)))
+            notes.extend(said)
+    check_used(ratios, set(), "--token-ratio")
+    return tuple(found), tuple(notes)
