@@ -14,8 +14,17 @@ from weighbridge.core.verdict import (
 CANNOT_TELL = "new and base on sums: the data cannot tell"
 
 
-def comparison(value: float, low: float, high: float) -> Comparison:
-    return Comparison("base", "new", "sums", 200, Interval(value, low, high), 0.5, 3, 1)
+def comparison(
+    value: float,
+    low: float,
+    high: float,
+    *,
+    p: float = 0.01,
+    p_adjusted: float | None = None,
+    more_items: int | None = None,
+) -> Comparison:
+    interval = Interval(value, low, high)
+    return Comparison("base", "new", "sums", 200, interval, p, 3, 1, p_adjusted, more_items)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +54,18 @@ def test_the_sentence_says_what_the_interval_allows(
     assert comparison(*figures).sentence == expected
 
 
-def test_a_lead_is_clear_only_when_its_interval_excludes_zero() -> None:
+@pytest.mark.parametrize(
+    ("p", "p_adjusted", "real"),
+    [(0.05, None, True), (0.051, None, False), (0.01, 0.05, True), (0.01, 0.06, False)],
+)
+def test_the_p_value_that_decides_is_the_one_adjusted_for_all_pairs(
+    p: float, p_adjusted: float | None, real: bool
+) -> None:
+    assert comparison(0.1, 0.01, 0.2, p=p, p_adjusted=p_adjusted).real is real
+    assert not comparison(0.1, -0.01, 0.2, p=p, p_adjusted=p_adjusted).real
+
+
+def test_a_lead_is_clear_only_when_it_is_real() -> None:
     best = ModelEvidence("new", "sums", 200, Interval(0.9, 0.85, 0.93), "eval-1")
     other = ModelEvidence("base", "sums", 200, Interval(0.8, 0.74, 0.85), "eval-2")
     assert TaskVerdict("sums", (best, other), comparison(0.1, 0.01, 0.2)).is_clear
@@ -59,6 +79,30 @@ def test_a_verdict_says_what_to_run() -> None:
     both = Assignment(("a", "b"), (("x", "a"), ("y", "b")), 0.8, 2)
     mix = (("x", 0.5), ("y", 0.5))
     assert Verdict((), mix, (), None, single, both, single).sentence == (
-        "It depends: a for x, b for y. If you must run one model: a."
+        "It depends on the task: a for x, b for y. If you must run one model: a."
+    )
+    assert Verdict((), mix, (), None, None, both, None).sentence == (
+        "It depends on the task: a for x, b for y. No single model may do everything."
     )
     assert Verdict((), mix, (), 1, single, single, None).sentence == "Run a for everything."
+
+
+@pytest.mark.parametrize(
+    ("more_items", "expected"),
+    [
+        (1187, "We cannot tell new from base on sums yet; about 1,200 more items would."),
+        (7, "We cannot tell new from base on sums yet; about 7 more items would."),
+        (None, "We cannot tell new from base on sums yet; no number of items worth naming would."),
+    ],
+)
+def test_what_cannot_be_told_comes_with_what_would_tell_it(
+    more_items: int | None, expected: str
+) -> None:
+    best = ModelEvidence("new", "sums", 200, Interval(0.9, 0.85, 0.93), "eval-1")
+    other = ModelEvidence("base", "sums", 200, Interval(0.8, 0.74, 0.85), "eval-2")
+    lead = comparison(0.1, -0.01, 0.2, p_adjusted=0.2, more_items=more_items)
+    chosen = Assignment(("new",), (("sums", "new"),), 0.9, 1)
+    tasks = (TaskVerdict("sums", (best, other), lead),)
+    verdict = Verdict(tasks, (("sums", 1.0),), (), None, chosen, chosen, None)
+    assert verdict.caveats == (expected,)
+    assert verdict.words == f"Run new for everything. {expected}"

@@ -48,8 +48,27 @@ def test_questions_are_paired() -> None:
     assert (context.low, context.tokens, context.high) == (1, 2, 2)
 
 
-def test_a_task_that_is_not_done_at_all_has_no_figure() -> None:
+def test_a_task_that_is_not_done_has_no_figure() -> None:
     context = found(12, 10, 11)
     assert context.tokens is None
-    assert "12 of 100 answers are right" in context.reason
-    assert "the model does not do the task at all" in context.reason
+    assert "12 of 100 answers are right (12 % [7, 20])" in context.reason
+    assert "surely fewer than half" in context.reason
+
+
+def test_few_questions_do_not_say_that_a_task_is_not_done() -> None:
+    context = found(22, 22, 2, n=50)
+    assert (context.tokens, context.reason) == (2000, "")
+    assert "22 of 50 answers are right (44 % [31, 58]), perhaps fewer than half" in context.caveat
+    assert not found(40, 40, n=50).caveat
+
+
+def test_one_length_tells_nothing() -> None:
+    context = found(50, n=50)
+    assert context.tokens is None
+    assert "Only one length was measured, 1,000 tokens" in context.reason
+
+
+def test_what_holds_ends_before_a_length_that_does_not() -> None:
+    assert found(98, 98, 97, 40, 10).below == 8000
+    assert found(95, 86, 83).below is None
+    assert found(100, 100, 100).below is None

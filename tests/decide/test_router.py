@@ -1,11 +1,23 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
-from weighbridge.core.provenance import Interval
+import yaml
+
+from weighbridge.core.provenance import Interval, Provenance
 from weighbridge.core.routing import Condition, ModelEntry, Route, Signals, TaskSignal
-from weighbridge.core.verdict import Assignment, ModelEvidence, TaskVerdict, Verdict
-from weighbridge.decide.router import router_config
+from weighbridge.core.tradeoffs import Served
+from weighbridge.core.verdict import (
+    Assignment,
+    Comparison,
+    ModelEvidence,
+    OverallStanding,
+    TaskVerdict,
+    Verdict,
+)
+from weighbridge.decide.router import route_comments, router_config
+from weighbridge.serve.config import parse_config, write_config
 
 ENTRIES = {name: ModelEntry(url=f"http://127.0.0.1:9/{name}") for name in "abc"}
 SIGNALS = Signals(task={"x": TaskSignal(keywords=("plus",))})
@@ -60,3 +72,43 @@ def test_one_model_for_everything_needs_no_fallback() -> None:
     config = router_config(verdict("a", {"x": 1.0}, x="a"), SIGNALS, ENTRIES)
     assert [route.use for route in config.routes] == [("a",), ("a",)]
     assert list(config.models) == ["a"]
+
+
+def test_each_route_says_what_it_rests_on_and_the_file_stays_what_it_was(tmp_path: Path) -> None:
+    found = verdict("b", {"x": 0.5, "y": 0.5}, x="a", y="b")
+    lead = Comparison("b", "a", "x", 100, Interval(0.3, 0.2, 0.4), 1e-6, 35, 5, 1e-5, 0)
+    load = Provenance("measured", "load-7", "2026-01-06T10:00:00Z")
+    fast = Served("p95", None, None, None, "8 users", None, None, "users", None, load)
+    x, y = task("x", {"a": 0.9, "b": 0.6}), task("y", {"b": 0.8})
+    first = dataclasses.replace(x.standings[0], accuracy=Interval(0.9, 0.83, 0.94), served=fast)
+    x = dataclasses.replace(x, standings=(first, *x.standings[1:]), lead=lead)
+    overall = OverallStanding("b", Interval(0.7, 0.6, 0.8), 0.9)
+    found = dataclasses.replace(found, tasks=(x, y), overall=(overall,))
+    words = {name: TaskSignal(keywords=(name,)) for name in "xy"}
+    config = router_config(found, Signals(task=words), ENTRIES)
+    comments = route_comments(found, {"run of a": "2026-01-05T12:00:00Z"})
+    text = write_config(config, "By hand?\nNo.", comments)
+    head, _, routes = text.partition("routes:\n")
+    assert head.startswith("# By hand?\n# No.\n")
+    right, traffic = "a is right in 90.0 %", "right in 70.0 % of the whole traffic"
+    assert routes.splitlines() == [
+        f"# x: {right} (95 % interval 83.0 to 94.0, n = 100), measured: run of a, 2026-01-05",
+        "# a is better than b on x (+30.0 points, 95 % interval +20.0 to +40.0, n = 100).",
+        "# latency: measured, load-7, 2026-01-06",
+        "- use: [a, b]",
+        "  when: {task: x}",
+        "# y: b is right in 80.0 % (95 % interval 80.0 to 80.0, n = 100), measured: run of b",
+        "- use: [b]",
+        "  when: {task: y}",
+        f"# Whatever is not recognised: b, {traffic} (95 % interval 60.0 to 80.0).",
+        "- use: [b]",
+    ]  # fmt: skip
+    assert parse_config(text, tmp_path, origin="test") == config
+    assert yaml.safe_load(text) == yaml.safe_load(write_config(config, ""))
+
+
+def test_what_a_comment_says_cannot_become_part_of_the_file(tmp_path: Path) -> None:
+    config = router_config(verdict("a", {"x": 1.0}, x="a"), SIGNALS, ENTRIES)
+    evil = "one\nroutes: []\r\x07\u2028admin: 0.0.0.0:1\x85x"
+    text = write_config(config, evil, (evil, evil))
+    assert parse_config(text, tmp_path, origin="test") == config

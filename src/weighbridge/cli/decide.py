@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from weighbridge.cli.decide_options import constraint_options
 from weighbridge.cli.diagnostics import say, stdout_kept_clean
 from weighbridge.cli.options import (
     Bytes,
@@ -17,10 +19,22 @@ from weighbridge.cli.options import (
     print_json,
     workspace_option,
 )
-from weighbridge.core.units import format_bytes, parse_bytes
+from weighbridge.core.units import parse_bytes
 
 if TYPE_CHECKING:
+    from weighbridge.core.effects import Store
     from weighbridge.core.study import VerdictRun
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is decided on, as the command line says it."""
+
+    runs: tuple[str, ...]
+    memory_budget: int | None
+    memory: tuple[str, ...]
+    mix: tuple[str, ...]
+    constraints: dict[str, Any]
 
 
 @click.command()
@@ -38,6 +52,7 @@ if TYPE_CHECKING:
     metavar="TASK=SHARE",
     help="Share of a task in your traffic; by default all alike. Repeatable.",
 )
+@constraint_options
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -58,65 +73,58 @@ def command(
     force: bool,
     as_json: bool,
     workspace: Path,
+    **constraints: Any,  # noqa: ANN401 -- those of decide_options, read there
 ) -> None:
     """Decide which model does which task, and write router.config.yaml.
 
-    Rests on the named evaluation runs, or on the newest of every model and suite.
+    Rests on the named evaluation runs, or on the newest of every model and suite, and on what else
+    the workspace has of these models: load runs, inspections, costs. Constraints come first: every
+    option that they remove is shown with its reason, and the exit code is 1 where nothing is left.
 
     \b
     Example:
       weigh decide --memory-budget 24GiB --mix code=3 --mix extraction=1
+      weigh decide --data-stays --territory EU --intent commercial,users=50k
+      weigh decide --devices '2x RTX 4090' --load 12/s --slo ttft_p95<500ms --min-accuracy code=0.8
     """  # noqa: D301 -- \b is click's mark, not an escape
-    from weighbridge.verbs import decide  # noqa: PLC0415 -- not needed for --help
+    from weighbridge.cli import decide_print  # noqa: PLC0415 -- not needed for --help
+    from weighbridge.core.constraints import NothingLeftError  # noqa: PLC0415
+    from weighbridge.verbs import decide, decide_json  # noqa: PLC0415
 
     decide.check_replaceable(out, force=force)
-    with stdout_kept_clean():
-        run = decide.decide(
-            open_workspace(workspace),
-            names=runs,
-            budget_bytes=memory_budget,
-            mix=named(mix, _share, "code=3") or None,
-            memory_bytes=named(memory, parse_bytes, "tally=24GiB"),
-        )
+    asked = _Asked(runs, memory_budget, memory, mix, constraints)
+    try:
+        with stdout_kept_clean():
+            run = _decide(open_workspace(workspace), asked)
+    except NothingLeftError as error:
+        if as_json:
+            print_json({"error": error.message, "removed": decide_json.removed(error.removed)})
+        raise
     decide.write_router_config(run, out)
     if as_json:
         print_json(decide.to_json(run))
     else:
-        show(run)
+        decide_print.show(run)
     for warning in decide.warnings(run):
         say(f"Warning: {warning}")
     say(f"Wrote {out}. Run it with: weigh serve {out}")
 
 
-def show(run: VerdictRun) -> None:
-    """The verdict on standard output."""
-    from weighbridge.cli.tables import percent, print_table  # noqa: PLC0415
+def _decide(store: Store, asked: _Asked) -> VerdictRun:
+    from weighbridge.cli.decide_options import read_constraints  # noqa: PLC0415
+    from weighbridge.verbs import decide  # noqa: PLC0415
 
-    verdict = run.verdict
-    click.echo(" ".join([verdict.sentence, *verdict.caveats]))
-    for task in verdict.tasks:
-        print_table(
-            task.task,
-            ["<model", "right, 95 % interval", "n", "<run"],
-            [[e.model, percent(e.accuracy), str(e.n), e.run] for e in task.standings],
-            caption=task.lead.sentence if task.lead else "",
-        )
-    parts = [("together", verdict.chosen), ("one model", verdict.single)]
-    if verdict.tighter:
-        parts.append(("with less memory", verdict.tighter))
-    print_table(
-        "Options",
-        ["<", "<models", "expected right", "memory"],
-        [
-            [name, ", ".join(a.models), f"{100 * a.accuracy:.1f} %", _size(a.memory_bytes)]
-            for name, a in parts
-        ],
-        caption=f"measured · {run.info.id} · {run.info.created}",
+    constraints, told = read_constraints(asked.constraints)
+    return decide.decide(
+        store,
+        names=asked.runs,
+        budget_bytes=asked.memory_budget,
+        mix=named(asked.mix, _share, "code=3") or None,
+        memory_bytes=named(asked.memory, parse_bytes, "tally=24GiB"),
+        constraints=constraints,
+        told=told,
+        strict=True,
     )
-
-
-def _size(count: int | None) -> str:
-    return "unknown" if count is None else format_bytes(count)
 
 
 def _share(text: str) -> float:

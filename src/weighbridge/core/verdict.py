@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from weighbridge.core.constraints import NO_CONSTRAINTS, NO_LOAD, Constraints, Removed
 from weighbridge.core.provenance import Interval, Provenance
+from weighbridge.core.tradeoffs import Flip, Served, Spending
+
+_ALPHA = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,10 @@ class Comparison:
         p_mcnemar: two-sided exact McNemar p-value.
         flips_up: items that b has right and a wrong.
         flips_down: items that a has right and b wrong.
+        p_adjusted: the p-value that decides, by Holm's procedure over all pairs that were compared
+            together; None where this pair was compared alone, so that McNemar's decides.
+        more_items: how many further items would settle it in 4 of 5 cases if the true difference
+            is the one seen; 0 where it is settled, None where no number is known to do.
     """
 
     a: str
@@ -30,6 +38,14 @@ class Comparison:
     p_mcnemar: float
     flips_up: int
     flips_down: int
+    p_adjusted: float | None = None
+    more_items: int | None = None
+
+    @property
+    def real(self) -> bool:
+        """Whether the data tells the two apart: what ``weigh compare`` calls real."""
+        p = self.p_mcnemar if self.p_adjusted is None else self.p_adjusted
+        return p <= _ALPHA and self.difference.excludes_zero
 
     @property
     def sentence(self) -> str:
@@ -37,7 +53,7 @@ class Comparison:
         points = 100 * self.difference.value
         low, high = 100 * self.difference.low, 100 * self.difference.high
         numbers = f"{points:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f}, n = {self.n}"
-        if not self.difference.excludes_zero:
+        if not self.real:
             return f"{self.b} and {self.a} on {self.subject}: the data cannot tell ({numbers})."
         verb = "better" if points > 0 else "worse"
         return f"{self.b} is {verb} than {self.a} on {self.subject} ({numbers})."
@@ -45,13 +61,33 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class ModelEvidence:
-    """One model on one task: accuracy with its Wilson interval, and the run behind it."""
+    """One model on one task: all that is known of this choice.
+
+    Attributes:
+        model: which.
+        task: the suite's name.
+        n: items answered.
+        accuracy: share of right answers with its 95 % interval.
+        run: id of the evaluation.
+        p_best: the probability that its true accuracy is the task's highest, by bootstrap.
+        p_cheapest: the probability that it is the cheapest per accepted request of those that are
+            accurate enough; None where no model's cost is known.
+        on_front: whether no other option is at least as good in accuracy, latency and cost and
+            better in one.
+        served: latency at the expected load; None where nothing is known of it.
+        spending: cost; None where no cost run has it.
+    """
 
     model: str
     task: str
     n: int
     accuracy: Interval
     run: str
+    p_best: float | None = None
+    p_cheapest: float | None = None
+    on_front: bool | None = None
+    served: Served | None = None
+    spending: Spending | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +97,8 @@ class TaskVerdict:
     Attributes:
         task: the suite's name.
         standings: every model, best first.
-        lead: the winner against the runner-up, or None when there is only one model.
+        lead: the winner against the runner-up, or None when there is only one model; judged with
+            all pairs of all tasks, as ``weigh compare`` judges.
     """
 
     task: str
@@ -75,8 +112,8 @@ class TaskVerdict:
 
     @property
     def is_clear(self) -> bool:
-        """Whether the winner's lead over the runner-up excludes zero."""
-        return self.lead is not None and self.lead.difference.excludes_zero
+        """Whether the winner's lead over the runner-up is real."""
+        return self.lead is not None and self.lead.real
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +134,34 @@ class Assignment:
         by_task: task and model, in task order.
         accuracy: expected accuracy over the task mix.
         memory_bytes: their memory together, or None where one's is unknown.
+        replicas: model and how many of it the load needs.
+        devices: per replica: its model and the devices it is put on, counted from 0; empty where
+            memory is one pool.
+        usd_per_month: what it costs; None where one's cost is unknown.
     """
 
     models: tuple[str, ...]
     by_task: tuple[tuple[str, str], ...]
     accuracy: float
     memory_bytes: int | None
+    replicas: tuple[tuple[str, int], ...] = ()
+    devices: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    usd_per_month: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OverallStanding:
+    """One model for everything: accuracy over the traffic mix, and how likely it is the best one.
+
+    Attributes:
+        model: which; only those that were evaluated on every task and may do all of them.
+        accuracy: over the mix, with its 95 % interval by bootstrap.
+        p_best: the probability that it is the best single model.
+    """
+
+    model: str
+    accuracy: Interval
+    p_best: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,28 +173,42 @@ class Verdict:
         mix: share of each task in the traffic; the shares sum to one.
         memory: each model's memory.
         budget_bytes: memory that the loaded models may take together, or None for no limit.
-        single: the best single model within the budget.
-        chosen: the best assignment within the budget.
+        single: the best single model within the constraints; None where no one does everything.
+        chosen: the best assignment within the constraints.
         tighter: the best assignment that needs less memory than ``chosen``, or None.
+        constraints: what had to hold.
+        removed: the options that did not meet it, each with its reason.
+        gain: accuracy of ``chosen`` minus that of ``single`` over the mix, with its 95 % interval
+            by bootstrap over items; None where they are the same.
+        overall: single models, the best first.
+        flips: what would change the decision.
+        notes: what a reader must know before believing it, in sentences.
     """
 
     tasks: tuple[TaskVerdict, ...]
     mix: tuple[tuple[str, float], ...]
     memory: tuple[ModelMemory, ...]
     budget_bytes: int | None
-    single: Assignment
+    single: Assignment | None
     chosen: Assignment
     tighter: Assignment | None
+    constraints: Constraints = NO_CONSTRAINTS
+    removed: tuple[Removed, ...] = ()
+    gain: Interval | None = None
+    overall: tuple[OverallStanding, ...] = ()
+    flips: tuple[Flip, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
-        """The decision in plain words."""
+        """The decision in plain words: what to run, then what to run alone."""
         if len(self.chosen.models) == 1:
             return f"Run {self.chosen.models[0]} for everything."
-        parts = [f"{model} for {task}" for task, model in self.chosen.by_task]
-        return (
-            f"It depends: {', '.join(parts)}. If you must run one model: {self.single.models[0]}."
-        )
+        parts = ", ".join(f"{model} for {task}" for task, model in self.chosen.by_task)
+        if self.single is None:
+            return f"It depends on the task: {parts}. No single model may do everything."
+        alone = self.single.models[0]
+        return f"It depends on the task: {parts}. If you must run one model: {alone}."
 
     @property
     def caveats(self) -> tuple[str, ...]:
@@ -144,21 +217,45 @@ class Verdict:
         for task in self.tasks:
             model = dict(self.chosen.by_task).get(task.task)
             if model == task.winner.model and task.lead is not None and not task.is_clear:
-                rival = task.standings[1].model
-                sentences.append(f"On {task.task}, {model}'s lead over {rival} could be chance.")
+                sentences.append(_open_lead(task.task, task.lead))
             elif model is not None and model != task.winner.model:
-                sentences.append(_second_best(task, model))
+                sentences.append(_second_best(task, model, self._alone))
         return tuple(sentences)
 
+    @property
+    def words(self) -> str:
+        """The whole verdict in plain words: the decision and its caveats."""
+        return " ".join((self.sentence, *self.caveats))
 
-def _second_best(task: TaskVerdict, model: str) -> str:
+    @property
+    def _alone(self) -> bool:
+        """Whether memory is all that keeps models apart."""
+        asked = self.constraints
+        return asked.usd_per_month is None and asked.load == NO_LOAD
+
+
+def _open_lead(task: str, lead: Comparison) -> str:
+    sentence = f"We cannot tell {lead.b} from {lead.a} on {task} yet"
+    if lead.more_items is None:
+        return f"{sentence}; no number of items worth naming would."
+    return f"{sentence}; about {_about(lead.more_items)} more items would."
+
+
+def _about(items: int) -> str:
+    """Two digits: the number rests on a difference that is itself uncertain."""
+    unit: int = 10 ** max(0, len(str(items)) - 2)
+    return f"{-(-items // unit) * unit:,}"
+
+
+def _second_best(task: TaskVerdict, model: str, memory_alone: bool) -> str:
     """Why a task may be done by another than its best model."""
     of = {evidence.model: evidence.accuracy.value for evidence in task.standings}
     best = task.winner
     behind = 100 * (best.accuracy.value - of[model])
     if behind < 0.05:
-        return f"On {task.task}, {model} and {best.model} are alike; {model} takes less memory."
+        return f"On {task.task}, {model} and {best.model} are alike; {model} takes less."
+    why = "the memory" if memory_alone else "memory, load and money"
     return (
         f"On {task.task}, {best.model} is {behind:.1f} points better than {model}, "
-        "but does not fit the memory together with the rest."
+        f"but does not fit {why} together with the rest."
     )

@@ -1,16 +1,84 @@
-"""Which models to keep in memory, and which of them does each task: a small integer programme."""
+"""Which models to keep in memory, how often and where, and which of them does each task.
+
+A small integer programme, solved exactly (HiGHS): ``z[p, k]`` says whether a model has a k-th
+replica at place ``p`` (a set of devices, or the one pool of memory), ``x[m]`` whether model m is
+loaded at all, ``y[t, m]`` whether it does task t.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.core.verdict import Assignment
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from scipy.optimize import LinearConstraint
+
 # Among equally accurate assignments the one with less memory wins: its whole memory counts for
-# less than any real difference in accuracy (one item in 10,000).
-_MEMORY_WEIGHT = 1e-5
+# less than any real difference in accuracy (one item in 10,000). Money, where it is known, comes
+# before memory.
+_THRIFT: Final = 1e-5
+_MEMORY_AFTER_MONEY: Final = 1e-4
 # HiGHS stops within 1e-6 of the optimum; in this unit that is less than any difference of memory.
-_OBJECTIVE_SCALE = 1e6
+_OBJECTIVE_SCALE: Final = 1e6
+_MOST_REPLICAS: Final = 64
+_SPANS: Final = (1, 2, 4, 8)
+# With more devices, a model that needs several takes neighbours.
+_MOST_COMBINED: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is to be assigned, and within what.
+
+    Attributes:
+        accuracy: task → model → accuracy; a model without a figure for a task may not do it.
+        mix: task → share of the traffic.
+        memory_bytes: model → bytes of one replica while it serves.
+        budget_bytes: what all replicas may take together; None for no limit.
+        device_bytes: memory of each device; a replica that is larger than all of them is spread
+            evenly over 2, 4 or 8. Empty where memory is one pool.
+        demand: task → what it asks, in requests per second or users; empty where no load is given.
+        capacity: model → what one replica serves, in the same unit; a model without a figure is
+            taken to serve anything with one replica.
+        usd_per_month: model → money for one replica.
+        budget_usd: what all replicas may cost together.
+        max_models: how many models may be loaded; 1 asks for the best single model.
+    """
+
+    accuracy: Mapping[str, Mapping[str, float]]
+    mix: Mapping[str, float]
+    memory_bytes: Mapping[str, int]
+    budget_bytes: int | None = None
+    device_bytes: tuple[int, ...] = ()
+    demand: Mapping[str, float] = field(default_factory=dict)
+    capacity: Mapping[str, float] = field(default_factory=dict)
+    usd_per_month: Mapping[str, float] = field(default_factory=dict)
+    budget_usd: float | None = None
+    max_models: int | None = None
+
+    def most_replicas(self, model: str) -> int:
+        """How many replicas of a model all of the demand could need."""
+        capacity = self.capacity.get(model)
+        if not capacity:
+            return 1
+        needed = math.ceil(sum(self.demand.values()) / capacity - 1e-9)
+        return min(_MOST_REPLICAS, max(1, needed))
+
+
+@dataclass(frozen=True, slots=True)
+class _Replica:
+    """The k-th replica of a model at one place: takes so many bytes of each of these devices."""
+
+    model: int
+    place: tuple[int, ...]
+    k: int
+    bytes_each: int
 
 
 def best_assignment(
@@ -20,103 +88,280 @@ def best_assignment(
     budget_bytes: int | None = None,
     max_models: int | None = None,
 ) -> Assignment | None:
-    """The assignment of tasks to models with the highest expected accuracy within the budget.
+    """The best assignment where nothing but memory is asked; see :func:`solve`."""
+    return solve(Problem(accuracy, mix, memory_bytes, budget_bytes, max_models=max_models))
 
-    Solved exactly by mixed-integer linear programming (HiGHS): ``x[m]`` says whether model m is
-    loaded, ``y[t, m]`` whether it does task t.
 
-    Args:
-        accuracy: task → model → accuracy; a model without a figure for a task cannot do it.
-        mix: task → share of the traffic.
-        memory_bytes: model → bytes while it serves.
-        budget_bytes: what the loaded models may take together.
-        max_models: how many may be loaded; 1 asks for the best single model.
+def solve(problem: Problem) -> Assignment | None:
+    """The assignment of tasks to models with the highest expected accuracy within all limits.
+
+    Among equally accurate ones that which costs less, then that which takes less memory.
 
     Returns:
         The best assignment, or None when nothing fits.
     """
-    budget = sum(memory_bytes.values()) if budget_bytes is None else budget_bytes
-    tasks = list(accuracy)
-    models = [model for model in memory_bytes if memory_bytes[model] <= budget]
-    if not models:
-        return None
-    # The solver lets a sum exceed the budget by a ten-millionth: such a set is ruled out by name.
-    too_large: list[set[int]] = []
+    models = list(problem.memory_bytes)
+    replicas = _replicas(problem, models)
+    # The solver lets a sum exceed a limit by a ten-millionth: such replicas are ruled out by name.
+    too_large: list[list[int]] = []
     while True:
-        solution = _solve(
-            [[accuracy[task].get(model) for model in models] for task in tasks],
-            [mix[task] for task in tasks],
-            [memory_bytes[model] for model in models],
-            budget,
-            len(models) if max_models is None else max_models,
-            ruled_out=too_large,
-        )
-        if solution is None:
+        found = _solve(problem, models, replicas, too_large) if replicas else None
+        if found is None:
             return None
-        loaded = sorted(set(solution))
-        memory = sum(memory_bytes[models[index]] for index in loaded)
-        if memory <= budget:
+        taken, by_task = found
+        if _fits(problem, [replicas[index] for index in taken]):
             break
-        too_large.append(set(loaded))
-    by_task = tuple((task, models[index]) for task, index in zip(tasks, solution, strict=True))
-    return Assignment(
-        models=tuple(models[index] for index in loaded),
-        by_task=by_task,
-        accuracy=sum(mix[task] * accuracy[task][model] for task, model in by_task),
-        memory_bytes=memory,
-    )
+        too_large.append(taken)
+    return _assignment(problem, models, [replicas[index] for index in taken], by_task)
+
+
+def _replicas(problem: Problem, models: Sequence[str]) -> list[_Replica]:
+    """Every replica that fits by itself."""
+    found = []
+    for index, model in enumerate(models):
+        size = problem.memory_bytes[model]
+        if problem.budget_bytes is not None and size > problem.budget_bytes:
+            continue
+        for place in _places(size, problem.device_bytes):
+            each = -(-size // max(1, len(place)))
+            most = min(problem.most_replicas(model), _most_at(problem, place, each))
+            found += [_Replica(index, place, k, each) for k in range(most)]
+    return found
+
+
+def _places(size: int, devices: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """The sets of devices that a replica may take: as few devices as will hold it."""
+    if not devices:
+        return [()]
+    for span in _SPANS:
+        if span > len(devices):
+            return []
+        each = -(-size // span)
+        if len(devices) <= _MOST_COMBINED:
+            sets = list(combinations(range(len(devices)), span))
+        else:
+            sets = [tuple(range(i, i + span)) for i in range(0, len(devices) - span + 1, span)]
+        fitting = [one for one in sets if all(devices[device] >= each for device in one)]
+        if fitting:
+            return fitting
+    return []
+
+
+def _most_at(problem: Problem, place: tuple[int, ...], bytes_each: int) -> int:
+    """How many replicas there is room for at one place."""
+    rooms = [problem.device_bytes[device] for device in place]
+    if not place and problem.budget_bytes is not None:
+        rooms = [problem.budget_bytes]
+    return min(rooms) // bytes_each if rooms and bytes_each else _MOST_REPLICAS
+
+
+def _fits(problem: Problem, taken: Sequence[_Replica]) -> bool:
+    """Whether memory holds them, to the byte."""
+    for device, room in enumerate(problem.device_bytes):
+        if sum(one.bytes_each for one in taken if device in one.place) > room:
+            return False
+    if problem.budget_bytes is None:
+        return True
+    sizes = list(problem.memory_bytes.values())
+    return sum(sizes[one.model] for one in taken) <= problem.budget_bytes
+
+
+class _Rows:
+    """Constraints ``low ≤ row · variables ≤ high``, as they come."""
+
+    def __init__(self) -> None:
+        self._entries: list[Mapping[int, float]] = []
+        self._bounds: list[tuple[float, float]] = []
+
+    def add(self, entries: Mapping[int, float], low: float, high: float) -> None:
+        self._entries.append(entries)
+        self._bounds.append((low, high))
+
+    def constraint(self, width: int) -> LinearConstraint:
+        """All of them, sparse: with many replicas nearly all entries are 0."""
+        from scipy.optimize import LinearConstraint  # noqa: PLC0415
+        from scipy.sparse import csr_array  # noqa: PLC0415
+
+        at = [(row, column) for row, entries in enumerate(self._entries) for column in entries]
+        values = [value for entries in self._entries for value in entries.values()]
+        rows, columns = zip(*at, strict=True)
+        matrix = csr_array((values, (rows, columns)), shape=(len(self._entries), width))
+        low, high = zip(*self._bounds, strict=True)
+        return LinearConstraint(matrix, low, high)
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Where each variable stands: replicas first, then x, then y row by row."""
+
+    replicas: int
+    models: int
+    tasks: int
+
+    @property
+    def width(self) -> int:
+        return self.replicas + self.models + self.models * self.tasks
+
+    def x(self, model: int) -> int:
+        return self.replicas + model
+
+    def y(self, task: int, model: int) -> int:
+        return self.replicas + self.models + task * self.models + model
 
 
 def _solve(
-    accuracy: list[list[float | None]],
-    mix: list[float],
-    memory: list[int],
-    budget: int,
-    max_models: int,
-    *,
-    ruled_out: list[set[int]],
-) -> list[int] | None:
-    """The model's index for each task, or None. Variables: x[0..m), then y row by row."""
+    problem: Problem,
+    models: Sequence[str],
+    replicas: Sequence[_Replica],
+    too_large: Sequence[Sequence[int]],
+) -> tuple[list[int], list[int]] | None:
+    """The replicas taken and the model of each task, or None."""
     import numpy as np  # noqa: PLC0415 -- with scipy, half a second of import
-    from scipy.optimize import Bounds, LinearConstraint, milp  # noqa: PLC0415
+    from scipy.optimize import Bounds, milp  # noqa: PLC0415
 
-    n_tasks, n_models = len(mix), len(memory)
-    x_zero, y_zero = np.zeros(n_models), np.zeros((n_tasks, n_models))
-    possible = np.array([[value is not None for value in row] for row in accuracy])
-    gain = np.array([[value or 0.0 for value in row] for row in accuracy])
-    sizes = np.array(memory, dtype=float)
-
-    cost = np.concatenate(
-        [_MEMORY_WEIGHT * sizes / (sizes.sum() or 1.0), (-np.array(mix)[:, None] * gain).ravel()]
-    )
-    # Memory in shares of the budget, so that the solver's tolerance is relative to it.
-    rows = [np.concatenate([sizes / max(budget, 1), y_zero.ravel()])]
-    rows.append(np.concatenate([np.ones(n_models), y_zero.ravel()]))
-    low, high = [-np.inf, -np.inf], [1.0, float(max_models)]
-    for task in range(n_tasks):
-        one_model = y_zero.copy()
-        one_model[task] = 1
-        rows.append(np.concatenate([x_zero, one_model.ravel()]))
-        low.append(1.0)
-        high.append(1.0)
-        for model in range(n_models):
-            only_loaded, uses = x_zero.copy(), y_zero.copy()
-            only_loaded[model], uses[task, model] = -1, 1
-            rows.append(np.concatenate([only_loaded, uses.ravel()]))
-            low.append(-np.inf)
-            high.append(0.0)
-    for models in ruled_out:
-        rows.append(np.concatenate([[float(i in models) for i in range(n_models)], y_zero.ravel()]))
-        low.append(-np.inf)
-        high.append(len(models) - 1.0)
+    tasks = list(problem.accuracy)
+    columns = _Columns(len(replicas), len(models), len(tasks))
+    rows = _Rows()
+    _memory_rows(rows, problem, models, replicas)
+    _loading_rows(rows, problem, columns, models, replicas)
+    _task_rows(rows, problem, columns, models, tasks)
+    _capacity_rows(rows, problem, columns, models, replicas)
+    for taken in too_large:
+        rows.add(dict.fromkeys(taken, 1.0), -math.inf, len(taken) - 1.0)
+    upper = np.ones(columns.width)
+    for t, task in enumerate(tasks):
+        for m, model in enumerate(models):
+            upper[columns.y(t, m)] = float(model in problem.accuracy[task])
     result = milp(
-        _OBJECTIVE_SCALE * cost,
-        integrality=np.ones(len(cost), dtype=int),
-        bounds=Bounds(0, np.concatenate([np.ones(n_models), possible.ravel()])),
-        constraints=LinearConstraint(np.array(rows), low, high),
+        _OBJECTIVE_SCALE * _objective(problem, columns, models, tasks, replicas),
+        integrality=np.ones(columns.width, dtype=int),
+        bounds=Bounds(0, upper),
+        constraints=rows.constraint(columns.width),
         options={"mip_rel_gap": 0.0},
     )
     if result.x is None:
         return None
-    choice = result.x[n_models:].reshape(n_tasks, n_models)
-    return [int(index) for index in choice.argmax(axis=1)]
+    chosen = [
+        max(range(len(models)), key=lambda m, t=t: result.x[columns.y(t, m)])  # type: ignore[misc]
+        for t in range(len(tasks))
+    ]
+    return [index for index in range(len(replicas)) if result.x[index] > 0.5], chosen
+
+
+def _objective(
+    problem: Problem,
+    columns: _Columns,
+    models: Sequence[str],
+    tasks: Sequence[str],
+    replicas: Sequence[_Replica],
+) -> NDArray[Any]:
+    import numpy as np  # noqa: PLC0415
+
+    cost = np.zeros(columns.width)
+    usd = [problem.usd_per_month.get(models[one.model], 0.0) for one in replicas]
+    sizes = [float(problem.memory_bytes[models[one.model]]) for one in replicas]
+    by_memory = _THRIFT * (_MEMORY_AFTER_MONEY if any(usd) else 1.0)
+    cost[: columns.replicas] = by_memory * np.array(sizes) / (sum(sizes) or 1.0)
+    if any(usd):
+        cost[: columns.replicas] += _THRIFT * np.array(usd) / sum(usd)
+    for t, task in enumerate(tasks):
+        for m, model in enumerate(models):
+            cost[columns.y(t, m)] = -problem.mix[task] * problem.accuracy[task].get(model, 0.0)
+    return cost
+
+
+def _memory_rows(
+    rows: _Rows, problem: Problem, models: Sequence[str], replicas: Sequence[_Replica]
+) -> None:
+    """Bytes in shares of what there is, so that the solver's tolerance is relative to it; money."""
+    sizes = [problem.memory_bytes[models[one.model]] for one in replicas]
+    if problem.budget_bytes is not None:
+        room = max(problem.budget_bytes, 1)
+        rows.add({i: size / room for i, size in enumerate(sizes)}, -math.inf, 1.0)
+    for device, device_room in enumerate(problem.device_bytes):
+        share = {
+            i: one.bytes_each / max(device_room, 1)
+            for i, one in enumerate(replicas)
+            if device in one.place
+        }
+        rows.add(share, -math.inf, 1.0)
+    if problem.budget_usd is not None:
+        money = max(problem.budget_usd, 1e-9)
+        usd = [problem.usd_per_month.get(models[one.model], 0.0) for one in replicas]
+        rows.add({i: each / money for i, each in enumerate(usd)}, -math.inf, 1.0)
+
+
+def _loading_rows(
+    rows: _Rows,
+    problem: Problem,
+    columns: _Columns,
+    models: Sequence[str],
+    replicas: Sequence[_Replica],
+) -> None:
+    """A model is loaded where it has a replica; a second one at a place follows the first."""
+    own: dict[int, list[int]] = {}
+    for index, one in enumerate(replicas):
+        own.setdefault(one.model, []).append(index)
+        if one.k:
+            rows.add({index: 1.0, index - 1: -1.0}, -math.inf, 0.0)
+    for m, model in enumerate(models):
+        mine = own.get(m, [])
+        most = problem.most_replicas(model)
+        rows.add({columns.x(m): 1.0} | dict.fromkeys(mine, -1.0), -math.inf, 0.0)
+        rows.add({columns.x(m): -float(most)} | dict.fromkeys(mine, 1.0), -math.inf, 0.0)
+    most_models = len(models) if problem.max_models is None else problem.max_models
+    rows.add({columns.x(m): 1.0 for m in range(len(models))}, -math.inf, float(most_models))
+
+
+def _task_rows(
+    rows: _Rows, problem: Problem, columns: _Columns, models: Sequence[str], tasks: Sequence[str]
+) -> None:
+    """Each task is done by one model, which is loaded."""
+    for t, task in enumerate(tasks):
+        rows.add({columns.y(t, m): 1.0 for m in range(len(models))}, 1.0, 1.0)
+        for m, model in enumerate(models):
+            if model in problem.accuracy[task]:
+                rows.add({columns.y(t, m): 1.0, columns.x(m): -1.0}, -math.inf, 0.0)
+
+
+def _capacity_rows(
+    rows: _Rows,
+    problem: Problem,
+    columns: _Columns,
+    models: Sequence[str],
+    replicas: Sequence[_Replica],
+) -> None:
+    """What a model's tasks ask, in replicas, is at most the replicas it has."""
+    for m, model in enumerate(models):
+        capacity = problem.capacity.get(model)
+        if capacity and problem.demand:
+            asked = {
+                columns.y(t, m): problem.demand.get(task, 0.0) / capacity
+                for t, task in enumerate(problem.accuracy)
+            }
+            mine = {i: -1.0 for i, one in enumerate(replicas) if one.model == m}
+            rows.add(asked | mine, -math.inf, 0.0)
+
+
+def _assignment(
+    problem: Problem, models: Sequence[str], taken: Sequence[_Replica], by_task: Sequence[int]
+) -> Assignment:
+    loaded = sorted(set(by_task))
+    pairs = tuple((task, models[m]) for task, m in zip(problem.accuracy, by_task, strict=True))
+    counts = {m: sum(one.model == m for one in taken) for m in loaded}
+    used = [one for one in taken if one.model in counts]
+    names = [models[m] for m in loaded]
+    prices = problem.usd_per_month
+    known = bool(prices) and all(name in prices for name in names)
+    found = Assignment(
+        models=tuple(names),
+        by_task=pairs,
+        accuracy=sum(problem.mix[task] * problem.accuracy[task][model] for task, model in pairs),
+        memory_bytes=sum(problem.memory_bytes[models[m]] * counts[m] for m in loaded),
+        usd_per_month=sum(prices[models[m]] * counts[m] for m in loaded) if known else None,
+    )
+    if problem.demand:
+        found = replace(found, replicas=tuple((models[m], counts[m]) for m in loaded))
+    if problem.device_bytes:
+        found = replace(found, devices=tuple((models[one.model], one.place) for one in used))
+    return found

@@ -45,6 +45,9 @@ class EffectiveContext:
         high: longest length up to which it may be.
         at_most_tested: whether ``high`` is the longest that was measured, so that more may hold.
         reason: why there is no figure.
+        below: the shortest length at which the loss surely exceeds the margin: what holds ends
+            before it, where between two lengths is not known. None where no length does.
+        caveat: what to know before believing the figure.
     """
 
     task: str
@@ -54,6 +57,8 @@ class EffectiveContext:
     high: int
     at_most_tested: bool
     reason: str = ""
+    below: int | None = None
+    caveat: str = ""
 
 
 def effective_context(
@@ -71,22 +76,58 @@ def effective_context(
     """
     short = lengths[0][2]
     rows = tuple(_at_length(tokens, asked, short, right) for tokens, asked, right in lengths)
-    right, n = sum(short), len(short)
-    if right < _LEAST_SHORT * n:
-        reason = (
-            f"{task}: no effective context can be told. At {rows[0].tokens:,} tokens, the shortest "
-            f"length, {right} of {n} answers are right: the model does not do the task at all, so "
-            "a loss with length would not show."
-        )
+    reason = _untold(task, rows, sum(short))
+    if reason:
         return EffectiveContext(task, rows, None, 0, 0, at_most_tested=False, reason=reason)
     # The shortest is what the others are held against: it holds by definition.
     longer = rows[1:]
     low = _held(rows[0], longer, [row.change.low for row in longer], margin)
     value = _held(rows[0], longer, [row.change.value for row in longer], margin)
     high = _held(rows[0], longer, [row.change.high for row in longer], margin)
+    is_last = high is rows[-1]
     return EffectiveContext(
-        task, rows, value.tokens, low.tokens, high.tokens, at_most_tested=high is rows[-1]
+        task,
+        rows,
+        value.tokens,
+        low.tokens,
+        high.tokens,
+        at_most_tested=is_last,
+        below=None if is_last else rows[rows.index(high) + 1].tokens,
+        caveat=_caveat(rows[0], sum(short)),
     )
+
+
+def _untold(task: str, rows: Sequence[AtLength], right: int) -> str:
+    """Why no figure follows; nothing where one does."""
+    first = rows[0]
+    no_figure = f"{task}: no effective context can be told."
+    if first.accuracy.high < _LEAST_SHORT:
+        return (
+            f"{no_figure} At {first.tokens:,} tokens, the shortest length, {_right(first, right)}, "
+            "surely fewer than half: so few that a loss with length would not show."
+        )
+    if len(rows) < 2:
+        return (
+            f"{no_figure} Only one length was measured, {first.tokens:,} tokens, and a loss is one "
+            "against a shorter length."
+        )
+    return ""
+
+
+def _caveat(first: AtLength, right: int) -> str:
+    if first.accuracy.low >= _LEAST_SHORT:
+        return ""
+    return (
+        f"At the shortest length {_right(first, right)}, perhaps fewer than half: the less is "
+        "right there, the less of a loss can show."
+    )
+
+
+def _right(first: AtLength, right: int) -> str:
+    value, low, high = (
+        100 * one for one in (first.accuracy.value, first.accuracy.low, first.accuracy.high)
+    )
+    return f"{right} of {first.n} answers are right ({value:.0f} % [{low:.0f}, {high:.0f}])"
 
 
 def _held(

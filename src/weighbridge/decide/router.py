@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from weighbridge.core.routing import Condition, ModelEntry, Route, RouterConfig, Signals
-from weighbridge.core.verdict import Verdict
+from weighbridge.core.verdict import TaskVerdict, Verdict
 
 
 def router_config(
@@ -17,10 +17,7 @@ def router_config(
     model if it is loaded, else to the loaded model that is best over the whole mix.
     """
     chosen = verdict.chosen
-    fallback = verdict.single.models[0]
-    if fallback not in chosen.models:
-        overall = _overall(verdict)
-        fallback = max(chosen.models, key=lambda model: overall.get(model, 0.0))
+    fallback = _fallback(verdict)
     routes = [
         Route(use=_with_fallback(model, fallback), when=Condition(task=task))
         for task, model in chosen.by_task
@@ -30,6 +27,60 @@ def router_config(
         signals=signals,
         routes=(*routes, Route(use=(fallback,))),
     )
+
+
+def route_comments(verdict: Verdict, dates: Mapping[str, str]) -> tuple[str, ...]:
+    """What each route of :func:`router_config` rests on, in its order.
+
+    Args:
+        verdict: what was decided.
+        dates: run id → when it was measured.
+    """
+    by_task = {task.task: task for task in verdict.tasks}
+    comments = [
+        _rests_on(by_task[task], model, dates) if task in by_task else ""
+        for task, model in verdict.chosen.by_task
+    ]
+    return (*comments, f"Whatever is not recognised: {_rests_overall(verdict)}")
+
+
+def _rests_on(task: TaskVerdict, model: str, dates: Mapping[str, str]) -> str:
+    own = next((one for one in task.standings if one.model == model), None)
+    if own is None:
+        return ""
+    low, high = 100 * own.accuracy.low, 100 * own.accuracy.high
+    date = dates.get(own.run, "")[:10]
+    right = f"{task.task}: {model} is right in {100 * own.accuracy.value:.1f} %"
+    interval = f"(95 % interval {low:.1f} to {high:.1f}, n = {own.n})"
+    lines = [", ".join(filter(None, (f"{right} {interval}", f"measured: {own.run}", date)))]
+    if task.lead is not None and model == task.winner.model:
+        lines.append(task.lead.sentence)
+    for what, figure in (("latency", own.served), ("cost", own.spending)):
+        if figure is not None:
+            source = figure.provenance
+            lines.append(f"{what}: {source.kind}, {source.source}, {source.date[:10]}")
+    return "\n".join(lines)
+
+
+def _rests_overall(verdict: Verdict) -> str:
+    fallback = _fallback(verdict)
+    found = next((one for one in verdict.overall if one.model == fallback), None)
+    if found is None:
+        return f"{fallback}, the best of the models above over all tasks together."
+    low, high = 100 * found.accuracy.low, 100 * found.accuracy.high
+    return (
+        f"{fallback}, right in {100 * found.accuracy.value:.1f} % of the whole traffic "
+        f"(95 % interval {low:.1f} to {high:.1f})."
+    )
+
+
+def _fallback(verdict: Verdict) -> str:
+    """The model for what is not recognised."""
+    chosen, single = verdict.chosen, verdict.single
+    if single is not None and single.models[0] in chosen.models:
+        return single.models[0]
+    overall = _overall(verdict)
+    return max(chosen.models, key=lambda model: overall.get(model, 0.0))
 
 
 def _overall(verdict: Verdict) -> dict[str, float]:

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from weighbridge.core.constraints import (
+    NO_CONSTRAINTS,
+    Constraints,
+    NothingLeftError,
+    Removed,
+)
 from weighbridge.core.errors import InputError
+from weighbridge.core.provenance import Interval
 from weighbridge.core.runs import EvalRun
 from weighbridge.core.units import format_bytes
-from weighbridge.core.verdict import Assignment, ModelEvidence, ModelMemory, TaskVerdict, Verdict
-from weighbridge.decide.assignment import best_assignment
-from weighbridge.decide.statistics import compare_runs, run_accuracy
+from weighbridge.core.verdict import Assignment, ModelMemory, Verdict
+from weighbridge.decide import constraints as rules
+from weighbridge.decide.assignment import Problem, solve
+from weighbridge.decide.evidence import NOTHING_ELSE, Evidence, demand, doubts, months
+from weighbridge.decide.flips import flips
+from weighbridge.decide.statistics import run_accuracy
 
 RunsByTask = Mapping[str, Mapping[str, EvalRun]]
 
@@ -20,20 +30,26 @@ def decide(
     memory: Sequence[ModelMemory],
     budget_bytes: int | None,
     mix: Mapping[str, float] | None = None,
+    *,
+    constraints: Constraints = NO_CONSTRAINTS,
+    evidence: Evidence = NOTHING_ELSE,
 ) -> Verdict:
-    """Who is best at each task, who alone, and who together within the memory budget.
+    """Who is best at each task, who alone, and who together within all constraints.
 
     Args:
         runs: one evaluation per model and task; all models of a task on the same items.
         memory: every candidate's memory; runs of other models are left out.
         budget_bytes: what the loaded models may take together, or None for no limit.
         mix: task → share of the traffic; by default every task counts alike.
+        constraints: what must hold; its memory budget is ``budget_bytes``.
+        evidence: what is known of latency and cost, and what facts rule out.
 
     Raises:
-        InputError: there is nothing to decide on, or nothing fits the budget.
+        InputError: there is nothing to decide on.
+        NothingLeftError: the constraints remove all options of a task, or nothing fits together.
     """
-    sizes = {entry.model: entry.bytes or 0 for entry in memory}
-    unknown = {entry.model for entry in memory if entry.bytes is None}
+    asked = replace(constraints, memory_budget_bytes=budget_bytes)
+    sizes = {entry.model: entry.bytes for entry in memory}
     by_task = _by_task([run for run in runs if run.info.model in sizes])
     if not by_task:
         raise InputError(
@@ -41,21 +57,85 @@ def decide(
         )
     shares = _normalise(mix or dict.fromkeys(by_task, 1.0), by_task)
     accuracy = {
-        task: {model: run.accuracy for model, run in models.items()}
+        (task, model): run_accuracy(run)
         for task, models in by_task.items()
+        for model, run in models.items()
     }
-    single = best_assignment(accuracy, shares, sizes, budget_bytes, max_models=1)
-    chosen = best_assignment(accuracy, shares, sizes, budget_bytes)
-    if single is None or chosen is None:
-        raise _nothing_fits(accuracy, sizes, budget_bytes)
+    removed = _removed(by_task, memory, accuracy, asked, evidence)
+    left = _left(by_task, removed)
+    problem = _problem(left, shares, sizes, asked, evidence)
+    chosen, single = solve(problem), solve(replace(problem, max_models=1))
+    if chosen is None:
+        raise _nothing_fits(problem, removed)
+    found = _Found(problem, chosen, single, sizes)
+    return _verdict(
+        found, left, accuracy, removed=removed, asked=asked, memory=memory, evidence=evidence
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A solved problem, and the memory of each model, None where unknown."""
+
+    problem: Problem
+    chosen: Assignment
+    single: Assignment | None
+    sizes: Mapping[str, int | None]
+
+    @property
+    def sizes_known(self) -> bool:
+        return None not in self.sizes.values()
+
+    def honest(self, assignment: Assignment | None) -> Assignment | None:
+        """The assignment without a sum that would take unknown memory for none."""
+        if assignment is None or all(self.sizes[model] is not None for model in assignment.models):
+            return assignment
+        return replace(assignment, memory_bytes=None)
+
+    def tighter(self) -> Assignment | None:
+        """The best assignment that needs less memory; None while any memory is unknown."""
+        if not self.sizes_known or self.chosen.memory_bytes is None:
+            return None
+        return solve(replace(self.problem, budget_bytes=self.chosen.memory_bytes - 1))
+
+
+def _verdict(
+    found: _Found,
+    left: RunsByTask,
+    accuracy: Mapping[tuple[str, str], Interval],
+    *,
+    removed: tuple[Removed, ...],
+    asked: Constraints,
+    memory: Sequence[ModelMemory],
+    evidence: Evidence,
+) -> Verdict:
+    # Arrays from here on: with numpy and scipy half a second of import.
+    from weighbridge.decide import tradeoffs  # noqa: PLC0415
+    from weighbridge.decide.run_outcomes import outcomes_of_suite  # noqa: PLC0415
+    from weighbridge.decide.standings import task_verdicts  # noqa: PLC0415
+
+    problem, chosen = found.problem, found.honest(found.chosen) or found.chosen
+    outcomes = {task: outcomes_of_suite(list(runs.values())) for task, runs in left.items()}
+    draws = tradeoffs.accuracy_draws(outcomes)
+    tasks, notes = task_verdicts(
+        left, outcomes, draws, memory=found.sizes, asked=asked, evidence=evidence
+    )
+    single = found.honest(found.single)
+    changes = flips(problem, found.chosen, single, tasks, sizes_known=found.sizes_known)
     return Verdict(
-        tasks=tuple(_task_verdict(task, models) for task, models in by_task.items()),
-        mix=tuple(shares.items()),
+        tasks=tasks,
+        mix=tuple(problem.mix.items()),
         memory=tuple(memory),
-        budget_bytes=budget_bytes,
-        single=_honest(single, unknown),
-        chosen=_honest(chosen, unknown),
-        tighter=_tighter(accuracy, shares, sizes, chosen, unknown),
+        budget_bytes=asked.memory_budget_bytes,
+        single=single,
+        chosen=chosen,
+        tighter=found.tighter(),
+        constraints=asked,
+        removed=removed,
+        gain=tradeoffs.gain(draws, problem.mix, chosen, single),
+        overall=tradeoffs.overall(draws, problem.accuracy, problem.mix),
+        flips=(*changes, *evidence.flips_of((*chosen.models, *(single.models if single else ())))),
+        notes=(*notes, *evidence.notes, *doubts(chosen.by_task, accuracy, evidence, asked)),
     )
 
 
@@ -90,53 +170,99 @@ def _normalise(mix: Mapping[str, float], by_task: RunsByTask) -> dict[str, float
     return {task: mix[task] / total for task in by_task}
 
 
-def _task_verdict(task: str, models: Mapping[str, EvalRun]) -> TaskVerdict:
-    ranked = sorted(models.values(), key=lambda run: (-run.accuracy, run.info.model))
-    standings = tuple(
-        ModelEvidence(
-            run.info.model,
-            task,
-            len({item.id for item in run.items}),
-            run_accuracy(run),
-            run.info.id,
+def _removed(
+    by_task: RunsByTask,
+    memory: Sequence[ModelMemory],
+    accuracy: Mapping[tuple[str, str], Interval],
+    asked: Constraints,
+    evidence: Evidence,
+) -> tuple[Removed, ...]:
+    """Every option that a constraint rules out, the cheapest questions first."""
+    unknown = {task for task, _ in asked.min_accuracy} - set(by_task)
+    if unknown:
+        raise InputError(
+            f"A least accuracy is asked of {min(unknown)!r}, which was not evaluated.",
+            fix=f"Tasks: {', '.join(by_task)}.",
         )
-        for run in ranked
+    models = tuple(dict.fromkeys(model for runs in by_task.values() for model in runs))
+    own = [entry for entry in memory if entry.model in models]
+    missing = [
+        Removed(model, "evidence", "It was not evaluated on it.", "Run `weigh eval`.", task)
+        for task, runs in by_task.items()
+        for model in models
+        if model not in runs
+    ]
+    return (
+        *(one for one in evidence.removed if one.model in models),
+        *rules.by_latency(evidence.looked_up(models, tuple(by_task)), asked, evidence.limited),
+        *rules.by_memory(own, asked),
+        *rules.by_budget(models, evidence.spending, asked),
+        *rules.by_accuracy(accuracy, asked),
+        *missing,
     )
-    lead = compare_runs(ranked[1], ranked[0]) if len(ranked) > 1 else None
-    return TaskVerdict(task, standings, lead)
 
 
-def _nothing_fits(
-    accuracy: Mapping[str, Mapping[str, float]], sizes: Mapping[str, int], budget: int | None
-) -> InputError:
-    able = [model for model in sizes if all(model in models for models in accuracy.values())]
-    if not able:
-        return InputError(
-            "No single model was evaluated on every task.",
-            fix="Run `weigh eval` for the missing pairs of model and suite.",
+def _left(by_task: RunsByTask, removed: tuple[Removed, ...]) -> RunsByTask:
+    """The options that no constraint removes.
+
+    Raises:
+        NothingLeftError: a task has none.
+    """
+    out = {(one.task, one.model) for one in removed}
+    left = {
+        task: {
+            model: run
+            for model, run in runs.items()
+            if (None, model) not in out and (task, model) not in out
+        }
+        for task, runs in by_task.items()
+    }
+    bare = [task for task, runs in left.items() if not runs]
+    if bare:
+        raise NothingLeftError(
+            f"Nothing is left for {', '.join(bare)}: the constraints remove every option.", removed
         )
-    smallest = min(able, key=lambda model: sizes[model])
-    return InputError(
-        f"Nothing fits the memory budget of {format_bytes(budget or 0)}.",
-        fix=f"The smallest is {smallest} with {format_bytes(sizes[smallest])}.",
+    return left
+
+
+def _problem(
+    left: RunsByTask,
+    shares: Mapping[str, float],
+    sizes: Mapping[str, int | None],
+    asked: Constraints,
+    evidence: Evidence,
+) -> Problem:
+    models = {model for runs in left.values() for model in runs}
+    tasks = tuple(left)
+    capacity = {model: evidence.capacity(model, tasks) for model in models}
+    return Problem(
+        accuracy={
+            task: {model: run.accuracy for model, run in runs.items()}
+            for task, runs in left.items()
+        },
+        mix=shares,
+        memory_bytes={model: size or 0 for model, size in sizes.items() if model in models},
+        budget_bytes=asked.memory_budget_bytes,
+        device_bytes=asked.device_bytes,
+        demand=demand(asked, shares),
+        capacity={model: most for model, most in capacity.items() if most},
+        usd_per_month=months(evidence.spending),
+        budget_usd=asked.usd_per_month,
     )
 
 
-def _honest(assignment: Assignment, unknown: set[str]) -> Assignment:
-    """The assignment without a sum that would take unknown memory for none."""
-    if unknown.isdisjoint(assignment.models):
-        return assignment
-    return replace(assignment, memory_bytes=None)
-
-
-def _tighter(
-    accuracy: Mapping[str, Mapping[str, float]],
-    mix: Mapping[str, float],
-    sizes: Mapping[str, int],
-    chosen: Assignment,
-    unknown: set[str],
-) -> Assignment | None:
-    """The best assignment that needs less memory; None while any memory is unknown."""
-    if unknown or chosen.memory_bytes is None:
-        return None
-    return best_assignment(accuracy, mix, sizes, chosen.memory_bytes - 1)
+def _nothing_fits(problem: Problem, removed: tuple[Removed, ...]) -> NothingLeftError:
+    limits = []
+    if problem.budget_bytes is not None:
+        limits.append(f"the memory budget of {format_bytes(problem.budget_bytes)}")
+    if problem.device_bytes:
+        limits.append(f"the devices' {format_bytes(sum(problem.device_bytes))}")
+    if problem.budget_usd is not None:
+        limits.append(f"{problem.budget_usd:,.0f} USD a month")
+    if problem.demand:
+        limits.append(f"a load of {sum(problem.demand.values()):g}")
+    return NothingLeftError(
+        f"No models that together do every task fit {' and '.join(limits)}.",
+        removed,
+        fix="Give more room, ask less, or evaluate smaller models.",
+    )

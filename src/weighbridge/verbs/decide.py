@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
+from weighbridge.core.constraints import NO_CONSTRAINTS, Constraints
 from weighbridge.core.effects import Store
 from weighbridge.core.errors import InputError
 from weighbridge.core.provenance import Provenance
 from weighbridge.core.routing import AUTO, ModelEntry, RouterConfig
 from weighbridge.core.runs import EvalRun, content_hash
 from weighbridge.core.study import VerdictRun
-from weighbridge.core.verdict import Assignment, ModelMemory, TaskVerdict, Verdict
-from weighbridge.decide.router import router_config
+from weighbridge.core.verdict import ModelMemory, Verdict
+from weighbridge.decide.router import route_comments, router_config
 from weighbridge.decide.signals import learn_signals, unrecognisable
 from weighbridge.decide.verdict import decide as decide_purely
 from weighbridge.facts.documents import parse_yaml
 from weighbridge.serve.config import write_config
-from weighbridge.verbs.compare import pair
+from weighbridge.serve.config.addresses import parse_listen
+from weighbridge.verbs.decide_evidence import Gathered, Told, gather, is_elsewhere
+from weighbridge.verbs.decide_json import document
 from weighbridge.verbs.effects import writing
 
 _SIGNATURE = "Written by `weigh decide`"
+_NOTHING_TOLD = Told()
 
 
 def decide(
@@ -34,8 +37,13 @@ def decide(
     budget_bytes: int | None = None,
     mix: Mapping[str, float] | None = None,
     memory_bytes: Mapping[str, int] | None = None,
+    constraints: Constraints = NO_CONSTRAINTS,
+    told: Told = _NOTHING_TOLD,
+    strict: bool = False,
 ) -> VerdictRun:
     """Decide on the named evaluation runs, or on the newest of each model and suite.
+
+    Latency, cost, memory and licences are taken from what else the workspace has of these models.
 
     Args:
         store: the workspace.
@@ -43,13 +51,30 @@ def decide(
         budget_bytes: memory that the loaded models may take together.
         mix: suite → share of the traffic; by default all alike.
         memory_bytes: model → bytes, overriding what the runs measured.
+        constraints: what must hold; its memory budget is ``budget_bytes``.
+        told: what the user says of models and machine.
+        strict: refuse to be told of models that were not evaluated.
 
     Raises:
-        InputError: nothing to decide on, nothing fits, or a memory is unknown but needed.
+        InputError: nothing to decide on, or a memory is unknown but needed.
+        NothingLeftError: the constraints leave nothing.
     """
     runs = _chosen(store, names)
-    memory = _memory(runs, memory_bytes or {}, needed=budget_bytes is not None)
-    verdict = decide_purely(runs, memory, budget_bytes, mix)
+    budget_bytes = constraints.memory_budget_bytes if budget_bytes is None else budget_bytes
+    if strict:
+        _check_names(runs, constraints, told)
+    _check_memory_names(runs, memory_bytes or {})
+    gathered = gather(store, runs, constraints, told)
+    memory = _memory(
+        runs,
+        memory_bytes or {},
+        gathered,
+        constraints,
+        needed=budget_bytes is not None or bool(constraints.device_bytes),
+    )
+    verdict = decide_purely(
+        runs, memory, budget_bytes, mix, constraints=constraints, evidence=gathered.evidence
+    )
     signals = learn_signals({run.suite: [item.prompt for item in run.items] for run in runs})
     config = router_config(verdict, signals, _entries(runs))
     evidence = tuple(run.info.id for run in runs)
@@ -57,9 +82,11 @@ def decide(
         "verdict",
         model=", ".join(verdict.chosen.models),
         subject=", ".join(task.task for task in verdict.tasks),
-        key=content_hash("verdict", evidence, budget_bytes, mix),
+        key=content_hash("verdict", evidence, budget_bytes, mix, constraints),
     )
-    text = write_config(config, _comment(info.id, info.created, verdict))
+    dates = {run.info.id: run.info.created for run in runs}
+    comments = route_comments(verdict, dates)
+    text = write_config(config, _comment(info.id, info.created, verdict), comments)
     run = VerdictRun(info, evidence, verdict, text)
     store.save(info, run)
     return run
@@ -88,6 +115,22 @@ def write_router_config(run: VerdictRun, path: Path) -> None:
         draft.write_text(run.router_config, encoding="utf-8")
 
 
+def write_served_config(run: VerdictRun, path: Path) -> int:
+    """Write the configuration with an admin port that the live page finds; returns its port.
+
+    Raises:
+        WorkspaceError: it cannot be written.
+    """
+    config = parse_yaml(run.router_config, RouterConfig, origin=run.info.id)
+    listen = config.listen if isinstance(config.listen, str) else config.listen[0]
+    text = run.router_config
+    if config.admin is None:
+        text = re.sub(r"(?m)^(?=listen:)", "admin: 127.0.0.1:0\n", text, count=1)
+    with writing(path) as draft:
+        draft.write_text(text, encoding="utf-8")
+    return parse_listen(listen).port
+
+
 def warnings(run: VerdictRun) -> list[str]:
     """What a reader should know before running the configuration."""
     config = parse_yaml(run.router_config, RouterConfig, origin=run.info.id)
@@ -100,19 +143,10 @@ def warnings(run: VerdictRun) -> list[str]:
 
 def to_json(run: VerdictRun) -> dict[str, Any]:
     """The figures of ``weigh decide --json``; keys are documented in docs/json.md."""
-    verdict = run.verdict
     return {
         "run": run.info.id,
-        "sentence": verdict.sentence,
-        "caveats": list(verdict.caveats),
+        **document(run.verdict),
         "warnings": warnings(run),
-        "tasks": [_task(task) for task in verdict.tasks],
-        "mix": dict(verdict.mix),
-        "memory": [msgspec.to_builtins(entry) for entry in verdict.memory],
-        "budget_bytes": verdict.budget_bytes,
-        "single": _assignment(verdict.single),
-        "assignment": _assignment(verdict.chosen),
-        "tighter": None if verdict.tighter is None else _assignment(verdict.tighter),
         "evidence": list(run.evidence),
         "provenance": {"kind": "measured", "source": run.info.id, "date": run.info.created},
     }
@@ -152,20 +186,53 @@ def _best_covered(runs: Sequence[EvalRun]) -> list[EvalRun]:
     ]
 
 
-def _memory(
-    runs: Sequence[EvalRun], told: Mapping[str, int], *, needed: bool
-) -> tuple[ModelMemory, ...]:
-    """Each model's memory: told by the user, else the most that was measured beside it."""
+def _check_names(runs: Sequence[EvalRun], constraints: Constraints, told: Told) -> None:
+    """Make sure that whatever is said of a model is said of one that was evaluated."""
+    for name in told.usd_per_month:
+        _check_name(runs, "--usd", name)
+    for name, _ in constraints.places:
+        _check_name(runs, "--at", name)
+    for name in constraints.license_read:
+        _check_name(runs, "--license-read", name)
+
+
+def _check_memory_names(runs: Sequence[EvalRun], memory: Mapping[str, int]) -> None:
+    for name in memory:
+        _check_name(runs, "--memory", name)
+
+
+def _check_name(runs: Sequence[EvalRun], option: str, name: str) -> None:
     models = sorted({run.info.model for run in runs})
-    for name in told:
-        if name not in models:
-            near = difflib.get_close_matches(name, models, n=1)
-            raise InputError(
-                f"--memory names {name!r}, which was not evaluated.",
-                fix=f"Did you mean {near[0]!r}?" if near else f"Evaluated: {', '.join(models)}.",
-            )
+    if name not in models:
+        near = difflib.get_close_matches(name, models, n=1)
+        raise InputError(
+            f"{option} names {name!r}, which was not evaluated.",
+            fix=f"Did you mean {near[0]!r}?" if near else f"Evaluated: {', '.join(models)}.",
+        )
+
+
+def _memory(
+    runs: Sequence[EvalRun],
+    told: Mapping[str, int],
+    gathered: Gathered,
+    constraints: Constraints,
+    *,
+    needed: bool,
+) -> tuple[ModelMemory, ...]:
+    """Each model's memory: told by the user, else the most that was measured, else predicted."""
+    models = sorted({run.info.model for run in runs})
     entries = [_memory_of(name, runs, told) for name in models]
-    unknown = [entry.model for entry in entries if entry.bytes is None]
+    for index, entry in enumerate(entries):
+        if entry.bytes is not None:
+            continue
+        if is_elsewhere(entry.model, runs, constraints):
+            source = Provenance("assumed", "served by a machine of others", entry.provenance.date)
+            entries[index] = ModelMemory(entry.model, 0, source)
+        elif entry.model in gathered.memory:
+            forecast = gathered.memory[entry.model]
+            entries[index] = ModelMemory(entry.model, forecast.memory_bytes, forecast.provenance)
+    out = {one.model for one in gathered.evidence.removed if one.task is None}
+    unknown = [entry.model for entry in entries if entry.bytes is None and entry.model not in out]
     if unknown and needed:
         raise InputError(
             f"A memory budget needs every model's memory; that of {', '.join(unknown)} is unknown.",
@@ -195,40 +262,6 @@ def _entries(runs: Sequence[EvalRun]) -> dict[str, ModelEntry]:
 
 
 def _comment(run_id: str, date: str, verdict: Verdict) -> str:
-    lines = [f"{_SIGNATURE} on {date}, from {run_id}.", verdict.sentence]
-    for task in verdict.tasks:
-        best = task.winner
-        lines.append(
-            f"{task.task}: {best.model} {100 * best.accuracy.value:.1f} % right of {best.n} "
-            f"({best.run})"
-        )
-    return "\n".join([*lines, *verdict.caveats])
-
-
-def _task(task: TaskVerdict) -> dict[str, Any]:
-    return {
-        "task": task.task,
-        "winner": task.winner.model,
-        "clear": task.is_clear,
-        "lead": None if task.lead is None else pair(task.lead),
-        "standings": [
-            {
-                "model": evidence.model,
-                "n": evidence.n,
-                "accuracy": evidence.accuracy.value,
-                "low": evidence.accuracy.low,
-                "high": evidence.accuracy.high,
-                "run": evidence.run,
-            }
-            for evidence in task.standings
-        ],
-    }
-
-
-def _assignment(assignment: Assignment) -> dict[str, Any]:
-    return {
-        "models": list(assignment.models),
-        "by_task": dict(assignment.by_task),
-        "accuracy": assignment.accuracy,
-        "memory_bytes": assignment.memory_bytes,
-    }
+    lines = [f"{_SIGNATURE} on {date}, from {run_id}.", verdict.words]
+    lines += [f"Removed: {one}" for one in verdict.removed]
+    return "\n".join(lines)

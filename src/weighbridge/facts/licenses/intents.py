@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from weighbridge.core.constraints import Intents
 from weighbridge.core.errors import InputError
 from weighbridge.core.units import parse_count
+
+__all__ = ["INTENTS", "Intents", "parse_intents"]
 
 # Intent → what it asks.
 INTENTS = {
@@ -20,21 +21,6 @@ INTENTS = {
 }
 _AMOUNTS = ("users", "revenue")
 _EXAMPLE = "Write for example commercial,eu,maas,users=5M,revenue=20M."
-
-
-@dataclass(frozen=True, slots=True)
-class Intents:
-    """What somebody means to do with a model.
-
-    Attributes:
-        names: keys of :data:`INTENTS`.
-        users: users per month, if known.
-        revenue: revenue per year in US dollars, if known.
-    """
-
-    names: tuple[str, ...]
-    users: int | None = None
-    revenue: int | None = None
 
 
 def parse_intents(text: str) -> Intents:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import yaml
 
@@ -16,9 +18,15 @@ _ORDER = (
 _ALWAYS = ("listen", "models", "signals", "routes")
 
 
-def write_config(config: RouterConfig, comment: str) -> str:
-    """The configuration as YAML, each line of ``comment`` above it."""
-    lines = [f"# {line}".rstrip() for line in comment.splitlines()]
+def write_config(config: RouterConfig, comment: str, route_comments: Sequence[str] = ()) -> str:
+    """The configuration as YAML, each line of ``comment`` above it.
+
+    Args:
+        config: what to write.
+        comment: above everything.
+        route_comments: what each route rests on, written above it; empty for nothing.
+    """
+    lines = _commented(comment)
     default = RouterConfig(models={})
     document = msgspec.to_builtins(config)
     for route in document["routes"]:
@@ -36,4 +44,25 @@ def write_config(config: RouterConfig, comment: str) -> str:
         default_flow_style=None,
         width=100,
     )
-    return "\n".join([*lines, body])
+    return "\n".join([*lines, _with_route_comments(body, route_comments)])
+
+
+def _commented(text: str, indent: str = "") -> list[str]:
+    """Lines of a comment; what YAML would not read even there is left out."""
+    return [
+        f"{indent}# {''.join(letter for letter in line if letter.isprintable())}".rstrip()
+        for line in text.splitlines()
+    ]
+
+
+def _with_route_comments(body: str, comments: Sequence[str]) -> str:
+    """Each comment above its route: routes are the list items under the key ``routes``."""
+    rest = iter(comments)
+    lines, inside = [], False
+    for line in body.splitlines():
+        if line and not line.startswith((" ", "-")):
+            inside = line == "routes:"
+        elif inside and line.startswith("- "):
+            lines += _commented(next(rest, ""))
+        lines.append(line)
+    return "\n".join([*lines, ""])

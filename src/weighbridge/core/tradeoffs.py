@@ -1,0 +1,87 @@
+"""What an option costs in time and money, and what would change a decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from weighbridge.core.provenance import Interval, Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class Bounded:
+    """A figure with the ends of its interval; an end is None where the data does not bound it."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """How fast a model answers at the load that is expected.
+
+    Attributes:
+        percentile: of which the times are: ``p95``; ``typical`` where they are predicted.
+        ttft_ms: to the first token; None where unknown, as the others.
+        tpot_ms: per output token.
+        e2e_ms: of the whole answer.
+        at: the load of these times, in words: ``8 users, 12.4 requests/s``.
+        covers_load: whether that is at least the expected load; None where none was given.
+        capacity: the most that one replica serves with the SLO held (the most that was measured,
+            where no SLO was given), in ``capacity_unit``; None where unknown.
+        capacity_unit: that of the expected load.
+        holds_slo: whether the SLO holds at some load; None where none was given or nothing is
+            known of a metric that it names.
+        provenance: the load run, or the prediction.
+    """
+
+    percentile: str
+    ttft_ms: Bounded | None
+    tpot_ms: Bounded | None
+    e2e_ms: Bounded | None
+    at: str
+    covers_load: bool | None
+    capacity: Bounded | None
+    capacity_unit: Literal["requests/s", "users"]
+    holds_slo: bool | None
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What a model costs, as a cost run found, or as the user says.
+
+    Attributes:
+        usd_per_1000: requests; None where only the month is known.
+        usd_per_1000_accepted: requests that come out right at the accuracy measured on the task.
+        usd_per_month: of one replica, or of the whole volume where a host serves it.
+        is_hosted: whether a host serves it, so that it needs no memory of ours.
+        provenance: the cost run.
+    """
+
+    usd_per_1000: Interval | None
+    usd_per_1000_accepted: Interval | None
+    usd_per_month: Interval | None
+    is_hosted: bool
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """One thing that would change the decision if it were different.
+
+    Attributes:
+        what: ``memory budget, less``, ``share of code``, ``accuracy of porter on code`` …
+        now: its value, in ``unit``; None where there is none (no budget).
+        flips_at: the value at which the decision changes; None where none within range does.
+        unit: ``bytes``, ``devices``, ``load``, ``share``, ``percent``, or nothing where a cost
+            report says it in words.
+        sentence: both with the consequence, in words.
+    """
+
+    what: str
+    now: float | None
+    flips_at: float | None
+    unit: str
+    sentence: str

@@ -1,0 +1,112 @@
+"""What a decision knows of its options beyond evaluations: latency, cost, what facts rule out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from weighbridge.core.constraints import Constraints, Removed
+from weighbridge.core.provenance import Interval
+from weighbridge.core.tradeoffs import Flip, Served, Spending
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All of it; whatever is missing is unknown.
+
+    Attributes:
+        served: model and task (None for all tasks) → how fast it answers.
+        spending: model → what it costs.
+        limited: model → its load run, where the client limited it so that it has no verdict.
+        removed: options that data, territory or licence rule out.
+        flips: model → what would change its cost comparison, as its report found.
+        notes: conditions that a reader must know, in sentences.
+    """
+
+    served: Mapping[tuple[str, str | None], Served] = field(default_factory=dict)
+    spending: Mapping[str, Spending] = field(default_factory=dict)
+    limited: Mapping[str, str] = field(default_factory=dict)
+    removed: tuple[Removed, ...] = ()
+    flips: Mapping[str, tuple[Flip, ...]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def of(self, model: str, task: str) -> Served | None:
+        """How fast a model answers on a task: as measured for it, else for all of them."""
+        return self.served.get((model, task)) or self.served.get((model, None))
+
+    def looked_up(
+        self, models: tuple[str, ...], tasks: tuple[str, ...]
+    ) -> dict[tuple[str, str | None], Served | None]:
+        """Every model, by task where something is known of single tasks."""
+        found: dict[tuple[str, str | None], Served | None] = {}
+        for model in models:
+            if any((model, task) in self.served for task in tasks):
+                found |= {(model, task): self.of(model, task) for task in tasks}
+            else:
+                found[model, None] = self.served.get((model, None))
+        return found
+
+    def flips_of(self, models: Iterable[str]) -> tuple[Flip, ...]:
+        """Those that concern these models, each once."""
+        found = (flip for model in models for flip in self.flips.get(model, ()))
+        return tuple({flip.sentence: flip for flip in found}.values())
+
+    def capacity(self, model: str, tasks: tuple[str, ...]) -> float | None:
+        """What one replica serves: the least of what is known of the tasks."""
+        known = [one for task in tasks if (one := self.of(model, task)) and one.capacity]
+        return min((one.capacity.value for one in known if one.capacity), default=None)
+
+
+NOTHING_ELSE: Final = Evidence()
+
+
+def demand(constraints: Constraints, mix: Mapping[str, float]) -> dict[str, float]:
+    """Task → its part of the expected load; empty where none is given."""
+    load = constraints.load
+    total = load.users if load.users is not None else load.requests_per_s
+    return {} if total is None else {task: share * total for task, share in mix.items()}
+
+
+def months(spending: Mapping[str, Spending]) -> dict[str, float]:
+    """Model → money a month for one replica, where that is known."""
+    return {
+        model: one.usd_per_month.value
+        for model, one in spending.items()
+        if one.usd_per_month is not None
+    }
+
+
+def doubts(
+    chosen: tuple[tuple[str, str], ...],
+    accuracy: Mapping[tuple[str, str], Interval],
+    evidence: Evidence,
+    constraints: Constraints,
+) -> list[str]:
+    """What is not certain to hold of the options that were chosen: (task, model) pairs."""
+    least = dict(constraints.min_accuracy)
+    found = []
+    for task, model in chosen:
+        interval = accuracy[task, model]
+        if task in least and interval.low < least[task]:
+            found.append(
+                f"{model} on {task} may be below the {100 * least[task]:g} % that are asked: its "
+                f"interval begins at {100 * interval.low:.1f} %."
+            )
+        found += _load_doubts(model, evidence.of(model, task), constraints)
+    return list(dict.fromkeys(found))
+
+
+def _load_doubts(model: str, served: Served | None, constraints: Constraints) -> list[str]:
+    if demand(constraints, {"": 1.0}) and (served is None or served.capacity is None):
+        return [f"What {model} serves at most is not known: one replica is taken to do."]
+    if served is None:
+        return []
+    doubts = []
+    if served.provenance.kind == "predicted":
+        doubts.append(f"The latency of {model} is predicted, not measured: run `weigh bench`.")
+    elif served.covers_load is False:
+        doubts.append(
+            f"{model} was measured below the expected load of {constraints.load} only: {served.at}."
+        )
+    return doubts

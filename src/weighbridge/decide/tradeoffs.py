@@ -1,0 +1,176 @@
+"""What speaks for each option: Pareto front, chances of being best and cheapest, overall gain.
+
+All draws are of the Bayesian bootstrap over items, paired across the models of a task: each draw
+gives an item the same weight for every model.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from statistics import NormalDist
+from typing import Final
+
+import numpy as np
+
+from weighbridge.core.outcomes import Outcomes
+from weighbridge.core.provenance import Interval
+from weighbridge.core.tradeoffs import Spending
+from weighbridge.core.verdict import Assignment, ModelEvidence, OverallStanding
+from weighbridge.decide.model_comparison import columns
+from weighbridge.decide.statistics.bootstrap import DRAWS, mean_draws, p_best
+from weighbridge.decide.statistics.paired import Floats
+
+_SEED: Final = 20_261_121
+_TAIL: Final = (1 - 0.95) / 2
+
+
+def accuracy_draws(outcomes: Mapping[str, Outcomes]) -> dict[str, dict[str, Floats]]:
+    """Task → model → plausible true accuracies. Tasks have different items: independent draws."""
+    found: dict[str, dict[str, Floats]] = {}
+    for seed, (task, one) in enumerate(outcomes.items()):
+        table = columns(one)
+        draws = mean_draws(table.scores, table.groups, seed=seed)
+        found[task] = {model: draws[:, index] for index, model in enumerate(one.models)}
+    return found
+
+
+def chances(draws: Mapping[str, Floats]) -> dict[str, float]:
+    """Model → the probability that its true accuracy is the highest; ties are shared."""
+    shares = p_best(np.stack(list(draws.values()), axis=1))
+    return dict(zip(draws, map(float, shares), strict=True))
+
+
+def cheapest(
+    draws: Mapping[str, Floats], spending: Mapping[str, Spending], least: float = 0.0
+) -> dict[str, float] | None:
+    """Model → the probability that it costs least per accepted request, being accurate enough.
+
+    None unless the cost of every model is known. Where in a draw no model is accurate enough, that
+    draw is for none of them, so that the shares may sum to less than one.
+    """
+    prices = {model: spending[model].usd_per_1000 for model in draws if model in spending}
+    if not draws or len(prices) < len(draws) or None in prices.values():
+        return None
+    generator = np.random.default_rng((_SEED, 1))
+    columns_ = []
+    for model, right in draws.items():
+        usd = cost_draws(prices[model] or Interval(0, 0, 0), generator, len(right))
+        columns_.append(np.where(right >= max(least, 1e-9), usd / np.maximum(right, 1e-9), np.inf))
+    table = np.stack(columns_, axis=1)
+    lowest = table.min(axis=1, keepdims=True)
+    best = (table <= lowest * (1 + 1e-12)) & np.isfinite(lowest)
+    shares = (best / np.maximum(best.sum(axis=1, keepdims=True), 1)).mean(axis=0)
+    return dict(zip(draws, map(float, shares), strict=True))
+
+
+def cost_draws(usd: Interval, generator: np.random.Generator, count: int) -> Floats:
+    """Draws of a cost from its interval, lognormal: a cost is positive and skewed upwards."""
+    if usd.low <= 0 or usd.high <= usd.low:
+        return np.full(count, usd.value)
+    spread = math.log(usd.high / usd.low) / (2 * NormalDist().inv_cdf((1 + usd.level) / 2))
+    return usd.value * np.exp(spread * generator.standard_normal(count))
+
+
+def with_front(
+    standings: Sequence[ModelEvidence], memory: Mapping[str, int | None]
+) -> tuple[ModelEvidence, ...]:
+    """The options of a task, each marked whether it is on the Pareto front.
+
+    Compared are accuracy, and of latency, cost per accepted request and memory those that are known
+    of all options. Models that are alike in all are both on the front.
+    """
+    points = _points(standings, memory)
+    return tuple(
+        replace(one, on_front=not any(_dominates(other, point) for other in points))
+        for one, point in zip(standings, points, strict=True)
+    )
+
+
+def _points(
+    standings: Sequence[ModelEvidence], memory: Mapping[str, int | None]
+) -> list[tuple[float, ...]]:
+    """Every option as figures of which less is better."""
+    sides: list[list[float | None]] = [
+        [-one.accuracy.value for one in standings],
+        [None if one.served is None else _latency(one) for one in standings],
+        [None if one.spending is None else _usd(one, one.spending) for one in standings],
+        [memory.get(one.model) for one in standings],
+    ]
+    known = [[value for value in side if value is not None] for side in sides]
+    whole = [side for side in known if len(side) == len(standings)]
+    return list(zip(*whole, strict=True))
+
+
+def _latency(one: ModelEvidence) -> float | None:
+    served = one.served
+    figure = None if served is None else (served.e2e_ms or served.ttft_ms)
+    return None if figure is None else figure.value
+
+
+def _usd(one: ModelEvidence, spending: Spending) -> float | None:
+    """Per accepted request; without end where none is accepted."""
+    if spending.usd_per_1000 is not None and one.accuracy.value == 0:
+        return math.inf
+    accepted = spending.usd_per_1000_accepted
+    return None if accepted is None else accepted.value
+
+
+def _dominates(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    return a != b and all(x <= y for x, y in zip(a, b, strict=True))
+
+
+def overall(
+    draws: Mapping[str, Mapping[str, Floats]],
+    accuracy: Mapping[str, Mapping[str, float]],
+    mix: Mapping[str, float],
+) -> tuple[OverallStanding, ...]:
+    """Every model that does all tasks, as if it did: best first."""
+    able = [
+        model
+        for model in next(iter(accuracy.values()), {})
+        if all(model in table for table in accuracy.values())
+    ]
+    if not able:
+        return ()
+    sums = {model: _mixed(draws, mix, dict.fromkeys(mix, model)) for model in able}
+    best = chances(sums)
+    standings = [
+        OverallStanding(
+            model,
+            _interval(sum(mix[task] * accuracy[task][model] for task in mix), sums[model]),
+            best[model],
+        )
+        for model in able
+    ]
+    return tuple(sorted(standings, key=lambda one: (-one.accuracy.value, one.model)))
+
+
+def gain(
+    draws: Mapping[str, Mapping[str, Floats]],
+    mix: Mapping[str, float],
+    chosen: Assignment,
+    single: Assignment | None,
+) -> Interval | None:
+    """Accuracy of the assignment minus that of the best single model; None where alike."""
+    if single is None or single.by_task == chosen.by_task:
+        return None
+    difference = _mixed(draws, mix, dict(chosen.by_task)) - _mixed(draws, mix, dict(single.by_task))
+    return _interval(chosen.accuracy - single.accuracy, difference)
+
+
+def _mixed(
+    draws: Mapping[str, Mapping[str, Floats]],
+    mix: Mapping[str, float],
+    by_task: Mapping[str, str],
+) -> Floats:
+    total: Floats = np.zeros(DRAWS)
+    for task, share in mix.items():
+        total = total + share * draws[task][by_task[task]]
+    return total
+
+
+def _interval(value: float, draws: Floats) -> Interval:
+    low, high = np.quantile(draws, (_TAIL, 1 - _TAIL))
+    return Interval(value, min(value, float(low)), max(value, float(high)))

@@ -1,0 +1,261 @@
+"""What a workspace and the catalogues know of the models to decide on, beyond their evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+from weighbridge.core.constraints import Constraints, Intents, Removed
+from weighbridge.core.cost import CostedOption, CostRun
+from weighbridge.core.effects import Store
+from weighbridge.core.errors import InputError
+from weighbridge.core.inspection import Inspection
+from weighbridge.core.load import LoadRun
+from weighbridge.core.machine import Machine
+from weighbridge.core.provenance import Interval, Provenance
+from weighbridge.core.runs import EvalRun, RunInfo
+from weighbridge.core.study import ModelSheet
+from weighbridge.core.tradeoffs import Flip, Served, Spending
+from weighbridge.decide.constraints import HERE, by_licence, by_place, intents_of, place_of
+from weighbridge.decide.evidence import Evidence
+from weighbridge.decide.expected import Asked, Expected, expected
+from weighbridge.decide.served import about_task, served
+from weighbridge.facts.licenses.questions import Answer, answer
+from weighbridge.facts.licenses.read import recognise
+from weighbridge.verbs.inspect import permitted
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the user says of the models and the machine.
+
+    Attributes:
+        machine: to predict on what was not measured; None predicts nothing.
+        licenses: model → id of its licence, where nothing that was inspected says it.
+        usd_per_month: model → money for one replica.
+    """
+
+    machine: Machine | None = None
+    licenses: Mapping[str, str] = field(default_factory=dict)
+    usd_per_month: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The evidence, and the memory that is predicted where none was measured."""
+
+    evidence: Evidence
+    memory: Mapping[str, Expected]
+
+
+def gather(store: Store, runs: Sequence[EvalRun], constraints: Constraints, told: Told) -> Gathered:
+    """All that is known of the models of these runs."""
+    models = tuple(dict.fromkeys(run.info.model for run in runs))
+    tasks = tuple(dict.fromkeys(run.suite for run in runs))
+    sheets = dict(_sheets(store, models))
+    removed = [*by_place(_places(runs), constraints)]
+    refused, notes = _licences(models, sheets, constraints, told)
+    measured = dict(_measured(store, models, tasks, constraints))
+    predicted = dict(_predicted(runs, sheets, constraints, told))
+    forecast: dict[tuple[str, str | None], Served] = {
+        (model, None): one.served for model, one in predicted.items()
+    }
+    spending, flips = _spending(store, models, told)
+    return Gathered(
+        Evidence(
+            served={**forecast, **measured},
+            spending=spending,
+            limited=_limited(store, models, measured),
+            removed=(*removed, *refused),
+            flips=flips,
+            notes=notes,
+        ),
+        predicted,
+    )
+
+
+def is_elsewhere(model: str, runs: Sequence[EvalRun], constraints: Constraints) -> bool:
+    """Whether somebody else's machine serves it, so that it takes no memory of ours.
+
+    Of an imported run nobody knows where the model answered: it may well be to be served here.
+    """
+    url, place = _places(runs)[model]
+    return dict(constraints.places).get(model, place if url else HERE) != HERE
+
+
+def _places(runs: Sequence[EvalRun]) -> dict[str, tuple[str, str | None]]:
+    """Model → address and place; the newest run, which comes first, wins."""
+    found: dict[str, tuple[str, str | None]] = {}
+    for run in runs:
+        found.setdefault(run.info.model, (run.url, place_of(run.url, run.entry)))
+    return found
+
+
+def _sheets(store: Store, models: Sequence[str]) -> Iterator[tuple[str, Inspection]]:
+    seen: set[str] = set()
+    for info in store.runs("inspect"):
+        if info.model in models and info.model not in seen:
+            seen.add(info.model)
+            yield info.model, store.load(info.id, ModelSheet).inspection
+
+
+def _licences(
+    models: Sequence[str],
+    sheets: Mapping[str, Inspection],
+    constraints: Constraints,
+    told: Told,
+) -> tuple[tuple[Removed, ...], tuple[str, ...]]:
+    intents = intents_of(constraints)
+    if intents is None:
+        return (), ()
+    answers = {model: _licence(model, sheets.get(model), intents, told) for model in models}
+    return by_licence(answers, constraints)
+
+
+def _licence(model: str, sheet: Inspection | None, intents: Intents, told: Told) -> Answer | None:
+    """What the licence says: as told, as inspected, or as the catalogue has it."""
+    if model in told.licenses:
+        return answer(recognise(told.licenses[model], model=model), intents)
+    if sheet is not None and sheet.license:
+        return permitted(sheet, intents)
+    from weighbridge.facts.catalog.catalogue import load  # noqa: PLC0415 -- a large file
+
+    called = load().called(model)
+    if len(called) != 1:
+        return None
+    return answer(called[0].terms, intents, multimodal=called[0].multimodal)
+
+
+def _measured(
+    store: Store, models: Sequence[str], tasks: Sequence[str], constraints: Constraints
+) -> Iterator[tuple[tuple[str, str | None], Served]]:
+    """From the newest load run of each model that has a verdict, and that names a task."""
+    by_model: dict[str, list[RunInfo]] = {}
+    for info in store.runs("load"):
+        if info.model in models:
+            by_model.setdefault(info.model, []).append(info)
+    for model, infos in by_model.items():
+        special = {task: about_task(infos, task) for task in tasks}
+        named = [info for own in special.values() for info in own]
+        general = [info for info in infos if info not in named]
+        for task, own in [(None, general), *special.items()]:
+            found = _first_served(store, own, constraints)
+            if found is not None:
+                yield (model, task), found
+
+
+def _limited(
+    store: Store, models: Sequence[str], measured: Mapping[tuple[str, str | None], Served]
+) -> dict[str, str]:
+    """The newest load run of each model of which none has a verdict."""
+    newest: dict[str, str] = {}
+    for info in store.runs("load"):
+        newest.setdefault(info.model, info.id)
+    known = {model for model, _ in measured}
+    return {model: newest[model] for model in models if model in newest and model not in known}
+
+
+def _first_served(
+    store: Store, infos: Sequence[RunInfo], constraints: Constraints
+) -> Served | None:
+    for info in infos:
+        found = served([store.load(info.id, LoadRun)], constraints.load, constraints.slo)
+        if found is not None:
+            return found
+    return None
+
+
+def _predicted(
+    runs: Sequence[EvalRun],
+    sheets: Mapping[str, Inspection],
+    constraints: Constraints,
+    told: Told,
+) -> Iterator[tuple[str, Expected]]:
+    """What is expected on the machine that the user names; what cannot be predicted is left out."""
+    if told.machine is None:
+        return
+    for model, sheet in sheets.items():
+        own = [run for run in runs if run.info.model == model]
+        lengths = _lengths(own)
+        if lengths is None:
+            continue
+        asked = Asked(sheet, told.machine, _engine(own), *lengths)
+        try:
+            found = expected(asked, constraints.load, constraints.slo)
+        except InputError:
+            continue
+        if found is not None:
+            yield model, found
+
+
+def _lengths(runs: Sequence[EvalRun]) -> tuple[float, float] | None:
+    """Median tokens of prompts and answers, as servers counted them."""
+    items = [item for run in runs for item in run.items if item.error is None]
+    prompts = [item.prompt_tokens for item in items if item.prompt_tokens]
+    outputs = [item.output_tokens for item in items if item.output_tokens]
+    return (median(prompts), median(outputs)) if prompts and outputs else None
+
+
+def _engine(runs: Sequence[EvalRun]) -> str:
+    """As it was started; vLLM where nobody knows."""
+    engine = next((run.entry.engine for run in runs if run.entry and run.entry.engine), "vllm")
+    return "llama.cpp" if engine.startswith(("llamacpp", "ollama")) else engine
+
+
+def _spending(
+    store: Store, models: Sequence[str], told: Told
+) -> tuple[dict[str, Spending], dict[str, tuple[Flip, ...]]]:
+    """What the newest cost run that has a model says of it; the user's word on a month wins."""
+    found: dict[str, Spending] = {}
+    flips: dict[str, tuple[Flip, ...]] = {}
+    for info in store.runs("cost"):
+        run = store.load(info.id, CostRun)
+        for model in models:
+            option = None if model in found else _option(run, model)
+            if option is not None:
+                found[model] = _of_option(option, run)
+                flips[model] = tuple(_cost_flips(run, option.name))
+    for model, usd in told.usd_per_month.items():
+        month = Interval(usd, usd, usd)
+        source = Provenance("assumed", "given by the user", "")
+        per_1000 = None if model not in found else found[model].usd_per_1000
+        found[model] = Spending(per_1000, None, month, is_hosted=False, provenance=source)
+    return found, flips
+
+
+def _option(run: CostRun, model: str) -> CostedOption | None:
+    """The cheapest option of a report that is this model."""
+    asked = run.report.question
+    names = {one.name for one in asked.selfhosted if model in (one.model, one.name)}
+    names |= {one.name for one in asked.hosted if one.name == model}
+    options = [one for one in run.report.options if one.name in names]
+    return min(options, key=lambda one: one.usd_per_month.value, default=None)
+
+
+def _of_option(option: CostedOption, run: CostRun) -> Spending:
+    month, copies = option.usd_per_month, 1 if option.serving is None else option.serving.replicas
+    each = max(1, copies)
+    return Spending(
+        usd_per_1000=option.usd_per_1000_requests,
+        usd_per_1000_accepted=option.usd_per_1000_accepted,
+        usd_per_month=Interval(
+            month.value / each, month.low / each, month.high / each, month.level
+        ),
+        is_hosted=option.kind == "api",
+        provenance=Provenance("predicted", run.info.id, run.info.created),
+    )
+
+
+def _cost_flips(run: CostRun, option: str) -> Iterator[Flip]:
+    """What would make an option the cheaper or the dearer one; or that nothing alone would."""
+    for comparison in run.report.comparisons:
+        if option not in (comparison.option, comparison.against):
+            continue
+        pair = f"{comparison.option} against {comparison.against}"
+        within = [flip for flip in comparison.flips if flip.value is not None]
+        for flip in within:
+            yield Flip(f"{flip.label} ({pair})", flip.base, flip.value, "", flip.sentence)
+        if comparison.flips and not within:
+            words = f"No single assumption within range turns {pair}."
+            yield Flip(f"cost ({pair})", None, None, "", words)
