@@ -8,13 +8,14 @@ import json
 import os
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from weighbridge.core.effects import EngineSpec
 from weighbridge.core.endpoint import Endpoint, endpoint_at
-from weighbridge.core.errors import EndpointError, EngineError
+from weighbridge.core.errors import EndpointError, EngineError, InputError
 from weighbridge.core.http import HttpClient, Request, Timeouts
 from weighbridge.engines.adapter import Command, Plain, Wanted
 from weighbridge.engines.child import Child
@@ -80,7 +81,8 @@ class Embedded(Plain):
         """
         header = read_gguf(Path(wanted.source))
         context = wanted.context or usual_context(_trained(header, wanted.source))
-        spec = EngineSpec(wanted.served, wanted.source, context, wanted.slots)
+        threads = threads_of(wanted.args)
+        spec = EngineSpec(wanted.served, wanted.source, context, wanted.slots, threads)
         told = json.dumps(dataclasses.asdict(spec) | {"port": port})
         program = (sys.executable, "-m", "weighbridge.engines.llamacpp_child", "0", told)
         return Command(program, wanted.env)
@@ -102,6 +104,25 @@ def usual_context(trained: int | None) -> int:
     (1024, 4096)
     """
     return min(trained or _USUAL_CONTEXT, _USUAL_CONTEXT)
+
+
+def threads_of(args: Sequence[str]) -> int:
+    """CPU threads by ``--threads N``, the one argument that it knows; 0 for all cores.
+
+    >>> threads_of(("--threads", "2")), threads_of(())
+    (2, 0)
+
+    Raises:
+        InputError: there is another argument, or no such number.
+    """
+    if not args:
+        return 0
+    if len(args) != 2 or args[0] not in ("--threads", "-t") or not args[1].isdecimal():
+        raise InputError(
+            f"{NAME} does not know the arguments {' '.join(args)!r}.",
+            fix="It knows one: --threads N. The engine llamacpp takes all of llama.cpp's.",
+        )
+    return int(args[1])
 
 
 class RunningLlamaCpp:

@@ -100,15 +100,18 @@ class Ratings:
 
     def close(self, info: RatingInfo, when: str) -> RatingInfo:
         """End a rating: no ballot is taken any more, and names may be shown."""
-        closed = replace(info, closed=when)
+        return self.keep(replace(info, closed=when))
+
+    def keep(self, info: RatingInfo) -> RatingInfo:
+        """Write what has changed of a rating that is there."""
         path = self._folder / info.id / "rating.json"
         draft = path.with_name(f".rating-{secrets.token_hex(3)}")
         try:
-            draft.write_bytes(_encode(closed))
+            draft.write_bytes(_encode(info))
             draft.replace(path)
         except OSError as error:
             raise _unwritable(path, error) from error
-        return closed
+        return info
 
     def inputs(self, rating: str) -> list[RatingInput]:
         """The inputs in their order."""

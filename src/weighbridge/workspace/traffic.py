@@ -178,6 +178,21 @@ class TrafficWriter:
         self._torn = False
 
 
+def captured_in(path: Path) -> Iterator[Captured]:
+    """The captured requests of one file; lines that cannot be read are skipped.
+
+    Raises:
+        WorkspaceError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as lines:
+            for line in lines:
+                with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):
+                    yield _decoder.decode(line)
+    except OSError as error:
+        raise WorkspaceError(f"Cannot read {path}: {error.strerror or error}.") from error
+
+
 class Traffic:
     """The captured requests of a workspace.
 

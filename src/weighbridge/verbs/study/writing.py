@@ -1,0 +1,173 @@
+"""``weigh study init``: a study's file with comments, made of a few answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from weighbridge.core.errors import InputError
+from weighbridge.core.study_file import HERE
+from weighbridge.serve.config.faults import FaultyConfigError
+from weighbridge.verbs.effects import writing
+from weighbridge.verbs.study.reading import check_study
+
+_WORD = re.compile(r"[^\w.-]+")
+_EXAMPLE = "Write tally=models/tally.gguf, api=https://host/v1#its-model, or Qwen/Qwen3-8B."
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a new study is to be about.
+
+    Attributes:
+        name: of the study.
+        models: ``NAME=WHERE`` each, or only where: a .gguf file, an address, a name of the Hub.
+        suites: folders, or names of shipped suites.
+        machine: ``here`` or a line such as ``1x L40S``.
+        users: at once, level by level.
+        volume: tokens or requests a day; empty for no costs.
+        slo: what users expect; empty for nothing.
+        data_may_leave: None where nobody says.
+        key_env: environment variable with the key of the addresses; empty for none.
+    """
+
+    name: str
+    models: Sequence[str]
+    suites: Sequence[str]
+    machine: str = HERE
+    users: Sequence[int] = (1, 8)
+    volume: str = ""
+    slo: str = ""
+    data_may_leave: bool | None = None
+    key_env: str = ""
+
+
+def new_study(answers: Answers, path: Path, environment: Mapping[str, str] | None = None) -> str:
+    """Write a study's file that ``weigh study run`` accepts; returns its text.
+
+    Raises:
+        InputError: there is such a file already, or what is said cannot be.
+        WorkspaceError: it cannot be written.
+    """
+    if path.exists() or path.is_symlink():
+        raise InputError(
+            f"{path} is there already and is left alone.", fix="Name another file, or move it away."
+        )
+    text = draft(answers)
+    found = check_study(text, path, environment=os.environ if environment is None else environment)
+    if found.asked is None:
+        raise FaultyConfigError(f"What was said of {path}", found.faults)
+    with writing(path) as beside:
+        beside.write_text(text, encoding="utf-8")
+    return text
+
+
+def draft(answers: Answers) -> str:
+    """The text of the file.
+
+    Raises:
+        InputError: a model is none.
+    """
+    candidates = [_candidate(text, answers.key_env) for text in answers.models]
+    if not candidates:
+        raise InputError("A study needs a model to weigh.", fix=_EXAMPLE)
+    lines = [
+        "# A study: run it with `weigh study run`, as often as you like; what is done is kept.",
+        "# What every key means: docs/study.md. `weigh study status` says how far it is.",
+        f"name: {_quoted(answers.name)}",
+        "seed: 0",
+        "",
+        "# What is to serve: `here`, or a line such as 2x L40S.",
+        f"machine: {_quoted(answers.machine)}",
+        "# What all models that serve may take together.",
+        "# memory_budget: 24 GiB",
+        "",
+        "# Models to weigh: engines that the study starts, or servers of others by their address.",
+        "candidates:",
+        *candidates,
+        "",
+        *_workload(answers),
+        "",
+        "# What the candidates are asked: folders of suites, or names of `weigh suites list`.",
+        f"suites: [{', '.join(map(_quoted, answers.suites))}]",
+        "",
+        *_constraints(answers),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _workload(answers: Answers) -> list[str]:
+    users = ", ".join(map(str, answers.users))
+    volume = (
+        f"  volume: {_quoted(answers.volume)}" if answers.volume else "  # volume: 2M-tokens/day"
+    )
+    slo = f"slo: {_quoted(answers.slo)}" if answers.slo else "# slo: ttft_p95<2s,tpot_p95<60ms"
+    return [
+        "# What users ask; `users` are the levels of the load test.",
+        "workload:",
+        "  # prompt_tokens: 800",
+        "  # output_tokens: 200",
+        f"  users: [{users}]",
+        volume,
+        "# What users expect.",
+        slo,
+    ]
+
+
+def _constraints(answers: Answers) -> list[str]:
+    said = answers.data_may_leave
+    leaves = "# data_may_leave: false" if said is None else f"data_may_leave: {str(said).lower()}"
+    head = "constraints:" if said is not None else "# constraints:"
+    return [
+        "# What must hold whatever else is good.",
+        head,
+        f"  {leaves}" if said is not None else f"#   {leaves.removeprefix('# ')}",
+        "#   intents: [commercial]",
+        "#   usd_per_month: 2000",
+        "#   min_accuracy: 0.8",
+    ]
+
+
+def _candidate(text: str, key_env: str) -> str:
+    """A line under ``candidates``."""
+    name, equals, where = text.partition("=")
+    if not equals or "/" in name or ":" in name:
+        name, where = "", text
+    where = where.strip()
+    if not where:
+        raise InputError(f"{text!r} does not say where the model is.", fix=_EXAMPLE)
+    if where.startswith(("http://", "https://")):
+        return _server(name, where, key_env)
+    name = name or _name_of(where)
+    engine = "llamacpp-embedded" if where.endswith(".gguf") else "vllm"
+    return f"  {_quoted(name)}: {{engine: {engine}, source: {_quoted(where)}}}"
+
+
+def _server(name: str, where: str, key_env: str) -> str:
+    url, _, model = where.partition("#")
+    name = name or _name_of(model)
+    if not name:
+        raise InputError(
+            f"{where} does not say which model is meant.", fix=f"Write NAME={where}#ITS-MODEL."
+        )
+    parts = [f"url: {_quoted(url)}"]
+    if model and model != name:
+        parts.append(f"model: {_quoted(model)}")
+    if key_env:
+        parts.append(f"key_env: {_quoted(key_env)}")
+    return f"  {_quoted(name)}: {{{', '.join(parts)}}}"
+
+
+def _name_of(where: str) -> str:
+    """A short name for a file or a name of the Hub."""
+    last = where.rstrip("/").rpartition("/")[2].removesuffix(".gguf").removeprefix("demo:")
+    return _WORD.sub("-", last).strip("-")
+
+
+def _quoted(text: str) -> str:
+    """As YAML reads it back, whatever stands in it: JSON's strings are YAML's."""
+    return json.dumps(text, ensure_ascii=False)
