@@ -21,7 +21,15 @@ from weighbridge.core.load import Distribution, LoadLevel, LoadRun, RequestRecor
 from weighbridge.core.provenance import Interval, Provenance
 from weighbridge.core.quantization import Quantization
 from weighbridge.core.runs import EvalRun, ItemResult, RunInfo, RunKind
-from weighbridge.core.study import DemoRun, ModelSheet, RouteRun, Study, TrafficShare, VerdictRun
+from weighbridge.core.study import (
+    DemoRun,
+    ModelSheet,
+    RouteRun,
+    Study,
+    TrafficShare,
+    VerdictRun,
+    of_demo,
+)
 from weighbridge.core.traffic import LoadShape
 from weighbridge.core.units import MIB
 from weighbridge.core.verdict import (
@@ -81,15 +89,17 @@ def sample_study() -> Study:
     pairs = (("porter", "tally"), ("porter", "clerk"), ("tally", "clerk"))
     comparisons = tuple(_compare(evals, *pair, task) for task in TASKS for pair in pairs)
     return Study(
-        run=DemoRun(
-            info=_info("demo", "1a2b3c", ",".join(MODELS), ",".join(TASKS)),
-            inspected=tuple(f"inspect-{index:06x}" for index in range(3)),
-            loads=tuple(f"load-{index:06x}" for index in range(3)),
-            evals=verdict.evidence,
-            comparisons=comparisons,
-            verdict=verdict.info.id,
-            route="route-abcdef",
-            seconds=63.4,
+        run=of_demo(
+            DemoRun(
+                info=_info("demo", "1a2b3c", ",".join(MODELS), ",".join(TASKS)),
+                inspected=tuple(f"inspect-{index:06x}" for index in range(3)),
+                loads=tuple(f"load-{index:06x}" for index in range(3)),
+                evals=verdict.evidence,
+                comparisons=comparisons,
+                verdict=verdict.info.id,
+                route="route-abcdef",
+                seconds=63.4,
+            )
         ),
         sheets=tuple(_sheet(index, model) for index, model in enumerate(MODELS)),
         loads=tuple(_load(index, model) for index, model in enumerate(MODELS)),
@@ -97,6 +107,20 @@ def sample_study() -> Study:
         verdict=verdict,
         route=_route(),
     )
+
+
+def sample_verdict() -> VerdictRun:
+    """Its decision."""
+    found = sample_study().verdict
+    assert found is not None
+    return found
+
+
+def sample_route() -> RouteRun:
+    """What its routing did."""
+    found = sample_study().route
+    assert found is not None
+    return found
 
 
 def wilson(right: int, n: int) -> Interval:

@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
-from tests.report.sample_study import MODELS, sample_study
+from tests.report.sample_study import MODELS, sample_route, sample_study, sample_verdict
 from weighbridge.core.provenance import Interval
 from weighbridge.core.study import TrafficShare
 from weighbridge.report import charts
 
 STUDY = sample_study()
-VERDICT = STUDY.verdict.verdict
+VERDICT_RUN = sample_verdict()
+ROUTE = sample_route()
+VERDICT = VERDICT_RUN.verdict
 
 
 def trace(figure: charts.Figure, name: str) -> dict[str, Any]:
@@ -63,9 +65,9 @@ def test_throughput_is_the_records() -> None:
 
 
 def test_routed_accuracy_has_the_gateway_and_every_model() -> None:
-    figure = charts.routed(STUDY.route.shares, MODELS)
+    figure = charts.routed(ROUTE.shares, MODELS)
     assert [item["name"] for item in figure["data"]] == ["auto", *MODELS]
-    for share in STUDY.route.shares:
+    for share in ROUTE.shares:
         dots = trace(figure, share.who)
         assert dots["x"][dots["y"].index(share.task)] == 100 * share.accuracy.value
 
@@ -80,7 +82,7 @@ def test_parameters_add_up_to_the_model() -> None:
 def test_a_model_keeps_colour_and_marker_in_every_chart() -> None:
     figures = [
         charts.accuracy(VERDICT.tasks, MODELS),
-        charts.routed(STUDY.route.shares, MODELS),
+        charts.routed(ROUTE.shares, MODELS),
         charts.throughput(STUDY.loads, MODELS),
     ]
     for model in MODELS:

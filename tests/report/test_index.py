@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from tests.report import plans
 from tests.report.html_check import Page
-from tests.report.sample_study import sample_study
+from tests.report.sample_study import sample_study, sample_verdict
 from weighbridge.report.index import home_page, message_page, next_step, runs_page, steps_of
 from weighbridge.report.study import all_infos
 
 STUDY = sample_study()
+VERDICT_RUN = sample_verdict()
 
 
 def test_steps_know_what_is_done_and_what_is_next() -> None:
@@ -43,7 +44,7 @@ def test_prediction_is_not_asked_for_after_measuring() -> None:
 
 
 def test_steps_that_have_a_page_link_to_it() -> None:
-    infos = [STUDY.verdict.info]
+    infos = [VERDICT_RUN.info]
     addresses = [address for _, address in Page(home_page(infos)).addresses]
     assert addresses.count("/inspect") == addresses.count("/plan") == 2, "navigation and step"
 
@@ -53,7 +54,7 @@ def test_empty_workspace_says_what_to_do() -> None:
 
 
 def test_overview_shows_the_decision() -> None:
-    page = Page(home_page(all_infos(STUDY), STUDY.run.info, STUDY.verdict.verdict))
+    page = Page(home_page(all_infos(STUDY), STUDY.run.info, VERDICT_RUN.verdict))
     assert "tally for arithmetic" in page.text
     assert f"/runs/{STUDY.run.info.id}" in [address for _, address in page.addresses]
 

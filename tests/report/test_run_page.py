@@ -5,16 +5,18 @@ from dataclasses import replace
 import pytest
 
 from tests.report.html_check import Page
-from tests.report.sample_study import sample_study
+from tests.report.sample_study import sample_route, sample_study, sample_verdict
 from weighbridge.report.run_page import Record, run_page
 
 STUDY = sample_study()
+VERDICT_RUN = sample_verdict()
+ROUTE = sample_route()
 RECORDS: list[Record] = [
     STUDY.sheets[0],
     STUDY.loads[2],
     STUDY.evals[0],
-    STUDY.verdict,
-    STUDY.route,
+    VERDICT_RUN,
+    ROUTE,
 ]
 
 

@@ -1,0 +1,54 @@
+"""What a study's file asked, as far as its report needs it: pure, from the text that was kept."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import msgspec
+
+from weighbridge.core.errors import ConfigError
+from weighbridge.core.routing import ModelEntry
+from weighbridge.core.study import Study
+from weighbridge.core.study_file import StudyFile
+from weighbridge.facts.documents import load_yaml
+
+
+def asked_of(study: Study) -> StudyFile | None:
+    """The file as it was run; None for a demo from before, and for one of another version."""
+    return _decoded(study.run.text)
+
+
+@lru_cache(maxsize=4)
+def _decoded(text: str) -> StudyFile | None:
+    if not text:
+        return None
+    try:
+        return msgspec.convert(load_yaml(text, origin="").document, StudyFile, strict=False)
+    except (ConfigError, msgspec.ValidationError):
+        return None
+
+
+def names_of(study: Study) -> list[str]:
+    """Every candidate, in the order of the file; else as inspected and evaluated."""
+    asked = asked_of(study)
+    known = [*(sheet.info.model for sheet in study.sheets), *(e.info.model for e in study.evals)]
+    return list(dict.fromkeys([*(asked.candidates if asked else ()), *known]))
+
+
+def entry_of(study: Study, name: str) -> ModelEntry | None:
+    """How a candidate is started or reached, as its evaluation kept it, else as the file says."""
+    for run in study.evals:
+        if run.info.model == name and run.entry is not None:
+            return run.entry
+    asked = asked_of(study)
+    return asked.candidates.get(name) if asked else None
+
+
+def address_of(study: Study, name: str) -> str:
+    """Where it answered; empty where nobody kept that."""
+    entry = entry_of(study, name)
+    if entry is not None and entry.urls:
+        return entry.urls[0]
+    found = [run.url for run in study.evals if run.info.model == name]
+    found += [run.url for run in study.loads if run.info.model == name]
+    return found[0] if found else ""

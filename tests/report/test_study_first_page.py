@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from tests.report.html_check import Page
+from tests.report.sample_full_study import (
+    NOT_CHECKED,
+    SLO,
+    evaluations_only,
+    failed_study,
+    full_study,
+)
+from tests.report.sample_study import HOSTILE, MACHINE, sample_study
+from weighbridge.core.provenance import Provenance
+from weighbridge.core.runs import RunInfo
+from weighbridge.core.study import Study
+from weighbridge.report.study import study_page
+from weighbridge.report.study_blocks import Block, Cell, marks_of
+from weighbridge.report.study_first_page import first_page
+from weighbridge.report.study_markdown import study_markdown
+from weighbridge.report.study_money import focus
+
+FULL, EVALS, FAILED = full_study(), evaluations_only(), failed_study()
+ALL = pytest.mark.parametrize("study", [FULL, EVALS, FAILED, sample_study()])
+
+
+@ALL
+def test_every_kind_of_study_makes_a_sound_page(study: Study) -> None:
+    page = Page(study_page(study, standalone=False))
+    assert len(page.ids()) == len(set(page.ids()))
+    assert page.ids().count("decision") == 1
+    assert not [values for _, values in page.elements if "style" in values]
+    ids = set(page.ids())
+    within = [address for tag, address in page.addresses if tag == "a" and address[0] == "#"]
+    assert all(address[1:] in ids for address in within)
+
+
+@ALL
+def test_every_mark_is_told_under_sources(study: Study) -> None:
+    page = first_page(study)
+    html = study_page(study, standalone=False)
+    for origin, mark in page.marks.items():
+        assert html.count(f'id="source-{mark}"') == 1
+        assert mark[0] == origin.kind[0]
+        assert f'href="#source-{mark}"' in html
+
+
+def test_a_mark_is_of_a_source_and_a_day() -> None:
+    morning = Provenance("measured", "run a", "2026-01-05T09:00:00Z")
+    evening = replace(morning, date="2026-01-05T21:00:00Z")
+    other = Provenance("vendor", "run a", "2026-01-05")
+    cells = [Cell("1", origin=origin) for origin in (morning, evening, other, morning)]
+    assert list(marks_of(cells).values()) == ["m1", "v1"]
+
+
+def test_the_page_has_what_one_signs() -> None:
+    text = Page(study_page(FULL, standalone=False)).text
+    for shown in (
+        "It depends on the task: tally for arithmetic, clerk for extraction.",
+        "porter alone, 76.2 % instead of 88.8 % of all requests",
+        "+12.5 points, +6.1 to +18.9",
+        "With less than 43.00 MiB, porter.",
+        "6,250 a day",  # 5M tokens of 800 each
+        "p50 3, p95 3",
+        f"goodput at {SLO}",
+        "llamacpp-embedded, slots 4",
+        "vllm --max-model-len 4096, slots 4",
+        "leaves to https://models.example.com/v1 (EU)",
+        "porter: It answers at models.example.com",
+        "Read and accepted for tally by whoever wrote the study's file.",
+        "This is not legal advice",
+        "captured by the gateway",
+        "preferred in 80.0 %",
+        "weigh study run support.yaml",
+        "second-host: 1 x L4",
+        "Decided by",
+        "Review on",
+    ):
+        assert " ".join(shown.split()) in text, shown
+    assert MACHINE in text
+
+
+def test_evaluation_has_accuracy_latency_money_and_chance() -> None:
+    grid = _grid(first_page(FULL).block("evaluation"))
+    first = [cell.text for cell in grid[0]]
+    assert first[:3] == ["arithmetic", "tally", "200"]
+    assert first[3].replace("\N{NO-BREAK SPACE}", " ") == "92.0 %"
+    assert first[4:] == ["321 ms p95", "$0.62", "97 %", "yes"]
+    assert grid[0][4].range == "300–350"
+    assert grid[0][5].range == "$0.50 to $0.90"
+    assert grid[0][1].is_best
+    assert not grid[1][1].is_best
+
+
+def test_capacity_is_goodput_with_replicas_and_spares() -> None:
+    rows = {row[0].text: [cell.text for cell in row] for row in _grid(_block(FULL, "capacity"))}
+    assert rows["tally"][1] == "12.5 users"
+    assert rows["tally"][-2].endswith(", 1")
+    assert rows["porter"][-2:] == ["–", "–"]  # no bill of it was asked for
+
+
+def test_both_break_evens_and_the_money_behind_them() -> None:
+    report = FULL.cost.report if FULL.cost else None
+    assert report is not None
+    against = [row[0].text for row in _grid(_block(FULL, "break-even"))]
+    assert against == ["big-api (displaced)", "tally-host (the same model)"]
+    assert {one.option for one in focus(FULL)} == {"tally on rented GPU"}
+    costs = {row[0].text: row for row in _grid(_block(FULL, "cost"))}
+    big = costs["big-api"]
+    # 5M tokens a day of 30.4375 days, three quarters of them at 5 and the rest at 25 USD a million.
+    assert big[1].text == f"${5 * 30.4375 * (0.75 * 5 + 0.25 * 25):,.0f}"
+    assert big[1].is_stale
+    assert not costs["tally-host"][1].is_stale
+    assert big[4].text == "unknown"
+    assert "older than 60 days" in Page(study_page(FULL, standalone=False)).text
+
+
+def test_the_tornado_is_drawn_without_styles_or_scripts() -> None:
+    html = study_page(FULL, standalone=False)
+    (drawing,) = re.findall(r'<svg class="tornado".+?</svg>', html)
+    assert drawing.count('class="swing') == 5
+    assert "style=" not in drawing
+    assert "break-even $0" in drawing
+    for width in re.findall(r'class="swing[^/]+width="([\d.]+)"', drawing):
+        assert 1 <= float(width) <= 430
+
+
+def test_what_was_not_asked_is_one_line() -> None:
+    text = Page(study_page(EVALS, standalone=False)).text
+    assert "Nothing was decided." in text
+    for stage in ("plan", "bench", "cost", "route"):
+        assert f"Nothing was said about {stage}: {stage} is not in the file." in text
+    page = first_page(EVALS)
+    assert [block.key for block in page.blocks if block.grid] == ["evaluation"]
+    assert _grid(page.block("evaluation"))[0][3].text.startswith("92.0")
+
+
+def test_a_failure_comes_first() -> None:
+    html = study_page(FAILED, standalone=False)
+    text = Page(html).text
+    assert "This study is not complete." in text
+    assert text.index("eval of porter × arithmetic failed") < text.index("On your tasks")
+    assert "&lt;b&gt;bold&lt;/b&gt;" in html
+    assert study_markdown(FAILED).index("is not complete") < 200
+
+
+def test_the_sentences_of_a_study_have_their_code_set_as_code() -> None:
+    html = study_page(FULL, standalone=False)
+    assert "<code>constraints.weather</code>" in html
+    assert NOT_CHECKED.partition(" (")[0] in html
+
+
+@pytest.mark.parametrize("standalone", [True, False])
+def test_hostile_words_are_text_wherever_they_stand(standalone: bool) -> None:
+    html = study_page(_hostile(), standalone=standalone)
+    assert "<script>alert" not in html
+    assert not Page(html).tags("img")
+    assert " ".join(HOSTILE.split()) in Page(html).text
+
+
+def _hostile() -> Study:
+    """Names and words of others that try to be markup."""
+    run = FULL.run
+    info: RunInfo = replace(run.info, machine=HOSTILE)
+    unit = replace(run.stages[0].units[0], why=HOSTILE, name=HOSTILE, state="failed")
+    stages = (replace(run.stages[0], units=(unit,)), *run.stages[1:])
+    return replace(
+        FULL,
+        run=replace(run, name=HOSTILE, info=info, machines=(HOSTILE,), stages=stages,
+                    not_checked=(HOSTILE, "| a | b |")),
+    )  # fmt: skip
+
+
+def test_markdown_has_the_same_figures() -> None:
+    page, text = first_page(FULL), study_markdown(FULL)
+    for block in page.blocks:
+        if block.grid is None or block.absent:
+            continue
+        for row in block.grid.rows:
+            figures = [cell.range for cell in row if re.fullmatch(r"[\d.]+–[\d.]+", cell.range)]
+            assert all(figure in text for figure in figures)
+    assert "## Sources" in text
+    assert "measured, run eval-" in text.replace("\\", "")
+
+
+def test_markdown_has_no_html_and_whole_tables() -> None:
+    text = study_markdown(_hostile())
+    outside = re.sub(r"(?s)```.*?```", "", text)
+    outside = re.sub(r"(`+)(?!`).+?(?<!`)\1(?!`)", "", outside)
+    assert not re.search(r"(?<!\\)<", outside)
+    columns = 0
+    for line in outside.splitlines():
+        if line.startswith("|"):
+            pipes = len(re.findall(r"(?<!\\)\|", line))
+            assert columns in (0, pipes), line
+            columns = pipes
+        else:
+            columns = 0
+
+
+def test_markdown_fences_hold_whatever_they_contain() -> None:
+    verdict = FULL.verdict
+    assert verdict is not None
+    text = study_markdown(
+        replace(FULL, verdict=replace(verdict, router_config="a\n```\n<script>\n````\n"))
+    )
+    assert "`````yaml\na\n```\n<script>\n````\n`````" in text
+
+
+def _block(study: Study, key: str) -> Block:
+    return first_page(study).block(key)
+
+
+def _grid(block: Block) -> tuple[tuple[Cell, ...], ...]:
+    assert block.grid is not None
+    return block.grid.rows
