@@ -17,7 +17,7 @@ demo: $(VENV)/.demo ## Weigh three tiny real models end to end and write a repor
 	@$(BIN)/weigh demo
 
 test: $(VENV)/.dev $(VENV)/.chromium $(VENV)/.postgres $(VENV)/.sandbox ## Run the tests
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2 --dist loadfile
 
 test-slow: $(VENV)/.dev $(VENV)/.chromium $(VENV)/.postgres $(VENV)/.sandbox ## Run the long tests too
 	@$(BIN)/pytest -m ""

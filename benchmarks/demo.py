@@ -68,7 +68,7 @@ def killed_demo() -> float:
             if line.startswith(b"eval porter"):
                 break
         engines = psutil.Process(process.pid).children(recursive=True)
-        assert len(engines) >= 5
+        assert engines
         killed = time.perf_counter()
         process.kill()
         # Ended, reaped or not: orphans are reaped by init, which may take its time.

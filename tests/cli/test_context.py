@@ -97,9 +97,9 @@ def test_slips_are_told(tmp_path: Path) -> None:
     with fake_llm_thread(reader(1000, 1000)) as url:
         short = weigh("context", url, "--model", "fake", "--lengths", "800,400", cwd=tmp_path)
         long = weigh(
-            "context", url, "--model", "fake", "--lengths", "400", "--hops", "20", "--items", "10",
-            cwd=tmp_path,
+            "context", url, "--model", "fake", "--lengths", "400,800", "--hops", "20",
+            "--items", "10", cwd=tmp_path,
         )  # fmt: skip
     assert (short.code, long.code) == (2, 2)
-    assert "The lengths must grow" in short.err
+    assert "lengths that grow" in short.err
     assert "The facts of multi-hop alone take about" in long.err

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from weighbridge.core.errors import ConfigError, InputError
 from weighbridge.core.routing import Condition, Route, RouterConfig
-from weighbridge.facts.documents import parse_yaml, read_yaml
+from weighbridge.facts.documents import load_yaml, parse_yaml, read_yaml
 
 GOOD = """
 models:
@@ -184,3 +184,17 @@ def test_any_text_is_a_document_or_a_config_error(text: str) -> None:
 def test_any_tag_on_any_text_is_a_document_or_a_config_error(tag: str, text: str) -> None:
     with contextlib.suppress(ConfigError):
         parse_yaml(f"a: !!{tag} {text}", Tree, origin="x")
+
+
+def test_names_for_parts_are_no_bombs() -> None:
+    layers = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
+    bomb = "\n".join(["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1]", *layers])
+    with pytest.raises(ConfigError, match="repeat too many values"):
+        load_yaml(bomb, origin="f")
+    for text in ("a: &a [*a]", "a: &a {b: *a}"):
+        with pytest.raises(ConfigError, match="stands inside itself"):
+            load_yaml(text, origin="f")
+    shared = "base: &b {x: 1}\none: *b\ntwo: {<<: *b, y: 2}\n"
+    assert load_yaml(shared, origin="f").document["two"] == {"x": 1, "y": 2}
+    long = "\n".join(f"- {n}" for n in range(3000))
+    assert len(load_yaml(long, origin="f").document) == 3000

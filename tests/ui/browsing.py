@@ -41,14 +41,15 @@ def written(folder: Path, pages: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def serving(root: Path) -> Iterator[str]:
-    """The address of the live pages over the workspace in ``root``."""
+def serving(root: Path, token: str | None = None) -> Iterator[str]:
+    """The address of the live pages over the workspace in ``root``; acting needs the token."""
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
-    app = create_app(root, token=None, binding=Binding("127.0.0.1", port))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", lifespan="off"))
+    binding = Binding("127.0.0.1", port)
+    app = create_app(root, token=token, binding=binding, open_to_read=token is not None)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
-    thread.join(timeout=10)
+    thread.join(timeout=30)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.report.sample_study import HOSTILE, sample_study
+from tests.report.sample_study import HOSTILE, sample_route, sample_study
 from tests.ui.browsing import MARKS, serving
 from tests.web.workspaces import fill
 from weighbridge.report.numbers import percent
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 STUDY = sample_study()
+ROUTE = sample_route()
 ID = STUDY.run.info.id
 
 pytestmark = MARKS
@@ -63,8 +64,8 @@ def test_every_link_from_the_overview_leads_somewhere_clean(
 
 
 def test_figures_on_the_page_equal_the_record(page: Page, url: str) -> None:
-    drawn(page, f"{url}/runs/{STUDY.route.info.id}")
-    record = page.request.get(f"{url}/runs/{STUDY.route.info.id}.json").json()
+    drawn(page, f"{url}/runs/{ROUTE.info.id}")
+    record = page.request.get(f"{url}/runs/{ROUTE.info.id}.json").json()
     rows = page.locator("main table tbody tr")
     shown = {row.split("\t")[0]: row for row in rows.all_inner_texts()}
     for share in record["shares"]:

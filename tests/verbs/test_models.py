@@ -70,6 +70,11 @@ def test_json_and_csv_hold_the_same_figures() -> None:
     assert document[1]["license_class"] == "conditional"
 
 
+def test_no_cell_is_a_formula() -> None:
+    text = verb.to_csv((sample("=1+1/x"),))
+    assert "'=1+1/x," in text
+
+
 def test_details_hold_clauses_and_architecture() -> None:
     model = catalog.load().find("qwen3-8b")
     document = verb.details(model)

@@ -79,6 +79,18 @@ def test_predicting_a_prediction_replaces_its_columns(tmp_path: Path) -> None:
     assert again == first
 
 
+def test_no_cell_is_a_formula_and_none_is_changed(tmp_path: Path) -> None:
+    columns = (*COLUMNS[:-1], "=HYPERLINK(A1)")
+    rows = tuple(dict(zip(columns, (*row[:-1], "@SUM(A1)"), strict=True)) for row in ROWS)
+    first = verb.to_csv(verb.predict_table(Table(columns, rows), load(), FakeClock()))
+    assert ",'=HYPERLINK(A1)," in first.splitlines()[0]
+    assert ",'@SUM(A1)," in first.splitlines()[1]
+    path = tmp_path / "again.csv"
+    path.write_text(first, encoding="utf-8")
+    assert read_table(path).columns[: len(columns)] == columns
+    assert verb.to_csv(verb.predict_file(path, load(), FakeClock())) == first
+
+
 CELLS = st.one_of(
     st.text(max_size=12),
     st.sampled_from(["0", "-1", "nan", "inf", "1e400", "8.0", "1e7", "h100_sxm", "/", "..", "2x"]),

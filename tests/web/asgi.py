@@ -36,7 +36,12 @@ def get(app: ASGIApp, target: str, *headers: tuple[str, str], method: str = "GET
 
 
 def ask(
-    app: ASGIApp, target: str, headers: Sequence[tuple[str, str]], *, method: str = "GET"
+    app: ASGIApp,
+    target: str,
+    headers: Sequence[tuple[str, str]],
+    *,
+    method: str = "GET",
+    body: bytes = b"",
 ) -> Answer:
     """Ask with exactly these headers."""
     path, _, query = target.partition("?")
@@ -56,7 +61,7 @@ def ask(
     sent: list[Message] = []
 
     async def receive() -> Message:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message: Message) -> None:
         sent.append(message)
@@ -64,5 +69,5 @@ def ask(
     asyncio.run(app(scope, receive, send))  # type: ignore[arg-type]
     start = sent[0]
     pairs = {name.decode(): value.decode("latin-1") for name, value in start["headers"]}
-    body = b"".join(message.get("body", b"") for message in sent[1:])
-    return Answer(start["status"], pairs, body)
+    content = b"".join(message.get("body", b"") for message in sent[1:])
+    return Answer(start["status"], pairs, content)

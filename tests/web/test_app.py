@@ -9,7 +9,7 @@ import pytest
 from starlette.types import ASGIApp
 
 from tests.report.html_check import Page
-from tests.report.sample_study import sample_study
+from tests.report.sample_study import sample_route, sample_study, sample_verdict
 from tests.web.asgi import PORT, get
 from tests.web.workspaces import fill
 from weighbridge.core.errors import ConfigError
@@ -20,6 +20,8 @@ from weighbridge.web.app import app_from_environment, create_app
 from weighbridge.web.security import Binding
 
 STUDY = sample_study()
+VERDICT_RUN = sample_verdict()
+ROUTE = sample_route()
 BINDING = Binding("127.0.0.1", PORT)
 
 
@@ -43,7 +45,7 @@ def test_overview_shows_the_latest_study(app: ASGIApp) -> None:
 
 def test_overview_shows_a_verdict_that_is_newer_than_the_study(tmp_path: Path) -> None:
     fill(tmp_path, STUDY)
-    old = STUDY.verdict
+    old = VERDICT_RUN
     info = replace(old.info, id="verdict-newer1", created="2031-01-01T00:00:00Z")
     open_workspace(tmp_path).save(info, replace(old, info=info))
     page = Page(get(create_app(tmp_path, token=None, binding=BINDING), "/").text)
@@ -88,7 +90,7 @@ def test_study_is_the_report(app: ASGIApp) -> None:
 
 def test_the_beginning_of_an_id_leads_to_the_run(app: ASGIApp) -> None:
     answer = get(app, "/runs/verdict-")
-    assert answer.headers["location"] == f"/runs/{STUDY.verdict.info.id}"
+    assert answer.headers["location"] == f"/runs/{VERDICT_RUN.info.id}"
 
 
 @pytest.mark.parametrize(
@@ -109,8 +111,8 @@ def test_names_in_messages_are_text(app: ASGIApp) -> None:
 
 def test_damaged_run_says_so(tmp_path: Path) -> None:
     fill(tmp_path, STUDY)
-    (tmp_path / "runs" / STUDY.route.info.id / "run.json").write_text("{")
-    answer = get(create_app(tmp_path, token=None, binding=BINDING), f"/runs/{STUDY.route.info.id}")
+    (tmp_path / "runs" / ROUTE.info.id / "run.json").write_text("{")
+    answer = get(create_app(tmp_path, token=None, binding=BINDING), f"/runs/{ROUTE.info.id}")
     assert answer.status == 500
     assert "cannot be read" in answer.text
 
@@ -118,11 +120,11 @@ def test_damaged_run_says_so(tmp_path: Path) -> None:
 def test_missing_parts_of_a_study_are_named(tmp_path: Path) -> None:
     fill(tmp_path, STUDY)
     app = create_app(tmp_path, token=None, binding=BINDING)
-    shutil.rmtree(tmp_path / "runs" / STUDY.verdict.info.id)
+    shutil.rmtree(tmp_path / "runs" / VERDICT_RUN.info.id)
     assert get(app, "/").status == 200
     answer = get(app, f"/runs/{STUDY.run.info.id}")
     assert answer.status == 404
-    assert STUDY.verdict.info.id in answer.text
+    assert VERDICT_RUN.info.id in answer.text
 
 
 def test_assets_are_cached_by_content(app: ASGIApp) -> None:

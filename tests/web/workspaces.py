@@ -12,7 +12,7 @@ from weighbridge.verbs.runs import Record
 def fill(root: Path, study: Study) -> None:
     """Save every run of the study, in the order of its steps."""
     store = open_workspace(root)
-    records: tuple[Record, ...]
+    records: tuple[Record | None, ...]
     records = (*study.sheets, *study.loads, *study.evals, study.verdict, study.route, study.run)
-    for record in records:
+    for record in filter(None, records):
         store.save(record.info, record)

@@ -177,10 +177,14 @@ def sentence(task: EffectiveContext, margin: float) -> str:
     if task.tokens is None:
         return task.reason
     shortest, longest = task.lengths[0].tokens, task.lengths[-1].tokens
-    high = f"beyond {longest:,}" if task.at_most_tested else f"{task.high:,}"
+    high = f"below {task.below:,}" if task.below is not None else f"perhaps beyond {longest:,}"
     told = (
-        f"{task.task}: effective context {task.tokens:,} tokens [{task.low:,} to {high}], by a "
-        f"loss of at most {100 * margin:.0f} points against {shortest:,} tokens (95 % intervals, "
-        "each length by itself)."
+        f"{task.task}: effective context {task.tokens:,} tokens [at least {task.low:,}, {high}], "
+        f"by a loss of at most {100 * margin:.0f} points against {shortest:,} tokens (95 % "
+        "intervals, each length by itself)."
     )
-    return f"{told} No longer one was measured." if task.tokens == longest else told
+    if task.tokens == longest:
+        told = f"{told} No longer one was measured."
+    elif task.tokens == task.low == task.high:
+        told = f"{told} Where it ends between {task.tokens:,} and {task.below:,}, no length tells."
+    return f"{told} {task.caveat}".rstrip()

@@ -19,12 +19,16 @@ except KeyboardInterrupt:
 # Verb → its line in `weigh --help`, in the order of the loop. A test holds them to the modules.
 VERBS = {
     "demo": "Weigh three real tiny models end to end, offline, in about a minute.",
+    "study": "The whole experiment as one file: measure, cost, decide, route; resumable.",
     "inspect": "Know: what a model file is, before running it.",
     "doctor": "Know: this machine, its engines, and what could not be found out.",
     "models": "Know: current open-weight models, by size, context and licence.",
     "plan": "Predict: what fits a machine, how fast, for how many users.",
     "place": "Predict: which models share which GPUs, all placed together.",
     "predict": "Predict: latency and memory for a table of scenarios.",
+    "prices": "Predict: what tokens cost at hosted APIs, and GPUs by the hour.",
+    "tune-estimate": "Predict: what fine-tuning a model takes in memory, hours and money.",
+    "cost": "Predict: what a workload costs a month, self-hosted and at APIs; break-evens.",
     "bench": "Measure: an endpoint's latency and throughput under load.",
     "calibrate": "Predict: better for your machine, from its own load runs.",
     "eval": "Measure: a model's accuracy on a suite of your tasks.",
@@ -60,7 +64,7 @@ class Verbs(click.Group):
         if cmd_name not in VERBS:
             return None
         # A module cannot be called like a word of Python: `import` is in import_.py.
-        word = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        word = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name.replace("-", "_")
         module = importlib.import_module(f"weighbridge.cli.{word}")
         command: click.Command = module.command
         return command

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from weighbridge.cli.diagnostics import printable
 from weighbridge.core.effects import Progress
+
+_TOLD_EVERY_S = 0.25
 
 
 @contextmanager
@@ -17,6 +22,8 @@ def progress_display(*, quiet: bool = False) -> Iterator[Progress]:
         from weighbridge.verbs.effects import Silent  # noqa: PLC0415 -- not needed for --help
 
         yield Silent()
+    elif os.environ.get("WEIGHBRIDGE_PROGRESS") == "json":
+        yield _Json()
     elif sys.stderr.isatty():
         with _Bars() as bars:
             yield bars
@@ -65,3 +72,25 @@ class _Lines:
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         """Too much for a log."""
+
+
+class _Json:
+    """A line of JSON per stage and a few a second in between, for a program that reads along."""
+
+    def __init__(self) -> None:
+        self._title, self._total, self._done = "", 0, 0
+        self._told = 0.0
+
+    def stage(self, title: str, total: int) -> None:
+        self._title, self._total, self._done = title, total, 0
+        self._tell("")
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        self._done += steps
+        if self._done >= self._total or time.monotonic() - self._told > _TOLD_EVERY_S:
+            self._tell(note)
+
+    def _tell(self, note: str) -> None:
+        self._told = time.monotonic()
+        told = {"stage": self._title, "done": self._done, "total": self._total, "note": note}
+        print(json.dumps(told), file=sys.stderr, flush=True)

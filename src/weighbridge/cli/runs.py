@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import click
 
 from weighbridge.cli.diagnostics import say
 from weighbridge.cli.options import json_option, open_workspace, print_json, workspace_option
+from weighbridge.core.runs import RunKind
 
 
 @click.command()
 @click.option(
     "--kind",
-    type=click.Choice(["inspect", "plan", "load", "eval", "verdict", "route", "demo"]),
+    type=click.Choice(get_args(RunKind)),
     help="Only runs of one kind.",
 )
 @json_option

@@ -8,7 +8,7 @@ import signal
 import socket
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import click
 
@@ -32,12 +32,17 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 @click.option(
     "--token",
     envvar="WEIGHBRIDGE_UI_TOKEN",
-    help="Who shows it may look; made up when --host is not loopback.",
+    help="Who shows it may look; made up, and on loopback asked only of who runs studies.",
 )
 @click.option(
     "--gateway",
     metavar="URL",
     help="Admin port of the gateway to show; else the one that the workspace knows of.",
+)
+@click.option(
+    "--public",
+    metavar="URL",
+    help="The address of a proxy in front, by which browsers call: https://rate.example.org.",
 )
 @click.option("--open/--no-open", "open_browser", default=False, help="Open the browser.")
 @workspace_option
@@ -47,6 +52,7 @@ def command(
     port: int,
     token: str | None,
     gateway: str | None,
+    public: str | None,
     open_browser: bool,
     workspace: Path,
 ) -> None:
@@ -62,8 +68,10 @@ def command(
     open_workspace(workspace)  # an unusable folder is an error now, not a page later
     if gateway is not None:
         parse_url(gateway)  # and so is an address that is none
-    if host not in _LOOPBACK and not token:
-        token = secrets.token_urlsafe(24)
+    origin = public_origin(public) if public else ""
+    # Whoever reaches the proxy reaches us.
+    private = host in _LOOPBACK and not origin and not token
+    token = token or secrets.token_urlsafe(24)
     listener = _bind(host, port)
     port = listener.getsockname()[1]
     # The pages are found by name at run time: the command line does not import them.
@@ -71,8 +79,11 @@ def command(
         WEIGHBRIDGE_UI_WORKSPACE=str(workspace.resolve()),
         WEIGHBRIDGE_UI_HOST=host,
         WEIGHBRIDGE_UI_PORT=str(port),
-        WEIGHBRIDGE_UI_TOKEN=token or "",
+        WEIGHBRIDGE_UI_TOKEN=token,
+        # This machine may read without it; whoever runs studies from the pages has to show it.
+        WEIGHBRIDGE_UI_OPEN="1" if private else "",
         WEIGHBRIDGE_UI_GATEWAY=gateway or "",
+        WEIGHBRIDGE_UI_PUBLIC=origin,
     )
     server = uvicorn.Server(
         uvicorn.Config(
@@ -80,7 +91,7 @@ def command(
         )
     )
     shown = f"[{host}]" if ":" in host else host
-    url = f"http://{shown}:{port}/" + (f"?token={quote(token)}" if token else "")
+    url = f"{origin or f'http://{shown}:{port}'}/?token={quote(token)}"
     # uvicorn ends at either signal and then raises it once more, in the handler of before.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
@@ -89,6 +100,27 @@ def command(
             click.launch(url)
         server.run(sockets=[listener])
     say("Stopped.")
+
+
+def public_origin(text: str) -> str:
+    """The origin of an address, as browsers write it: without the port that goes without saying.
+
+    Raises:
+        InputError: it is no address, or has a path: pages stand at the root.
+    """
+    fix = "Write only scheme and name, like https://rate.example.org."
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+        raise InputError(f"{text!r} is no address of a proxy.", fix=fix)
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise InputError(f"{text!r} has a path: the pages stand at a root only.", fix=fix)
+    try:
+        port = parts.port
+    except ValueError:
+        raise InputError(f"{text!r} has no port that there is.", fix=fix) from None
+    name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    own = "" if port in (None, {"http": 80, "https": 443}[parts.scheme]) else f":{port}"
+    return f"{parts.scheme}://{name}{own}"
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -5,7 +5,7 @@ The HTTP client's seam is in :mod:`weighbridge.core.http`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -127,6 +127,9 @@ class Journal(Protocol):
 
     def append(self, lines: Iterable[bytes]) -> None:
         """Add lines and flush them."""
+
+    def reader(self) -> Callable[[int, int], bytes]:
+        """Reads so many bytes from a place on, even when the work has been discarded."""
 
     def close(self) -> None:
         """Leave the lines for a later resumption."""

@@ -8,6 +8,7 @@
     │   ├── NotCachedError      the Hub may not be asked, and the cache does not have it
     │   ├── ConfigError         a configuration or suite file says something we cannot do
     │   └── UnknownRunError     no run in the workspace goes by that name
+    ├── NothingLeftError        no option meets all constraints; in core/constraints.py (exit 1)
     └── ExternalError           something outside failed                        (exit 3)
         ├── EndpointError       a server did not do what its protocol promises
         │   ├── ConnectError    nobody answers there

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ import msgspec
 
 from weighbridge.core.routing import ModelEntry
 
-RunKind = Literal["inspect", "plan", "load", "eval", "verdict", "route", "demo"]
+RunKind = Literal["inspect", "plan", "load", "eval", "verdict", "route", "demo", "cost", "study"]
 
 
 def content_hash(*parts: Any) -> str:  # noqa: ANN401 -- anything that msgspec can encode
@@ -100,7 +101,7 @@ class EvalRun:
         url: where the model answered.
         suite: the suite's name.
         suite_hash: of its settings and items; only equal ones may be compared.
-        items: results in suite order.
+        items: results in suite order; those of a run just made may still be in its log.
         memory_bytes: the engine's resident memory just after, where it could be read.
         entry: how a gateway can start this model, or None where only ``url`` is known.
         is_task: whether the suite stands for a task of the traffic; a suite that only tells
@@ -114,13 +115,18 @@ class EvalRun:
     url: str
     suite: str
     suite_hash: str
-    items: tuple[ItemResult, ...]
+    items: Sequence[ItemResult]
     memory_bytes: int | None = None
     entry: ModelEntry | None = None
     is_task: bool = True
     repeats: int = 1
     wall_s: float = 0.0
     origin: str = ""
+
+    def __post_init__(self) -> None:
+        """What was read from a file is as fixed as what was measured."""
+        if isinstance(self.items, list):
+            object.__setattr__(self, "items", tuple(self.items))
 
     @property
     def correct(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +16,8 @@ from weighbridge.core.errors import ConfigError, InputError
 
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 
+# Names for parts (`&a`, `*a`) save typing; a few lines of them can also mean billions of values.
+_MOST_REPEATED = 100_000
 # What PyYAML's constructors trip over in values such as 2024-13-45 or `!!int x`.
 _LEAKS = (ValueError, LookupError, AttributeError)
 _WANTS_TEXT = re.compile(r"Expected `str(?: \| null)?`, got `(?:int|float)` - at `\$\.(.+)`")
@@ -118,6 +121,7 @@ def load_yaml(text: str, *, origin: str) -> Loaded:
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
+        _refuse_bombs(node)
         document = None if node is None else loader.construct_document(node)
     except (yaml.YAMLError, RecursionError, *_LEAKS) as error:
         mark = getattr(error, "problem_mark", None)
@@ -128,6 +132,38 @@ def load_yaml(text: str, *, origin: str) -> Loaded:
     if node is None or document is None:
         raise ConfigError(f"{origin}: the file is empty.", fix="Check the path, or fill it in.")
     return Loaded(document, node)
+
+
+def _refuse_bombs(root: yaml.Node | None) -> None:
+    """Refuse a document that is much larger than what is written, or that holds itself."""
+    sizes: dict[int, int] = {}
+
+    def size(node: yaml.Node) -> int:
+        known = sizes.get(id(node))
+        if known is None:
+            sizes[id(node)] = -1  # under way
+            known = sizes[id(node)] = 1 + sum(map(size, _parts(node)))
+        if known < 0:
+            raise _refused("a part stands inside itself", node)
+        if known - len(sizes) > _MOST_REPEATED:
+            raise _refused("names for parts (`&` and `*`) repeat too many values", node)
+        return known
+
+    if root is not None:
+        size(root)
+
+
+def _parts(node: yaml.Node) -> Iterator[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield key
+            yield value
+    elif isinstance(node, yaml.SequenceNode):
+        yield from node.value
+
+
+def _refused(problem: str, node: yaml.Node) -> yaml.YAMLError:
+    return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
 
 
 def _nearest(message: str, struct: type[msgspec.Struct]) -> str:

@@ -55,7 +55,13 @@ _STEPS: tuple[tuple[str, str, tuple[RunKind, ...], str, str], ...] = (
         "weigh bench, weigh eval",
         "",
     ),
-    ("decide", "Which model for which task, and how sure?", ("verdict",), "weigh decide", ""),
+    (
+        "decide",
+        "Which model for which task, at what cost, and how sure?",
+        ("cost", "verdict"),
+        "weigh cost, weigh decide",
+        "/cost",
+    ),
     ("act", "Does routing the traffic keep that promise?", ("route",), "weigh serve", ""),
 )
 _MEASURED_INSTEAD = "nothing was predicted for these runs: they were measured"

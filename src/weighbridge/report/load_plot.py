@@ -23,6 +23,7 @@ _COLOURS: Final = 8
 # Percentages of the drawing within which two labels collide, and beyond which they turn leftward.
 _LABEL_WIDE, _LABEL_HIGH, _LABEL_TURNS = 6.0, 7.0, 85.0
 _FACTORS: Final = 8.0
+_UNITS: Final = ((1e9, "B"), (1e6, "M"), (1e3, "k"))
 # Units of the stretched coordinate system per percent of the drawing.
 _FINE: Final = 10
 
@@ -47,6 +48,7 @@ class Series:
         dash: number of its pattern, from 0, which is solid.
         marked: whether its points are drawn as dots.
         labels: written beside the points; empty for none.
+        joined: whether a line leads from point to point.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Series:
     dash: int = 0
     marked: bool = False
     labels: tuple[str, ...] = ()
+    joined: bool = True
 
     @property
     def classes(self) -> str:
@@ -84,6 +87,7 @@ class Axis:
         within: values that must lie inside.
         as_percent: whether values are shares, written as percentages.
         from_zero: whether a linear axis shows where zero is.
+        is_short: whether thousands and millions are written as ``k`` and ``M`` at the axis.
     """
 
     label: str
@@ -93,6 +97,7 @@ class Axis:
     within: tuple[float, ...] = ()
     as_percent: bool = False
     from_zero: bool = True
+    is_short: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +165,7 @@ def graph(chart: Chart) -> Graph | None:
 
 def swatch(series: Series) -> Markup:
     """The line of a series, for a legend."""
-    line = tag("path", {"d": "M1 5h26"})
+    line = tag("path", {"d": "M1 5h26" if series.joined else "M1 5"})
     dot = [tag("circle", {"cx": 14, "cy": 5, "r": 3.4})] if series.marked else []
     frame = {"class": f"swatch wide line {series.classes}", "viewBox": "0 0 28 10"}
     return tag("svg", {**frame, "aria-hidden": "true"}, line, *dot)
@@ -239,6 +244,9 @@ def _grid(chart: Chart, across: Scale, up: Scale) -> list[Markup]:
 
 
 def _tick(axis: Axis, value: float) -> str:
+    if axis.is_short:
+        size, unit = next((one for one in _UNITS if value >= one[0]), (1.0, ""))
+        return f"{value / size:g}{unit}"
     return f"{100 * value:g}%" if axis.as_percent else written(value)
 
 
@@ -283,7 +291,7 @@ def _band(series: Series, across: Scale, up: Scale) -> Markup:
 
 
 def _line(series: Series, across: Scale, up: Scale) -> Markup:
-    if len(series.points) < 2:
+    if len(series.points) < 2 or not series.joined:
         return Markup("")
     places = "L".join(_fine(across, up, point.x, point.y) for point in series.points)
     return tag("path", {"class": f"line {series.classes}", "d": f"M{places}"})

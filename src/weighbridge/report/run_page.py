@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from weighbridge.core.cost import CostRun
 from weighbridge.core.load import LoadRun
 from weighbridge.core.plan import PlanRun
 from weighbridge.core.runs import EvalRun
 from weighbridge.core.study import ModelSheet, RouteRun, VerdictRun
 from weighbridge.report import charts
+from weighbridge.report.cost_page import cost_run_page
 from weighbridge.report.load_page import load_page
 from weighbridge.report.page import render
 from weighbridge.report.plan_page import plan_page
@@ -16,7 +18,7 @@ from weighbridge.report.study import wrong_answers
 from weighbridge.report.words import unique
 
 Sheet = ModelSheet | EvalRun | VerdictRun | RouteRun
-Record = Sheet | LoadRun | PlanRun
+Record = Sheet | LoadRun | PlanRun | CostRun
 
 
 def run_page(record: Record, *, standalone: bool) -> str:
@@ -25,6 +27,8 @@ def run_page(record: Record, *, standalone: bool) -> str:
         return plan_page(record.plan, standalone=standalone, info=record.info)
     if isinstance(record, LoadRun):
         return load_page(record, standalone=standalone)
+    if isinstance(record, CostRun):
+        return cost_run_page(record, standalone=standalone)
     return render(
         "run.html",
         standalone=standalone,

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from weighbridge.core.counting import counted
 from weighbridge.core.effects import Clock, Progress, Store
 from weighbridge.core.endpoint import Endpoint
 from weighbridge.core.errors import InputError, ProtocolError, StatusError
@@ -83,8 +84,11 @@ async def measure_context(
         InputError: the lengths do not grow, or the server does not serve this model.
         EndpointError: the server is gone, or does not count the tokens of prompts.
     """
-    if list(asked.lengths) != sorted(set(asked.lengths)):
-        raise InputError("The lengths must grow.", fix="Write for example 1000,4000,16000.")
+    if list(asked.lengths) != sorted(set(asked.lengths)) or len(asked.lengths) < 2:
+        raise InputError(
+            "A loss with length takes lengths that grow, two at least.",
+            fix="Write for example 1000,4000,16000.",
+        )
     await check_model(client, endpoint)
     measuring = _Measuring(store, client, clock, endpoint, asked, progress, [])
     per_token = await measuring.characters_per_token()
@@ -218,9 +222,10 @@ def _notes(task: str, found: Sequence[tuple[int, EvalRun]]) -> list[str]:
             )
         cut = sum(one.finish_reason == "length" for one in run.items)
         if cut > _OFTEN_CUT * len(run.items):
-            notes.append(f"{at}: {cut} answers were cut; raise --max-tokens.")
+            told = f"{counted(cut, 'answer')} {'was' if cut == 1 else 'were'} cut"
+            notes.append(f"{at}: {told}; raise --max-tokens.")
         if run.errors:
-            notes.append(f"{at}: {run.errors} questions failed and count as wrong.")
+            notes.append(f"{at}: {counted(run.errors, 'question')} failed, counted as wrong.")
     return notes
 
 
@@ -239,7 +244,9 @@ def to_json(report: ContextReport) -> dict[str, Any]:
                 "effective_tokens": task.tokens,
                 "low": None if task.tokens is None else task.low,
                 "high": None if task.tokens is None or task.at_most_tested else task.high,
+                "below": task.below,
                 "reason": task.reason or None,
+                "caveat": task.caveat or None,
                 "lengths": [
                     {
                         "tokens": row.tokens,

@@ -11,6 +11,7 @@ from typing import Any
 from weighbridge.core.architecture import ModelArchitecture
 from weighbridge.core.effects import Clock
 from weighbridge.core.errors import InputError
+from weighbridge.core.sheet_cells import guarded_row
 from weighbridge.facts.architectures.read import read_config
 from weighbridge.facts.catalog.catalogue import Catalogue, load
 from weighbridge.facts.catalog.compact import compact
@@ -72,7 +73,7 @@ def to_csv(models: Sequence[CatalogueModel]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(summary(model) for model in models)
+    writer.writerows(guarded_row(summary(model)) for model in models)
     return text.getvalue()
 
 

@@ -19,6 +19,7 @@ from weighbridge.core.machine import Machine
 from weighbridge.core.plan import NearMiss, Order, Plan, PlanRun, Refusal, Requirements
 from weighbridge.core.provenance import Interval, Provenance
 from weighbridge.core.runs import content_hash
+from weighbridge.core.sheet_cells import guarded_row
 from weighbridge.core.units import GIB
 from weighbridge.core.workload import Workload
 from weighbridge.engines.commands import Launch, launches
@@ -413,9 +414,9 @@ def to_csv(found: Plan) -> str:
     writer.writeheader()
     front = set(found.front)
     for place, one in enumerate(found.ranked):
-        writer.writerow({"rank": place + 1, **_flat(one), "on_front": place in front})
+        writer.writerow(guarded_row({"rank": place + 1, **_flat(one), "on_front": place in front}))
     for near in found.near_misses:
-        writer.writerow({**_flat(near.estimate), "changes": "; ".join(near.changes)})
+        writer.writerow(guarded_row({**_flat(near.estimate), "changes": "; ".join(near.changes)}))
     return text.getvalue()
 
 

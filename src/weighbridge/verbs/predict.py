@@ -13,6 +13,7 @@ from typing import Any, Final
 from weighbridge.core.effects import Clock
 from weighbridge.core.errors import InputError, WeighbridgeError
 from weighbridge.core.provenance import Interval
+from weighbridge.core.sheet_cells import guarded, guarded_row
 from weighbridge.core.units import GIB
 from weighbridge.facts.catalog.catalogue import Catalogue
 from weighbridge.predict.calibration import Calibration, calibrate
@@ -139,11 +140,11 @@ def to_csv(predicted: Predicted) -> str:
     text = io.StringIO()
     given = [name for name in predicted.columns if name not in COLUMNS]
     writer = csv.DictWriter(text, [*given, *COLUMNS], lineterminator="\n")
-    writer.writeheader()
+    writer.writerow({name: guarded(name) for name in writer.fieldnames})
     for row in predicted.rows:
         added = figures(row)
         added["fits"] = {True: "true", False: "false", None: ""}[added["fits"]]
-        writer.writerow(_given(predicted, row) | added)
+        writer.writerow(guarded_row(_given(predicted, row) | added))
     return text.getvalue()
 
 

@@ -127,7 +127,7 @@ async def measure_routing(
     ]
     routed, singles = ways[0], ways[1:]
     by_name = {single.who: single for single in singles}
-    decided = by_name[verdict.single.models[0]]
+    decided = by_name[(verdict.single or verdict.chosen).models[0]]
     hindsight = max(singles, key=lambda single: single.accuracy)
     info = store.new_info(
         "route",

@@ -9,15 +9,18 @@ from typing import Any
 
 import msgspec
 
+from weighbridge.core.cost import CostRun
 from weighbridge.core.effects import Store
 from weighbridge.core.errors import UnknownRunError, WorkspaceError
 from weighbridge.core.load import Limit, LoadRun
 from weighbridge.core.plan import PlanRun
 from weighbridge.core.runs import EvalRun, RunInfo, RunKind
-from weighbridge.core.study import DemoRun, ModelSheet, RouteRun, VerdictRun
+from weighbridge.core.study import DemoRun, ModelSheet, RouteRun, StudyRun, VerdictRun
 from weighbridge.core.traffic import LoadShape
 
-Record = ModelSheet | PlanRun | LoadRun | EvalRun | VerdictRun | RouteRun | DemoRun
+Record = (
+    ModelSheet | PlanRun | LoadRun | EvalRun | VerdictRun | RouteRun | DemoRun | CostRun | StudyRun
+)
 
 _TYPES: dict[RunKind, type[Record]] = {
     "inspect": ModelSheet,
@@ -27,6 +30,8 @@ _TYPES: dict[RunKind, type[Record]] = {
     "verdict": VerdictRun,
     "route": RouteRun,
     "demo": DemoRun,
+    "cost": CostRun,
+    "study": StudyRun,
 }
 
 

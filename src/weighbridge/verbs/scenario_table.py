@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from weighbridge.core.errors import FormatError, InputError
+from weighbridge.core.sheet_cells import unguarded
 from weighbridge.core.units import parse_tokens
 from weighbridge.predict.table import Scenario
 
@@ -59,7 +60,7 @@ def read_table(path: Path) -> Table:
     delimiter = max(_DELIMITERS, key=first.count)
     reader = csv.DictReader(io.StringIO(text), delimiter=delimiter, restkey="", restval="")
     try:
-        columns = tuple(name.strip() for name in reader.fieldnames or ())
+        columns = tuple(unguarded(name.strip()) for name in reader.fieldnames or ())
         reader.fieldnames = columns
         _check(path, columns)
         rows = tuple({key: _cell(value) for key, value in row.items()} for row in reader)
@@ -173,7 +174,7 @@ def _check(path: Path, columns: Sequence[str]) -> None:
 
 
 def _cell(value: str | list[str] | None) -> str:
-    return value if isinstance(value, str) else ",".join(value or ())
+    return unguarded(value) if isinstance(value, str) else ",".join(value or ())
 
 
 def _said(row: Cells, column: str) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -19,17 +21,20 @@ from starlette.routing import Route
 from weighbridge.core.errors import ConfigError, InputError, UnknownRunError, WeighbridgeError
 from weighbridge.core.gateway_admin import KEY_VARIABLE
 from weighbridge.core.runs import RunInfo
-from weighbridge.core.study import DemoRun, VerdictRun
+from weighbridge.core.study import DemoRun, StudyRun, VerdictRun
 from weighbridge.core.verdict import Verdict
+from weighbridge.facts.catalog.catalogue import Catalogue
 from weighbridge.facts.catalog.catalogue import load as load_catalogue
 from weighbridge.facts.catalog.lines import own_path
 from weighbridge.report.index import home_page, message_page, runs_page
 from weighbridge.report.page import STATIC, asset, asset_tag, style_hashes
 from weighbridge.report.run_page import run_page
 from weighbridge.report.study import study_page
+from weighbridge.verbs.background import Background
 from weighbridge.verbs.effects import open_workspace
 from weighbridge.verbs.runs import load_any
-from weighbridge.verbs.study import load_study
+from weighbridge.verbs.study import load_study, study_run
+from weighbridge.web.cost import CostPages
 from weighbridge.web.gateway import GatewayPages
 from weighbridge.web.inspect import InspectPages
 from weighbridge.web.load import LoadPages, under_way
@@ -37,7 +42,11 @@ from weighbridge.web.place import PlacePages
 from weighbridge.web.plan import PlanPages
 from weighbridge.web.rate import RatePages
 from weighbridge.web.security import Binding, Guard, content_policy
+from weighbridge.web.study import StudyPages
 from weighbridge.workspace.folder import Workspace
+
+# Kinds of runs that end in a decision.
+_DECIDING = ("study", "demo", "verdict")
 
 
 def create_app(
@@ -48,6 +57,7 @@ def create_app(
     catalogue: Path | None = None,
     gateway: str | None = None,
     admin_key: str | None = None,
+    open_to_read: bool = False,
 ) -> Starlette:
     """The pages of one workspace, read anew for every request.
 
@@ -58,48 +68,80 @@ def create_app(
         binding: the address that the server listens on.
         gateway: the admin port of the gateway to show, or None for the workspace's own.
         admin_key: what ``gateway`` asks for, if it does.
+        open_to_read: whether ``token`` is asked of those only who run studies.
     """
     # Whoever has the token may look from afar; engines are started and stopped on this machine.
     live = GatewayPages(workspace, url=gateway, key=admin_key, may_act=binding.is_loopback)
-    pages = _Pages(lambda: open_workspace(workspace), live.is_running)
-    inspect = InspectPages(lambda: open_workspace(workspace), lambda: load_catalogue(catalogue))
-    load = LoadPages(lambda: open_workspace(workspace))
-    plan = PlanPages(lambda: open_workspace(workspace), lambda: load_catalogue(catalogue))
-    place = PlacePages(lambda: open_workspace(workspace), lambda: load_catalogue(catalogue))
+    background = Background()
     guard = Middleware(
         Guard,
         binding=binding,
         token=token,
         policy=content_policy(style_hashes()),
         refuse=_refusal,
+        open_to_read=open_to_read,
     )
     return Starlette(
         routes=[
-            Route("/", pages.home),
-            Route("/bench/compare", load.compare),
-            Route("/bench/live/{id}", load.live),
-            Route("/inspect", inspect.index),
-            Route("/inspect/compare", inspect.compare),
-            Route("/plan", plan.page),
-            Route("/place", place.page),
             Route("/gateway", live.page),
             Route("/gateway/state.json", live.state),
             Route("/gateway/models/{name:path}/{action}", live.act, methods=["POST"]),
-            *RatePages(workspace, cookie=f"weighbridge_rater_{binding.port}").routes,
-            Route("/runs", pages.runs),
-            Route("/runs/{id}.json", pages.record),
-            Route("/runs/{id}", pages.run),
+            *StudyPages(workspace, background, live.is_running).routes,
+            *RatePages(workspace, binding).routes,
+            *_reading(workspace, catalogue, live.is_running),
             Route("/static/{name}", _static),
             Route("/favicon.ico", _icon),
             Route("/health", _health),
         ],
         middleware=[guard],
+        lifespan=_ending(background),
         exception_handlers={
             HTTPException: _not_found,
             UnknownRunError: _failure,
             WeighbridgeError: _failure,
         },
     )
+
+
+def _reading(
+    workspace: Path, catalogue: Path | None, has_gateway: Callable[[], bool]
+) -> list[Route]:
+    """The routes that only read."""
+
+    def store() -> Workspace:
+        return open_workspace(workspace)
+
+    def models() -> Catalogue:
+        return load_catalogue(catalogue)
+
+    pages, load = _Pages(store, has_gateway), LoadPages(store)
+    inspect = InspectPages(store, models)
+    return [
+        Route("/", pages.home),
+        Route("/bench/compare", load.compare),
+        Route("/bench/live/{id}", load.live),
+        Route("/inspect", inspect.index),
+        Route("/inspect/compare", inspect.compare),
+        Route("/plan", PlanPages(store, models).page),
+        Route("/place", PlacePages(store, models).page),
+        Route("/cost", CostPages(store, models, catalogue).page),
+        Route("/runs", pages.runs),
+        Route("/runs/{id}.json", pages.record),
+        Route("/runs/{id}", pages.run),
+    ]
+
+
+def _ending(background: Background) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    """What the pages started ends with them."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await run_in_threadpool(background.close)
+
+    return lifespan
 
 
 def app_from_environment() -> Starlette:
@@ -113,6 +155,7 @@ def app_from_environment() -> Starlette:
             host=os.environ["WEIGHBRIDGE_UI_HOST"],
             port=int(os.environ["WEIGHBRIDGE_UI_PORT"]),
             machine=socket.gethostname(),
+            public=os.environ.get("WEIGHBRIDGE_UI_PUBLIC", ""),
         )
         workspace = Path(os.environ["WEIGHBRIDGE_UI_WORKSPACE"])
     except (KeyError, ValueError) as error:
@@ -122,7 +165,7 @@ def app_from_environment() -> Starlette:
     token = os.environ.get("WEIGHBRIDGE_UI_TOKEN") or None
     if token is None and not binding.is_loopback:
         raise ConfigError(
-            f"The pages would be open to everybody who can reach {binding.host}.",
+            f"The pages would be open to everybody who can reach {binding.public or binding.host}.",
             fix="Set WEIGHBRIDGE_UI_TOKEN, or listen on 127.0.0.1.",
         )
     return create_app(
@@ -132,6 +175,7 @@ def app_from_environment() -> Starlette:
         catalogue=own_path(os.environ),
         gateway=os.environ.get("WEIGHBRIDGE_UI_GATEWAY") or None,
         admin_key=os.environ.get(KEY_VARIABLE) or None,
+        open_to_read=bool(os.environ.get("WEIGHBRIDGE_UI_OPEN")),
     )
 
 
@@ -147,7 +191,7 @@ class _Pages:
     def home(self, _request: Request) -> Response:
         store = self._open()
         infos, live, gateway = store.runs(), under_way(store), self._has_gateway()
-        latest = next((info for info in infos if info.kind in ("demo", "verdict")), None)
+        latest = next((info for info in infos if info.kind in _DECIDING), None)
         if latest is None:
             return HTMLResponse(home_page(infos, live=live, gateway=gateway))
         members, verdict = _decided(store, latest)
@@ -172,8 +216,8 @@ class _Pages:
 
 def _page_of(store: Workspace, info: RunInfo) -> str:
     record = load_any(store, info.id)
-    if isinstance(record, DemoRun):
-        return study_page(load_study(store, info.id), standalone=False)
+    if isinstance(record, StudyRun | DemoRun):
+        return study_page(load_study(store, info.id, store.root), standalone=False)
     return run_page(record, standalone=False)
 
 
@@ -185,12 +229,14 @@ def _decided(store: Workspace, latest: RunInfo) -> tuple[set[str], Verdict | Non
     if latest.kind == "verdict":
         own = store.load(latest.id, VerdictRun)
         return set(own.evidence), own.verdict
-    run = store.load(latest.id, DemoRun)
-    members = {*run.inspected, *run.loads, *run.evals, run.verdict, run.route}
+    run = study_run(store, latest.id)
+    ids = (*run.inspected, *run.loads, *run.evals, run.plan, run.cost, run.verdict, run.route)
+    members = {name for name in ids if name is not None}
     try:
-        return members, store.load(run.verdict, VerdictRun).verdict
+        decided = None if run.verdict is None else store.load(run.verdict, VerdictRun).verdict
     except UnknownRunError:
-        return members, None
+        decided = None
+    return members, decided
 
 
 def _static(request: Request) -> Response:

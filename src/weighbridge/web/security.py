@@ -17,6 +17,7 @@ from ipaddress import ip_address
 from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -28,7 +29,10 @@ _WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104 -- recognised here, not bound
 _METHODS = ("GET", "HEAD")
 # What is more than reading: what the buttons of the gateway's page ask, and raters' votes.
 _RATERS = "/rate/by/"
-_ACTIONS = ("/gateway/models/", _RATERS)
+_STUDIES = "/study/"
+_ACTIONS = ("/gateway/models/", _STUDIES, _RATERS)
+# Where the guard notes, for the routes behind it, that a visitor has shown the token.
+_ADMITTED = "weighbridge.admitted"
 # Scripts of other sites may not send it, unless we said so beforehand, and forms cannot at all.
 _ACTING = "x-weighbridge-ui"
 _AUTHORITY = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::(\d{1,5}))?", re.IGNORECASE)
@@ -42,14 +46,19 @@ class Binding:
         host: name or address; ``0.0.0.0`` and ``::`` stand for all of this machine's.
         port: the port.
         machine: this machine's own host name, used with all of its addresses.
+        public: the origin by which browsers call it through a proxy, like
+            ``https://rate.example.org``; empty where there is none.
     """
 
     host: str
     port: int
     machine: str = ""
+    public: str = ""
 
     def allows(self, authority: str) -> bool:
         """Whether a Host header names this server."""
+        if self.public and authority.lower() == self.public.partition("://")[2]:
+            return True
         match = _AUTHORITY.fullmatch(authority)
         if match is None or int(match[3] or 80) != self.port:
             return False
@@ -61,11 +70,20 @@ class Binding:
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach it."""
-        return self.host in LOOPBACK
+        return self.host in LOOPBACK and not self.public
+
+    def is_own(self, origin: str, authority: str) -> bool:
+        """Whether a request with this Origin, to this Host, comes from a page of this server."""
+        return origin in (f"http://{authority}", self.public or None)
 
     def _is_machine(self, name: str) -> bool:
         own = self.machine.lower().partition(".")[0]
         return bool(own) and name.partition(".")[0] == own
+
+
+def may_act(request: Request) -> bool:
+    """Whether this visitor may run studies: on this machine, with the token shown."""
+    return bool(request.scope.get(_ADMITTED))
 
 
 class Guard:
@@ -74,15 +92,25 @@ class Guard:
     Args:
         app: the application behind it.
         binding: where the server listens.
-        token: what visitors must show, or None where the loopback address is protection enough.
+        token: what visitors must show, or None where there is none.
+        open_to_read: whether the loopback address is protection enough for reading; running
+            studies needs the token all the same, for a machine may have other users.
         policy: the Content-Security-Policy of every answer.
         refuse: makes the page that says no.
     """
 
     def __init__(
-        self, app: ASGIApp, *, binding: Binding, token: str | None, policy: str, refuse: Refuse
+        self,
+        app: ASGIApp,
+        *,
+        binding: Binding,
+        token: str | None,
+        policy: str,
+        refuse: Refuse,
+        open_to_read: bool = False,
     ) -> None:
         self._app = app
+        self._open_to_read = open_to_read
         self._binding = binding
         self._token = token or None
         self._refuse = refuse
@@ -117,23 +145,33 @@ class Guard:
                 "This server does not go by the name in the address.",
                 f"Use the address that `weigh ui` printed; its port is {self._binding.port}.",
             )
-        if any(origin != f"http://{hosts[0]}" for origin in headers.getlist("origin")):
+        if not all(self._binding.is_own(one, hosts[0]) for one in headers.getlist("origin")):
             return self._page(403, "Requests from other sites are refused.")
         if scope["method"] == "POST" and scope["path"].startswith(_ACTIONS):
-            # A browser always says of a script's POST where it comes from.
-            if len(headers.getlist("origin")) != 1 or _ACTING not in headers:
-                return self._page(403, "Only the buttons of these pages may do that.")
+            if refused := self._why_not_act(scope["path"], headers):
+                return self._page(403, refused)
         elif scope["method"] not in _METHODS:
             refusal = self._page(405, "These pages can only be read.")
             refusal.headers["allow"] = ", ".join(_METHODS)
             return refusal
         return self._admission(scope, headers)
 
+    def _why_not_act(self, path: str, headers: Headers) -> str:
+        """Why a POST is refused; empty where it is not."""
+        # A browser always says of a script's POST where it comes from.
+        if len(headers.getlist("origin")) != 1 or _ACTING not in headers:
+            return "Only the buttons of these pages may do that."
+        if path.startswith(_STUDIES) and not self._binding.is_loopback:
+            return "Studies are run from the machine that these pages are on."
+        return ""
+
     def _admission(self, scope: Scope, headers: Headers) -> Response | None:
         """None when the token is not needed or was shown; a redirect that turns it to a cookie."""
         path: str = scope["path"]
+        acts = scope["method"] not in _METHODS and path.startswith(_STUDIES)
         # Health and assets say nothing about the workspace; a rater's link has a secret of its own.
-        if self._token is None or path == "/health" or path.startswith(("/static/", _RATERS)):
+        open_to_all = path == "/health" or path.startswith(("/static/", _RATERS))
+        if not acts and (self._token is None or open_to_all):
             return None
         pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         shown = [value for name, value in pairs if name == "token"]
@@ -144,10 +182,10 @@ class Guard:
             redirect = RedirectResponse(target, status_code=303)
             redirect.set_cookie(self._cookie, self._ticket, httponly=True, samesite="strict")
             return redirect
-        scheme, _, bearer = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and self._matches(bearer.strip()):
+        if self._has_shown(headers):
+            scope[_ADMITTED] = self._binding.is_loopback
             return None
-        if hmac.compare_digest(_cookie(headers, self._cookie).encode(), self._ticket.encode()):
+        if self._open_to_read and not acts:
             return None
         refusal = self._page(
             401,
@@ -156,6 +194,14 @@ class Guard:
         )
         refusal.headers["www-authenticate"] = "Bearer"
         return refusal
+
+    def _has_shown(self, headers: Headers) -> bool:
+        if self._token is None:
+            return False
+        scheme, _, bearer = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and self._matches(bearer.strip()):
+            return True
+        return hmac.compare_digest(_cookie(headers, self._cookie).encode(), self._ticket.encode())
 
     def _matches(self, shown: str) -> bool:
         return hmac.compare_digest(shown.encode(), (self._token or "").encode())

@@ -58,7 +58,7 @@ def test_a_name_that_contradicts_a_silent_configuration_is_not_believed() -> Non
     assert from_config({"torch_dtype": "bfloat16"}, dense(name="org/fp8ball")).quantization
 
 
-@pytest.mark.parametrize("method", [*NOT_MODELLED, "brand-new", ""])
+@pytest.mark.parametrize("method", [*sorted(NOT_MODELLED), "brand-new", ""])
 def test_what_is_not_known_is_never_sixteen_bits(method: str) -> None:
     config = {"torch_dtype": "bfloat16", "quantization_config": {"quant_method": method, "x": 1}}
     stated = from_config(config, dense())

@@ -34,6 +34,19 @@ def test_entries_of_jsonl_are_requests(tmp_path: Path) -> None:
     assert (found.are_requests, found.units) == (True, "entries")
 
 
+def test_content_may_be_in_parts(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        "a.jsonl",
+        '{"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}, '
+        '{"type": "image_url", "image_url": {"url": "x"}}, {"type": "text", "text": "b"}]}, '
+        '{"role": "assistant", "content": null}]}\n'
+        '{"content": [{"type": "text", "text": "c"}]}\n'
+        '{"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}\n',
+    )
+    assert found.pieces == ("a\nb", "c")
+
+
 def test_a_folder_is_read_whole_but_for_what_is_hidden(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / ".git").mkdir()

@@ -158,8 +158,9 @@ def _text_of(line: str) -> str | None:
     if not isinstance(entry, dict):
         return None
     for field in _FIELDS:
-        if isinstance(entry.get(field), str):
-            return str(entry[field])
+        text = _content(entry.get(field))
+        if text is not None:
+            return text
     return _conversation(entry.get("messages"))
 
 
@@ -167,5 +168,14 @@ def _conversation(messages: Any) -> str | None:  # noqa: ANN401 -- any JSON valu
     """The texts of a conversation, one after the other, without what a template adds."""
     if not isinstance(messages, list):
         return None
-    texts = [turn.get("content") for turn in messages if isinstance(turn, dict)]
-    return "\n".join(text for text in texts if isinstance(text, str)) or None
+    texts = [_content(turn.get("content")) for turn in messages if isinstance(turn, dict)]
+    return "\n".join(text for text in texts if text is not None) if texts else None
+
+
+def _content(content: Any) -> str | None:  # noqa: ANN401 -- any JSON value
+    """A text, or the texts among the parts of a message; pictures have none."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list) or not all(isinstance(part, dict) for part in content):
+        return None
+    return "\n".join(part["text"] for part in content if isinstance(part.get("text"), str))

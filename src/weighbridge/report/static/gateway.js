@@ -1,59 +1,14 @@
 // The page of a running gateway: it brings itself up to date every second, and its buttons start
 // and stop engines. The page reads fully without it.
 
+import { updateChildren } from "/static/live.js";
+
 const POLL_MS = 1000;
 const IDLE_MS = 3000;
 const part = document.getElementById("gateway");
 const status = document.getElementById("live-status");
 let timer = 0;
 let asking = false;
-
-// ---- Changing what differs and nothing else: what is focused, selected or pressed stays ----
-
-const keyOf = (node) => node.dataset?.key;
-const alike = (a, b) => a.nodeType === b.nodeType && a.nodeName === b.nodeName && keyOf(a) === keyOf(b);
-
-function copyAttributes(from, to) {
-  for (const { name } of [...to.attributes]) {
-    if (!from.hasAttribute(name)) to.removeAttribute(name);
-  }
-  for (const { name, value } of [...from.attributes]) {
-    if (to.getAttribute(name) !== value) to.setAttribute(name, value);
-  }
-}
-
-function update(node, fresh) {
-  if (node.nodeType !== Node.ELEMENT_NODE) {
-    if (node.data !== fresh.data) node.data = fresh.data;
-    return;
-  }
-  // Beside a button that waits for its answer nothing changes: a second click would hit another.
-  if (node.querySelector(":scope > [aria-disabled]")) return;
-  copyAttributes(fresh, node);
-  updateChildren(node, fresh);
-}
-
-// Keyed children keep their nodes wherever they move; others are matched by their place.
-function updateChildren(node, fresh) {
-  const keyed = new Map([...node.children].filter(keyOf).map((child) => [keyOf(child), child]));
-  let at = node.firstChild;
-  for (const next of [...fresh.childNodes]) {
-    const known = keyOf(next) ? keyed.get(keyOf(next)) : undefined;
-    if (known && known !== at && alike(known, next)) node.insertBefore(known, at);
-    else if (!at || !alike(at, next)) {
-      node.insertBefore(document.importNode(next, true), at);
-      continue;
-    }
-    const kept = known && alike(known, next) ? known : at;
-    at = kept.nextSibling;
-    update(kept, next);
-  }
-  while (at) {
-    const gone = at;
-    at = at.nextSibling;
-    gone.remove();
-  }
-}
 
 function show(fresh) {
   const focused = document.activeElement;

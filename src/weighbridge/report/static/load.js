@@ -196,4 +196,7 @@ function setUpPolling(part) {
 }
 
 document.querySelectorAll("[data-graph]").forEach(setUpGraph);
+document.addEventListener("weighbridge:replaced", ({ target }) => {
+  target.querySelectorAll("[data-graph]").forEach(setUpGraph);
+});
 document.querySelectorAll("[data-poll]").forEach(setUpPolling);

@@ -137,14 +137,31 @@ function setUpPrinting() {
 
 const collator = new Intl.Collator("en", { numeric: true });
 
+// "1,024 MiB" is 1024 with " MiB" behind it; minus signs may be typographic.
+function measure(text) {
+  const match = /^([\u2212+-]?)\s*([\d,]*\.?\d+)(.*)$/s.exec(text);
+  if (!match) return null;
+  const size = Number(match[2].replaceAll(",", ""));
+  return { value: "\u2212-".includes(match[1]) && match[1] ? -size : size, unit: unitOf(match[3]) };
+}
+
+const unitOf = (rest) => rest.trim().split(/[\s\[(]/)[0];
+
 function sortRows(table, column, direction) {
   const body = table.tBodies[0];
   const text = (row) => row.cells[column].textContent.trim();
   // Figures with digits grouped, units or intervals say by what they are sorted; unknown ones last.
   const bare = (row) => row.cells[column].dataset.sort;
   const figure = (row) => (bare(row) === "" ? direction * Infinity : Number(bare(row)));
-  const compare = (a, b) =>
-    bare(a) === undefined ? collator.compare(text(a), text(b)) : figure(a) - figure(b) || 0;
+  // Others are numbers where all of a column are, in one unit.
+  const sizes = new Map([...body.rows].map((row) => [row, measure(text(row))]));
+  const units = new Set([...sizes.values()].map((size) => size?.unit));
+  const numeric = units.size === 1 && !units.has(undefined);
+  const compare = (a, b) => {
+    if (bare(a) !== undefined) return figure(a) - figure(b) || 0;
+    if (numeric) return sizes.get(a).value - sizes.get(b).value;
+    return collator.compare(text(a), text(b));
+  };
   const rows = [...body.rows].sort((a, b) => direction * compare(a, b));
   body.append(...rows);
 }
@@ -184,10 +201,107 @@ function setUpFilter(box) {
   apply();
 }
 
+// ---- Every table of figures can be taken away: as text for a sheet, or as a file of CSV ----
+
+const FILTER_FROM = 12;
+const FORMULA = /^[=+@\t\r-](?![\d.,\s]*%?$)/;
+
+const cellText = (cell) => cell.innerText.replace(/\s+/g, " ").trim();
+
+function shownCells(table) {
+  const rows = [...table.rows].filter((row) => !row.hidden);
+  return rows.map((row) => [...row.cells].map(cellText));
+}
+
+// A spreadsheet takes what begins so for a formula, and models write what they like.
+const harmless = (text) => (FORMULA.test(text) ? `'${text}` : text);
+
+function toCsv(cells) {
+  const quoted = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  return cells.map((row) => row.map((text) => quoted(harmless(text))).join(",")).join("\r\n");
+}
+
+function toolButton(label, about, act) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = label;
+  button.setAttribute("aria-label", about);
+  button.addEventListener("click", () => act(button));
+  return button;
+}
+
+async function copyTable(table, button) {
+  const text = shownCells(table).map((row) => row.map(harmless).join("\t")).join("\n");
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = "Copied";
+  } catch {
+    button.textContent = "The browser forbids it";
+  }
+  window.setTimeout(() => (button.textContent = "Copy"), 2000);
+}
+
+function saveTable(table, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([toCsv(shownCells(table))], { type: "text/csv" }));
+  link.download = `${name.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "")}.csv`;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+const isPlain = (table) =>
+  table.tHead?.rows.length === 1 &&
+  table.tBodies.length === 1 &&
+  [...table.tBodies[0].rows].every((row) => row.cells.length === table.tHead.rows[0].cells.length);
+
+function setUpTools(table) {
+  const box = table.closest(".scroll");
+  if (!box || !table.tHead || box.nextElementSibling?.classList.contains("table-tools")) return;
+  const name = box.getAttribute("aria-label") || table.caption?.textContent || document.title;
+  const tools = document.createElement("p");
+  tools.className = "table-tools";
+  tools.append(
+    toolButton("Copy", `Copy the table ${name}`, (button) => copyTable(table, button)),
+    toolButton("CSV", `Save the table ${name} as CSV`, () => saveTable(table, name)),
+  );
+  box.after(tools);
+  const rows = table.tBodies[0]?.rows.length ?? 0;
+  if (rows >= 3 && isPlain(table) && !table.hasAttribute("data-sortable")) setUpSorting(table);
+  if (rows >= FILTER_FROM && isPlain(table) && !document.querySelector(`[data-filter="${table.id}"]`)) {
+    addFilter(table, tools, name);
+  }
+}
+
+function addFilter(table, tools, name) {
+  const box = document.createElement("input");
+  box.type = "search";
+  box.placeholder = "Filter";
+  box.setAttribute("aria-label", `Filter the table ${name}`);
+  box.addEventListener("input", () => {
+    const words = box.value.toLowerCase().split(/\s+/);
+    for (const row of table.tBodies[0].rows) {
+      const text = row.textContent.toLowerCase();
+      row.hidden = !words.every((word) => text.includes(word));
+    }
+  });
+  tools.prepend(box);
+}
+
+// Parts that bring themselves up to date keep to what the server says of them.
+const LIVE = "[data-gateway], #study, .rate, .ways";
+
+function setUpTables(part) {
+  for (const table of part.querySelectorAll(".scroll table")) {
+    if (!table.closest(LIVE)) setUpTools(table);
+  }
+}
+
 setUpTheme();
 document.querySelectorAll("table[data-sortable]").forEach(setUpSorting);
+setUpTables(document);
 document.addEventListener("weighbridge:replaced", ({ target }) => {
   target.querySelectorAll("table[data-sortable]").forEach(setUpSorting);
+  setUpTables(target);
 });
 document.querySelectorAll("input[data-filter]").forEach(setUpFilter);
 setUpPrinting();

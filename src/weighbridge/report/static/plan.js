@@ -1,11 +1,12 @@
-// Plans: sliders beside numbers, planning anew while the question changes, filters over what is
-// embedded, and the plot's keyboard. Pages read fully without it, and the form works.
+// Questions that are answered anew while they change (plans, costs): sliders beside numbers, and the
+// server's answer in place. Of plans also filters over what is embedded, and the plot's keyboard.
+// Pages read fully without it, and the form works.
 
 const WAIT_MS = 250;
 const STEPS = 200;
-const result = document.getElementById("plan-result");
+const result = document.querySelector("#plan-result, [data-live-result]");
 
-// ---- Sliders: logarithmic, beside the field that counts ----
+// ---- Sliders: beside the field that counts, logarithmic unless it is said to be linear ----
 
 const round = (value) => Number(value.toPrecision(value < 100 ? 2 : 3));
 // Numbers as people type them: 16k is 16384, as on the command line.
@@ -14,8 +15,37 @@ function numberIn(text) {
   return match ? Number(match[1]) * (match[2] ? 1024 : 1) : NaN;
 }
 
-function setUpSlider(field) {
+// Costs are written in decimal units, and may be ranges: the value between the ends is the base.
+const TIMES = { "": 1, k: 1e3, m: 1e6, b: 1e9, t: 1e12, "%": 1 };
+function decimalIn(text) {
+  const pattern = /^[\s$]*([\d_.]+)\s*([kmbt%]?)\s*$/i;
+  const parts = text.replace("~", "").split("..").map((part) => pattern.exec(part));
+  if (parts.some((part) => !part)) return NaN;
+  const base = parts[parts.length === 3 ? 1 : 0];
+  return Number(base[1].replaceAll("_", "")) * TIMES[(base[2] || parts.at(-1)[2]).toLowerCase()];
+}
+
+function valueIn(field, text) {
+  return "written" in field.dataset ? decimalIn(text) : numberIn(text);
+}
+
+// From the slider's share to a value and back; a linear one may begin at zero.
+function scaleOf(field) {
   const [least, most] = [Number(field.dataset.least), Number(field.dataset.most)];
+  if ("linear" in field.dataset) {
+    return {
+      value: (share) => least + share * (most - least),
+      share: (value) => (value - least) / (most - least),
+    };
+  }
+  return {
+    value: (share) => least * (most / least) ** share,
+    share: (value) => Math.log(value / least) / Math.log(most / least),
+  };
+}
+
+function setUpSlider(field) {
+  const scale = scaleOf(field);
   const open = "openEnd" in field.dataset;
   const slider = document.createElement("input");
   slider.type = "range";
@@ -24,15 +54,14 @@ function setUpSlider(field) {
   slider.setAttribute("aria-label", `${field.labels[0].textContent.trim()}, slider`);
   const toField = () => {
     const share = Number(slider.value) / STEPS;
-    field.value = open && share === 1 ? "" : String(written(field, least * (most / least) ** share));
+    field.value = open && share === 1 ? "" : String(written(field, scale.value(share)));
   };
   const toSlider = () => {
     // An empty field stands for its default, which is shown in it.
     const empty = field.value.trim() === "";
-    const value = numberIn(empty && !open ? field.placeholder : field.value);
-    const share = Math.log(value / least) / Math.log(most / least);
+    const share = scale.share(valueIn(field, empty && !open ? field.placeholder : field.value));
     if (!Number.isNaN(share)) slider.value = STEPS * Math.min(1, Math.max(0, share));
-    else if (open && empty) slider.value = STEPS;
+    else if (empty) slider.value = open ? STEPS : 0;
     slider.setAttribute("aria-valuetext", field.value || field.placeholder || "any");
   };
   slider.addEventListener("input", () => {
@@ -41,6 +70,7 @@ function setUpSlider(field) {
     field.dispatchEvent(new Event("input", { bubbles: true }));
   });
   field.addEventListener("input", (event) => event.isTrusted && toSlider());
+  field.addEventListener("weighbridge:hinted", toSlider);
   field.closest(".field").classList.add("slides");
   field.closest(".entry").after(slider);
   toSlider();
@@ -48,6 +78,7 @@ function setUpSlider(field) {
 
 // Users come whole, contexts in round binary numbers.
 function written(field, value) {
+  if ("written" in field.dataset) return decimal(field.dataset.written, value);
   if (field.name === "context") {
     const unit = value < 8192 ? 512 : value < 65536 ? 4096 : 16384;
     return Math.max(unit, Math.round(value / unit) * unit);
@@ -55,7 +86,16 @@ function written(field, value) {
   return field.name === "users" ? Math.max(1, Math.round(round(value))) : round(value);
 }
 
-// ---- Planning anew ----
+function decimal(how, value) {
+  if (how === "percent") return `${Math.round(value)}%`;
+  if (how === "whole") return Math.max(1, Math.round(round(value)));
+  if (how === "usd") return Number(value.toFixed(value < 10 ? 2 : 1));
+  const units = [["B", 1e9], ["M", 1e6], ["k", 1e3]];
+  const [unit, size] = units.find(([, least]) => value >= 0.999 * least) ?? ["", 1];
+  return `${Number((value / size).toPrecision(2))}${unit}`;
+}
+
+// ---- Asking anew ----
 
 function setUpLive(form) {
   const status = form.querySelector("[data-status]");
@@ -71,15 +111,16 @@ function setUpLive(form) {
     const { signal } = running;
     const url = address();
     result.setAttribute("aria-busy", "true");
-    status.textContent = "Planning …";
+    status.textContent = form.dataset.busy ?? "Planning …";
     try {
       const answer = await fetch(url, { signal });
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       if (signal.aborted) return;
-      const fresh = page.getElementById("plan-result") ?? page.querySelector("main");
+      const fresh = page.getElementById(result.id) ?? page.querySelector("main");
       // Read before its nodes move to this page.
       const line = fresh.querySelector("[data-result-line]")?.dataset.resultLine;
       const words = line ?? fresh.textContent.trim();
+      follow(form, page);
       show(fresh);
       document.title = page.title;
       history.replaceState(null, "", url);
@@ -101,6 +142,20 @@ function setUpLive(form) {
     clearTimeout(timer);
     ask();
   });
+}
+
+// What empty fields stand for depends on the answer, as does what the form says of itself.
+function follow(form, page) {
+  for (const field of form.querySelectorAll("input[placeholder]")) {
+    const fresh = page.getElementById(field.id);
+    if (!fresh || fresh.placeholder === field.placeholder) continue;
+    field.placeholder = fresh.placeholder;
+    field.dispatchEvent(new Event("weighbridge:hinted"));
+  }
+  for (const part of form.querySelectorAll("[data-follows]")) {
+    const fresh = page.getElementById(part.id);
+    if (fresh) part.replaceChildren(...fresh.childNodes);
+  }
 }
 
 // The answer of the server in place of the former one; the axis stays, and what was unfolded.
