@@ -151,7 +151,7 @@ def test_the_command_asks_the_same(app: ASGIApp, tmp_path: Path) -> None:
     from weighbridge.cli.cost import command  # noqa: PLC0415 -- the command line is another door
 
     page = page_of(app, asked(fte="0.1", fte_cost="150k", ha="1", seed="7", fixed="audit=200"))
-    words = shlex.split(re.search(r"weigh cost .*?--ha", page.text).group())  # type: ignore[union-attr]
+    words = shlex.split(re.search(r"weigh cost --volume .*?--ha", page.text).group())  # type: ignore[union-attr]
     ran = CliRunner().invoke(command, [*words[2:], "--workspace", str(tmp_path)])
     line = "the model on rented L4 is cheaper than 2/10 by "
     told = [text.partition(line)[2].partition(" a month")[0] for text in (page.text, ran.output)]
