@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from weighbridge.core.errors import ConfigError, InputError
 from weighbridge.core.routing import Condition, Route, RouterConfig
-from weighbridge.facts.documents import load_yaml, parse_yaml, read_yaml
+from weighbridge.facts.documents import load_yaml, parse_yaml, read_text, read_yaml
 
 GOOD = """
 models:
@@ -198,3 +198,8 @@ def test_names_for_parts_are_no_bombs() -> None:
     assert load_yaml(shared, origin="f").document["two"] == {"x": 1, "y": 2}
     long = "\n".join(f"- {n}" for n in range(3000))
     assert len(load_yaml(long, origin="f").document) == 3000
+
+
+def test_a_file_without_an_end_is_refused() -> None:
+    with pytest.raises(InputError, match="larger than anything"):
+        read_text(Path("/dev/zero"))

@@ -25,6 +25,7 @@ _UNKNOWN = re.compile(r"unknown field `(.+?)`(?: - at `\$(.*)`)?")
 _INDEX = re.compile(r"\[\d+\]")
 # Of the places where a key belongs, so many are named.
 _MOST_PLACES = 3
+_MOST_BYTES = 16 << 20
 
 
 class _Loader(yaml.SafeLoader):
@@ -90,7 +91,11 @@ def read_text(path: Path) -> str:
         InputError: the file cannot be read, or is no text.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        with path.open("rb") as file:  # a device may have no end
+            raw = file.read(_MOST_BYTES + 1)
+        if len(raw) > _MOST_BYTES:
+            raise InputError(f"{path} is larger than anything that a person writes.")
+        return raw.decode("utf-8")
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not a UTF-8 text file.") from None
     except OSError as error:

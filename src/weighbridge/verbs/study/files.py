@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from weighbridge.core.errors import ConfigError, InputError
+from weighbridge.facts.documents import read_text
 from weighbridge.serve.config.faults import Fault
 from weighbridge.verbs.effects import writing
 from weighbridge.verbs.study.asked import Asked
@@ -72,16 +73,13 @@ def find_study(root: Path, key: str) -> KnownStudy:
     """A study's file as it is now, with its faults.
 
     Raises:
-        InputError: there is no such file, or it cannot be read as text.
+        InputError: there is no such file, or it cannot be read.
+        ConfigError: it is no text.
     """
     path = path_of_key(root, key)
-    try:
-        text = path.read_text("utf-8")
-    except FileNotFoundError:
-        raise InputError(f"There is no study {key}.", fix="Begin one at /study/new.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}.") from None
-    return _checked(key, path, text)
+    if not path.is_file():
+        raise InputError(f"There is no study {key}.", fix="Begin one on the page /study.")
+    return _checked(key, path, read_text(path))
 
 
 def keep_study(root: Path, key: str, text: str) -> KnownStudy:
