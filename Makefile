@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow check format bench bench-clients bench-engines bench-gateway \
-	wheel clean
+	docs site wheel clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,16 @@ bench-engines: $(VENV)/.dev ## Lay weigh bench beside the counters of real engin
 bench-gateway: $(VENV)/.dev ## Lay weigh serve beside other gateways (installs LiteLLM and two routers)
 	@$(BIN)/python benchmarks/gateway.py --install
 
+docs: $(VENV)/.dev $(VENV)/.docs ## Write tutorials, schemas and module list anew; the site into dist/docs
+	@$(BIN)/python tools/list_modules.py
+	@$(BIN)/python tools/make_schema.py
+	@$(BIN)/python tools/make_tutorials.py --all
+	@$(MAKE) --no-print-directory site
+
+site: $(VENV)/.docs ## Build the site into dist/docs from what is written (seconds)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "Open dist/docs/index.html"
+
 wheel: $(VENV)/.dev ## Build the wheel into dist/
 	@$(BIN)/python -m pip -q wheel --no-deps -w dist .
 
@@ -65,6 +75,11 @@ $(VENV)/.demo: $(VENV)/.base pyproject.toml
 $(VENV)/.dev: $(VENV)/.demo pyproject.toml
 	@echo "Installing the development tools into $(VENV) (once) ..."
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[demo,postgres,ui-test]' --group dev
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.base pyproject.toml
+	@echo "Installing what builds the documentation into $(VENV) (once) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --group docs
 	@touch $@
 
 $(VENV)/.chromium: $(VENV)/.base
