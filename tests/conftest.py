@@ -17,6 +17,10 @@ from weighbridge.workspace.folder import Workspace
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Processes that share the tests among them set these, and tables would fit themselves to them.
+for _name in ("COLUMNS", "LINES"):
+    os.environ.pop(_name, None)
+
 # Chance belongs to developers, who can look into what it finds; a change under test must not fail
 # on an example that has nothing to do with it.
 settings.register_profile("ci", derandomize=True)

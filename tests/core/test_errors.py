@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import pytest
 
-from weighbridge.core import errors
+from weighbridge.core import constraints, errors
 from weighbridge.core.errors import EndpointError, StatusError, WeighbridgeError
 
 ErrorT = TypeVar("ErrorT", bound=WeighbridgeError)
@@ -29,7 +29,7 @@ def _tree_as_drawn() -> dict[str, str]:
 
 def _subclasses(of: type[ErrorT]) -> Iterator[type[ErrorT]]:
     for child in of.__subclasses__():
-        if child.__module__ == errors.__name__:
+        if child.__module__ in (errors.__name__, constraints.__name__):
             yield child
             yield from _subclasses(child)
 

@@ -45,6 +45,7 @@ async def search(
         )
 
 
+@pytest.mark.flaky(reruns=2)  # on a busy machine the client is the limit before the slots are
 @pytest.mark.skipif(sys.platform != "linux", reason="the precise server needs epoll")
 def test_the_limit_of_a_server_with_four_slots_is_found(workspace: Workspace) -> None:
     seen: list[LiveLoad] = []

@@ -191,4 +191,36 @@ def test_the_test_that_no_answer_passes_is_mended(tmp_path: Path) -> None:
     tests["check"](solution["find_zero"])
     with pytest.raises(AssertionError):
         tests["check"](lambda _: 0.0)
-    assert sum("_poly(*inp," in item.fields["test"] for item in suite.items) == 1
+    assert sum("abs(_poly(list(inp[0])," in item.fields["test"] for item in suite.items) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "instead"),
+    [
+        ("humaneval+", "humanevalplus/HumanEvalPlus.jsonl.gz", "HumanEvalPlus-OriginFmt"),
+        ("humaneval+", "humanevalplus/HumanEvalPlus-Mini.jsonl.gz", "HumanEvalPlus-OriginFmt"),
+        ("mbpp+", "mbppplus/MbppPlus.jsonl.gz", "MbppPlus-OriginFmt"),
+    ],
+)
+def test_releases_without_results_are_refused_and_the_other_is_named(
+    name: str, file: str, instead: str, tmp_path: Path
+) -> None:
+    path = shared("data", "suites", *file.split("/"))
+    with pytest.raises(InputError, match="without their results") as refused:
+        import_published(name, path, tmp_path / "suite")
+    assert instead in (refused.value.fix or "")
+    assert not (tmp_path / "suite").exists()
+
+
+def test_a_suite_is_named_by_its_tests_not_by_its_file(tmp_path: Path) -> None:
+    own = shared("data", "suites", "humaneval", "HumanEval.jsonl.gz")
+    (tmp_path / "plus.jsonl.gz").write_bytes(own.read_bytes())
+    plain = import_published("humaneval+", tmp_path / "plus.jsonl.gz", tmp_path / "a")
+    plus = import_published("humaneval+", shared("data", "suites", "humanevalplus"), tmp_path / "b")
+    assert (plain.name, plus.name) == ("humaneval", "humaneval-plus")
+
+
+def test_published_functions_have_the_room_that_their_own_solutions_take(tmp_path: Path) -> None:
+    suite = import_published("mbpp+", shared("data", "suites", "mbppplus"), tmp_path / "suite")
+    assert suite.settings.options["memory_mib"] >= 4096
+    assert suite.settings.options["timeout_s"] >= 120
