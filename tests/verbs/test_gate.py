@@ -134,3 +134,26 @@ def test_missing_answers_are_in_every_report(tmp_path: Path) -> None:
     assert check["answered"]["n"] == 510
     assert check["answered"]["difference"] == pytest.approx(41 / 510)
     assert check["hangs_on_gaps"] is False
+
+
+def test_parts_of_a_suite_are_judged_on_the_items_that_both_answered(workspace: Workspace) -> None:
+    for model, right, n in (("new", 10, 100), ("old", 95, 400)):
+        run = eval_run(model, "s", accurate(right, n), suite_hash=f"of {n}")
+        workspace.save(run.info, run)
+    found = gate.gate_runs(workspace, "new", "old", 0.02)
+    (check,) = found.checks
+    assert (check.n, check.flips_down, found.outcome) == (100, 85, "fail")
+    (note,) = found.notes
+    assert "compared on the 100 items that all runs answered" in note
+
+
+def test_why_two_cannot_be_judged_is_said(workspace: Workspace) -> None:
+    for model, right in (("a", 5), ("b", 3)):
+        run = eval_run(model, "s", accurate(right, 9), suite_hash=f"of {model}")
+        items = tuple(replace(item, prompt=f"{model}?") for item in run.items)
+        workspace.save(run.info, replace(run, items=items))
+    save(workspace, "c", "t", 5)
+    with pytest.raises(InputError, match=r"prompts, right answers or scorers of the shared ones"):
+        gate.gate_runs(workspace, "a", "b", 0.02)
+    with pytest.raises(InputError, match=r"a has answered s, and c t\."):
+        gate.gate_runs(workspace, "a", "c", 0.02)

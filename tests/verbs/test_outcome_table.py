@@ -191,3 +191,21 @@ def test_what_was_taken_for_a_model_is_said(tmp_path: Path) -> None:
         "--models."
     )
     assert read_outcomes(path, TableChoice(models=("a", "b")))[1] == ()
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "is_said"),
+    [
+        ("item,a,b", ("q1,0,1", "q2,1,1", "q3,1,0"), False),
+        ("item,n_shots,b", ("q1,0,1", "q2,1,0"), True),
+        ("item,a,b", ("q1,1,1", "q2,1,0"), True),  # a is the same for all items
+        ("item,kind,a,b", ("q1,x,0,1", "q2,y,1,0"), True),
+    ],
+)
+def test_models_are_named_where_one_may_be_none(
+    header: str, rows: tuple[str, ...], is_said: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "items.csv"
+    path.write_text("\n".join((header, *rows)) + "\n", encoding="utf-8")
+    notes = read_outcomes(path)[1]
+    assert any(note.startswith("Taken for models: ") for note in notes) == is_said

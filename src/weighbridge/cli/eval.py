@@ -155,7 +155,8 @@ def measure(
 ) -> None:
     """Measure a model's accuracy on a suite of your own tasks.
 
-    Every answer is kept as it arrives: interrupted, the same command goes on where it stopped.
+    Every answer is kept as it arrives: interrupted, the same command goes on where it stopped. A
+    finished run is not asked for again: the same command then asks every item anew.
     """
     from weighbridge.core.endpoint import endpoint_at  # noqa: PLC0415 -- not for --help
     from weighbridge.measure.evals.scoring import Means  # noqa: PLC0415
@@ -208,6 +209,7 @@ def _evaluated(asked: _Asked, store: Workspace) -> tuple[EvalRun, Figures]:
                     settings=asked.settings,
                     progress=progress,
                     on_result=told.add,
+                    on_resumed=_resumed,
                 )
         return run, figures_from(told, run)
 
@@ -216,6 +218,14 @@ def _evaluated(asked: _Asked, store: Workspace) -> tuple[EvalRun, Figures]:
         interrupted="Interrupted. The answers so far are kept; "
         "the same command goes on from there.",
     )
+
+
+def _resumed(left: int) -> None:
+    if left:
+        say(
+            f"Resuming: {counted(left, 'answer')} of an interrupted run "
+            f"{'is' if left == 1 else 'are'} kept; those to the same prompts are not asked again."
+        )
 
 
 def _deliver(run: EvalRun, told: Figures, asked: _Asked, *, as_json: bool) -> None:

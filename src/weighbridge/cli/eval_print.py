@@ -14,7 +14,7 @@ from weighbridge.core.counting import counted
 
 if TYPE_CHECKING:
     from weighbridge.core.routing import Price
-    from weighbridge.core.runs import EvalRun
+    from weighbridge.core.runs import EvalRun, ItemResult
     from weighbridge.verbs.eval_dry_run import DryRun
     from weighbridge.verbs.eval_figures import Failure, Figures
 
@@ -94,15 +94,20 @@ def _print_failed(failed: Sequence[Failure]) -> None:
 def _print_wrong(run: EvalRun) -> None:
     every = (item for item in run.items if not item.correct and not item.error)
     wrong = list(islice(every, _WRONG_SHOWN))
-    if wrong:
-        print_table(
-            "First wrong answers",
-            ["<item", "<prompt", "<expected", "<answer", "<why"],
-            [
-                [i.id, _cut(i.prompt), _cut(str(i.expected)), _cut(i.answer), _cut(i.detail)]
-                for i in wrong
-            ],
-        )
+    if not wrong:
+        return
+    # Programs are judged by tests: no answer is the expected one.
+    has_gold = any(item.expected is not None for item in wrong)
+    print_table(
+        "First wrong answers",
+        ["<item", "<prompt", *["<expected"] * has_gold, "<answer", "<why"],
+        [[i.id, _cut(i.prompt), *_gold(i)[:has_gold], _cut(i.answer), _cut(i.detail)]
+         for i in wrong],
+    )  # fmt: skip
+
+
+def _gold(item: ItemResult) -> list[str]:
+    return ["" if item.expected is None else _cut(str(item.expected))]
 
 
 def show_dry_run(told: DryRun) -> None:

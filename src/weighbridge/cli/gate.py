@@ -16,6 +16,7 @@ from weighbridge.cli.options import (
     table_options,
     workspace_option,
 )
+from weighbridge.core.errors import ExternalError
 
 if TYPE_CHECKING:
     from weighbridge.core.gate import GateVerdict
@@ -89,18 +90,29 @@ def command(
         raise click.UsageError("--task, --group and --average are for --table.")
     else:
         verdict = gate.gate_runs(open_workspace(workspace), candidate, baseline, margin)
+    # Said first: a file that cannot be written must not swallow the verdict.
+    if as_json:
+        print_json(gate.to_json(verdict))
+    else:
+        _show(verdict)
+    _write(verdict, junit, summary)
+    return _CODES[verdict.outcome]
+
+
+def _write(verdict: GateVerdict, junit: Path | None, summary: Path | None) -> None:
+    """The files that were asked for, and the page of a job of GitHub Actions."""
+    from weighbridge.verbs import gate  # noqa: PLC0415
+
     if junit is not None:
         gate.write_text(junit, gate.junit(verdict))
     if summary is not None:
         gate.write_text(summary, gate.markdown(verdict))
     if os.environ.get("GITHUB_STEP_SUMMARY"):
         page = Path(os.environ["GITHUB_STEP_SUMMARY"])
-        gate.write_text(page, gate.markdown(verdict) + "\n", append=True)
-    if as_json:
-        print_json(gate.to_json(verdict))
-    else:
-        _show(verdict)
-    return _CODES[verdict.outcome]
+        try:
+            gate.write_text(page, gate.markdown(verdict) + "\n", append=True)
+        except ExternalError as error:  # asked for by nobody: no reason to end otherwise
+            say(f"Warning: {error}")
 
 
 def _show(verdict: GateVerdict) -> None:

@@ -82,7 +82,12 @@ def show_command(suite: Path, items: int, as_json: bool) -> None:
         click.echo(printable(f"\n--- {item['id']}"))
         for message in item["messages"]:
             click.echo(printable(f"[{message['role']}]\n{message['content']}"))
-        click.echo(printable(f"[expected]\n{item['answer']}"))
+        if item["answer"] is None:
+            click.echo(
+                printable(f"[expected]\nno one answer: the scorer {told['scorer']} judges it")
+            )
+        else:
+            click.echo(printable(f"[expected]\n{item['answer']}"))
 
 
 @command.command("import")

@@ -66,10 +66,12 @@ async def evaluate(
     settings: EvalSettings,
     progress: Progress,
     on_result: Callable[[ItemResult | Outline], None] = lambda _: None,
+    on_resumed: Callable[[int], None] = lambda _: None,
 ) -> EvalRun:
     """Ask every item, resuming what an interruption left, and keep the run.
 
-    ``on_result`` is called once with the result of each sample, in the order in which they come.
+    ``on_result`` is called once with the result of each sample, in the order in which they come;
+    ``on_resumed`` once before, with the number of answers that an interruption left.
 
     Raises:
         InputError: the server does not serve this model.
@@ -84,6 +86,7 @@ async def evaluate(
     with _journal(store, unfinished) as journal:
         samples = len(suite.items) * settings.repeats
         answers = LoggedAnswers(journal, samples, fresh=settings.fresh)
+        on_resumed(answers.left)
         await _Asking(client, clock, endpoint, suite, settings).all(answers, progress, on_result)
         items = answers.results()
         key = content_hash("eval", endpoint.model, identity, suite.hash, settings.repeats)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
@@ -10,7 +11,7 @@ from weighbridge.core.effects import Store
 from weighbridge.core.errors import ExternalError, InputError
 from weighbridge.core.gate import GateCheck, GateVerdict
 from weighbridge.core.runs import EvalRun
-from weighbridge.verbs.run_outcomes import outcomes_of_runs
+from weighbridge.verbs.run_outcomes import on_common_items, outcomes_of_runs
 
 if TYPE_CHECKING:
     from weighbridge.verbs.outcome_table import TableChoice
@@ -34,22 +35,56 @@ def gate_runs(store: Store, candidate: str, baseline: str, margin: float) -> Gat
     from weighbridge.decide.gate import gate  # noqa: PLC0415 -- numpy
 
     ours, theirs = _runs(store, candidate), _runs(store, baseline)
-    by_items = {run.suite_hash: run for run in theirs}
-    pairs = [(run, by_items[run.suite_hash]) for run in ours if run.suite_hash in by_items]
+    pairs, cuts = _pairs(ours, theirs)
     if any(own.info.id == other.info.id for own, other in pairs):
         raise InputError(
             f"{candidate} and {baseline} are the same run.", fix="Name two different ones."
         )
     if not pairs:
-        raise InputError(
-            f"{candidate} and {baseline} did not answer the same items.",
-            fix="Evaluate both on the same version of a suite.",
-        )
+        raise _nothing_in_common(candidate, baseline, ours, theirs)
     judged = {run.info.id for pair in pairs for run in pair}
     left = [run for run in (*ours, *theirs) if run.info.id not in judged]
     notes = [f"Left out: {run.info.model} on {run.suite}, which only it answered." for run in left]
     outcomes = [outcomes_of_runs(pair)[0] for pair in pairs]
-    return gate(candidate, baseline, outcomes, margin, notes)
+    return gate(candidate, baseline, outcomes, margin, (*cuts, *notes))
+
+
+def _pairs(
+    ours: Sequence[EvalRun], theirs: Sequence[EvalRun]
+) -> tuple[list[tuple[EvalRun, EvalRun]], list[str]]:
+    """Runs on the same items, or on parts of one suite cut to what both answered, with notes."""
+    pairs: list[tuple[EvalRun, EvalRun]] = []
+    notes: list[str] = []
+    for own in ours:
+        same = next((run for run in theirs if run.suite_hash == own.suite_hash), None)
+        if same is not None:
+            pairs.append((own, same))
+            continue
+        for other in theirs:
+            if other.suite == own.suite:
+                (mine, its), said = on_common_items((own, other))
+                pairs += [(mine, its)] if said else []
+                notes += said
+    return pairs, notes
+
+
+def _nothing_in_common(
+    candidate: str, baseline: str, ours: Sequence[EvalRun], theirs: Sequence[EvalRun]
+) -> InputError:
+    """Why two names cannot be held against each other."""
+    suites = [sorted({run.suite for run in runs}) for runs in (ours, theirs)]
+    shared = sorted(set(suites[0]) & set(suites[1]))
+    if not shared:
+        return InputError(
+            f"{candidate} and {baseline} did not answer the same items: {candidate} has answered "
+            f"{', '.join(suites[0])}, and {baseline} {', '.join(suites[1])}.",
+            fix="Evaluate both on one suite.",
+        )
+    return InputError(
+        f"{candidate} and {baseline} did not answer the same items of {', '.join(shared)}: they "
+        "share none, or prompts, right answers or scorers of the shared ones differ.",
+        fix="Evaluate both on the same version of a suite, by the same options.",
+    )
 
 
 def _runs(store: Store, name: str) -> list[EvalRun]:

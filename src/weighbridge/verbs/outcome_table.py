@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,10 @@ from weighbridge.core.outcomes import Outcomes
 _EMPTY: Final = frozenset({"", "na", "n/a", "nan", "none", "null", "-"})
 _WORDS: Final = {"true": 1.0, "false": 0.0}
 _MOST_NAMED: Final = 8
+_DESCRIPTION: Final = re.compile(
+    r"(?:is|has|was|n|num|no|count|frac|share)[_ -]|.*(?:length|difficulty|weight|level|_id)$",
+    re.IGNORECASE,
+)
 _DELIMITERS: Final = ",;\t|"
 _FORM: Final = (
     "The first column names the item; then one column per model with 1 for right, 0 for wrong, or "
@@ -227,9 +232,14 @@ def _models(
             f"Left out, because they hold text instead of scores: {names}; --group takes one whose "
             "items belong together, --task one of tasks."
         )
-    if not choice.models:
+    if not choice.models and (described or any(map(_may_describe, models))):
         notes.append(_taken(models))
     return tuple(models), tuple(notes)
+
+
+def _may_describe(column: _Column) -> bool:
+    """Whether a column of scores looks like one that describes the items."""
+    return _DESCRIPTION.match(column.name) is not None or len(set(column.scores)) == 1
 
 
 def _taken(models: Sequence[_Column]) -> str:

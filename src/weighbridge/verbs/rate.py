@@ -12,7 +12,7 @@ from weighbridge.core.ballots import Ballot
 from weighbridge.core.counting import counted
 from weighbridge.core.rating_session import RatingInfo
 from weighbridge.decide.statistics.power import detectable_win_rate, wins_needed
-from weighbridge.measure.ratings.votes_file import read_votes, votes_csv
+from weighbridge.measure.ratings.votes_file import contradictions, read_votes, votes_csv
 from weighbridge.workspace.ballots import Ratings as RatingsFolder
 from weighbridge.workspace.ballots import new_rating_id
 
@@ -46,7 +46,20 @@ def import_votes(root: Path, path: Path) -> Imported:
     )
     RatingsFolder(root).create(info, ballots=ballots)
     notes = [f"Columns without meaning here: {', '.join(unknown)}."] if unknown else []
+    count, torn = contradictions(ballots)
+    if torn:
+        first, other = torn
+        pairs = f"{counted(count, 'pair')} of answers"
+        notes.append(
+            f"A rater has contradicted an own vote on {pairs}, and every vote counts: first "
+            f"{first.rater} on {first.item}, {first.a} against {first.b}, who voted "
+            f"{_side(first)} and {_side(other)}."
+        )
     return Imported(info, len(ballots), tuple(notes))
+
+
+def _side(ballot: Ballot) -> str:
+    return {"a": ballot.a, "b": ballot.b}.get(ballot.winner, ballot.winner)
 
 
 def listed(root: Path) -> list[tuple[RatingInfo, int]]:

@@ -19,6 +19,7 @@ _EMPTY: Final = frozenset({"", "na", "n/a", "nan", "none", "null", "-"})
 # Columns that count places, of which the first is the best.
 _PLACES: Final = frozenset({"rank", "ranking", "place", "position", "#"})
 _NAMES: Final = ("model", "name", "model_name", "key")
+_MOST_NAMED: Final = 40
 _GROUPED: Final = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
 _COMMA: Final = re.compile(r"[+-]?\d+,\d+")
 _SPREAD: Final = re.compile(r"\s*(±|\+/-|\+-).*$")
@@ -164,7 +165,7 @@ def _from_json(path: Path, text: str, column: str | None) -> tuple[str, Pairs]:
     if not entries:
         raise FormatError(f"{path} has no scores by model.", fix=_FORM)
     if column is None:
-        column = _only_column(path, entries)
+        column = _only_column(path, document, entries)
     parts = column.split(".")
     scores = _found(entries, parts)
     if not scores and isinstance(document, dict) and isinstance(document.get(parts[0]), dict):
@@ -173,7 +174,7 @@ def _from_json(path: Path, text: str, column: str | None) -> tuple[str, Pairs]:
     if not scores:
         raise InputError(
             f"{path} has no scores {column!r}.",
-            fix=f"Name one with --column: {', '.join(_columns(entries)[:8]) or 'CATEGORY.COLUMN'}.",
+            fix=_naming(document, entries),
         )
     return parts[-1], scores
 
@@ -190,14 +191,46 @@ def _entries(document: Any) -> dict[str, Any]:  # noqa: ANN401 -- whatever the f
     return found
 
 
-def _only_column(path: Path, entries: dict[str, Any]) -> str:
+def _only_column(path: Path, document: Any, entries: dict[str, Any]) -> str:  # noqa: ANN401
     columns = _columns(entries)
+    if _boards(document):
+        raise InputError(f"{path} has a leaderboard per category.", fix=_naming(document, entries))
     if len(columns) == 1 or "score" in columns:
         return "score" if "score" in columns else columns[0]
     raise InputError(
         f"{path} has several scores per model, and none is called score.",
-        fix=f"Name one with --column: {', '.join(columns[:8])}.",
+        fix=_naming(document, entries),
     )
+
+
+def _naming(document: Any, entries: dict[str, Any]) -> str:  # noqa: ANN401
+    """How to name scores, be they by model or by category and model."""
+    boards = _boards(document)
+    if not boards:
+        return f"Name one with --column: {', '.join(_columns(entries)[:8]) or 'CATEGORY.COLUMN'}."
+    columns = dict.fromkeys(column for board in boards.values() for column in _columns(board))
+    names = list(boards)
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return (
+        f"Name one with --column CATEGORY.COLUMN, such as {names[0]}.{next(iter(columns))}. "
+        f"Categories: {', '.join(names[:_MOST_NAMED])}{more}; columns: "
+        f"{', '.join(list(columns)[:8])}."
+    )
+
+
+def _boards(document: Any) -> dict[str, Any]:  # noqa: ANN401
+    """The leaderboards of a file that has one per category; none where it has one by model.
+
+    Both are objects of objects. Models are many and the scores of each are called the same.
+    """
+    if not isinstance(document, dict) or not document:
+        return {}
+    for board in document.values():
+        if not isinstance(board, dict) or not all(isinstance(one, dict) for one in board.values()):
+            return {}
+    scores = {key for board in document.values() for one in board.values() for key in one}
+    models = {model for board in document.values() for model in board}
+    return document if 0 < len(scores) < len(models) else {}
 
 
 def _columns(entries: dict[str, Any]) -> list[str]:

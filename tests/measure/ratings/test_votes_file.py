@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from weighbridge.core.ballots import CHOICES, Ballot
 from weighbridge.core.errors import InputError
-from weighbridge.measure.ratings.votes_file import read_votes, votes_csv
+from weighbridge.measure.ratings.votes_file import contradictions, read_votes, votes_csv
 
 HEADER = "item,rater,a,b,winner\n"
 
@@ -101,3 +101,13 @@ def test_no_file(tmp_path: Path) -> None:
     (tmp_path / "votes.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="UTF-8"):
         read_votes(tmp_path / "votes.csv")
+
+
+def test_a_rater_of_two_minds_is_found_whichever_side_the_models_stood_on() -> None:
+    first = Ballot("1", "p", "x", "y", "a")
+    same, other = Ballot("1", "p", "y", "x", "b"), Ballot("1", "p", "y", "x", "a")
+    assert contradictions((first, same, Ballot("2", "p", "x", "y", "b"))) == (0, ())
+    assert contradictions((first, same, other, other)) == (1, (first, other))
+    assert contradictions((first, Ballot("1", "q", "x", "y", "b"))) == (0, ())
+    nobody = (Ballot("1", "", "x", "y", "a"), Ballot("1", "", "x", "y", "b"))
+    assert contradictions(nobody) == (0, ())

@@ -93,6 +93,7 @@ class LoggedAnswers:
         self._decode = msgspec.json.Decoder(Outline).decode
         # Where the last line of each sample is, by a hash that is not trusted: see `earlier`.
         self._before = self._scan(fresh=fresh)
+        self.left = len(self._before)  # answers that an interrupted run left
 
     def earlier(self, number: int, key: Key) -> Outline | None:
         """The last line kept of a sample."""

@@ -45,6 +45,26 @@ def read_votes(path: Path) -> tuple[tuple[Ballot, ...], tuple[str, ...]]:
         raise InputError(f"Cannot read {path}: {error.strerror}.", fix="Check the path.") from None
 
 
+def contradictions(ballots: Sequence[Ballot]) -> tuple[int, tuple[Ballot, ...]]:
+    """On how many pairs of answers a rater is of two minds, and the first who is, twice.
+
+    Votes without a rater may be of different people.
+    """
+    said: dict[tuple[str, ...], Ballot] = {}
+    torn: dict[tuple[str, ...], tuple[Ballot, Ballot]] = {}
+    for one in ballots:
+        key = (one.rater, one.task, one.item, *sorted((one.a, one.b)))
+        before = said.setdefault(key, one)
+        if one.rater and _verdict(before) != _verdict(one):
+            torn.setdefault(key, (before, one))
+    return len(torn), next(iter(torn.values()), ())
+
+
+def _verdict(ballot: Ballot) -> str:
+    """Whom a vote is for, whichever side it stood on."""
+    return {"a": f"={ballot.a}", "b": f"={ballot.b}"}.get(ballot.winner, ballot.winner)
+
+
 def votes_csv(ballots: Sequence[Ballot]) -> str:
     """Ballots as :func:`read_votes` reads them; no cell is a formula to a spreadsheet."""
     text = io.StringIO(newline="")

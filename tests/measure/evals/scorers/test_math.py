@@ -56,7 +56,10 @@ from weighbridge.measure.evals.scorers.math import (
         ("x=3 or x=5", "5, 3"),
         ("\\pm 3", "-3, 3"),
         ("1\\pm\\sqrt{2}", "1+\\sqrt{2}, 1-\\sqrt{2}"),
-        ("0.5", "50\\%"),
+        ("\\{1,2\\}", "2, 1"),
+        ("5\\text{ cm}", "5\\text{ centimeters}"),
+        ("5\\text{ inches}", "5 in"),
+        ("5\\text{ apples}", "5\\text{ fruits}"),
         ("\\log 2", "\\log{2}"),
     ],
 )  # fmt: skip
@@ -89,6 +92,11 @@ def test_one_formula_in_two_spellings(told: str, gold: str) -> None:
         ("\\sqrt{x^2}", "x"),
         ("\\pm 3", "3"),
         ("0.5", "5\\%"),
+        ("5\\text{ cm}", "5\\text{ m}"),
+        ("5 cm", "5\\text{ m}"),
+        ("30\\text{ minutes}", "30\\text{ hours}"),
+        ("\\{1,2\\}", "1, 3"),
+        ("\\{1,2\\}", "(1,2)"),
         ("1/0", "2/0"),
         ("\\infty", "-\\infty"),
     ],
@@ -148,3 +156,9 @@ def test_golds_of_math500_are_not_each_other() -> None:
     same = [(a, b) for i, a in enumerate(golds) for b in golds[i + 1 :] if same_formula(a, b)]
     assert len(golds) > 280
     assert same == [("-2,1", "1,-2")]
+
+
+def test_a_share_in_percent_is_a_number_but_a_gold_in_percent_asks_for_percent() -> None:
+    assert same_formula("50\\%", "0.5")
+    assert same_formula("12", "12\\%")
+    assert not same_formula("0.12", "12\\%")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
-from weighbridge.core.errors import FormatError
+from weighbridge.core.errors import FormatError, InputError
 from weighbridge.measure.evals.published.lines import Published, find, rows
 
 _ASK = (
@@ -45,6 +46,8 @@ _CALLED = re.compile(
 def humaneval_plus(path: Path) -> Published:
     """The OriginFmt file, whose tests carry inputs and expected results."""
     file = find(path, ("HumanEvalPlus-OriginFmt.jsonl*", "HumanEval.jsonl*"))
+    keys = ("task_id", "prompt", "canonical_solution", "entry_point", "test")
+    tasks = rows(file, keys, _without_results)
     items = [
         {
             "id": str(row["task_id"]),
@@ -55,11 +58,12 @@ def humaneval_plus(path: Path) -> Published:
             "test": mended(row["test"]),
             "solution": row["prompt"] + row["canonical_solution"],
         }
-        for row in rows(file, ("task_id", "prompt", "canonical_solution", "entry_point", "test"))
+        for row in tasks
     ]
-    name = "humaneval-plus" if "plus" in file.name.lower() else "humaneval"
+    # Of the two releases that can be read, only this one lists its inputs.
+    is_plus = all("inputs = " in row["test"] for row in tasks)
     settings = {
-        "name": name,
+        "name": "humaneval-plus" if is_plus else "humaneval",
         "description": "Python functions from signature and docstring, with functional tests.",
         "prompt": _ASK + "```python\n{prompt}```",
         "scorer": "code",
@@ -88,19 +92,37 @@ def mbpp_plus(path: Path) -> Published:
             "test": mended(row["test"]),
             "solution": "\n".join((*row.get("test_imports", ()), row["code"])),
         }
-        for row in rows(file, ("task_id", "prompt", "code", "test", "test_list"))
+        for row in rows(file, ("task_id", "prompt", "code", "test", "test_list"), _without_results)
     ]
     settings = {
         "name": "mbpp-plus",
         "description": "Short Python functions from one sentence and one test.",
         "prompt": _ASK + "{prompt}\nIt must pass this test:\n\n```python\n{example}\n```",
         "scorer": "code",
-        "options": {"packages": ["numpy"], "timeout_s": 60, "memory_mib": 1024},
+        # The slowest published solution takes 43 s, and the largest more than 1 GiB.
+        "options": {"packages": ["numpy"], "timeout_s": 180, "memory_mib": 4096},
         "max_tokens": 1024,
         "source": "evalplus/mbppplus_release",
         "license": "Apache-2.0",
     }
     return Published(settings, items)
+
+
+def _without_results(file: Path, row: dict[str, Any]) -> None:
+    """Refuse the releases that leave the further inputs' results to EvalPlus's own program.
+
+    Their tests, where they have any, are those of the suite that was extended.
+
+    Raises:
+        InputError: it is one of them.
+    """
+    if "plus_input" in row:
+        name = "MbppPlus" if str(row["task_id"]).startswith("Mbpp") else "HumanEvalPlus"
+        raise InputError(
+            f"{file} has the inputs of the further tests without their results, which only "
+            "EvalPlus's own program works out.",
+            fix=f"Import {name}-OriginFmt.jsonl.gz of the same release.",
+        )
 
 
 def mended(test: str) -> str:

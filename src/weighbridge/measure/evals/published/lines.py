@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,8 +39,14 @@ def find(path: Path, names: Sequence[str]) -> Path:
     )
 
 
-def rows(path: Path, needed: Sequence[str]) -> list[dict[str, Any]]:
+def rows(
+    path: Path,
+    needed: Sequence[str],
+    refuse: Callable[[Path, dict[str, Any]], None] = lambda _, __: None,
+) -> list[dict[str, Any]]:
     """The objects of a file of JSON lines, each of which must have the ``needed`` keys.
+
+    ``refuse`` raises for rows of another file, which it knows.
 
     Raises:
         InputError: it cannot be read.
@@ -59,6 +65,7 @@ def rows(path: Path, needed: Sequence[str]) -> list[dict[str, Any]]:
             row = msgspec.json.decode(line, type=dict[str, Any])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise FormatError(f"{path}, line {number}: {error}.") from None
+        refuse(path, row)
         missing = [key for key in needed if key not in row]
         if missing:
             raise FormatError(

@@ -39,7 +39,15 @@ _LETTER = (
 # The whole answer is the letter, or begins with it as a list would: "B", "(b)", "**B.** Paris".
 _ALONE = r"\A" + _WRAP + r"(?:\\text\{{)?([{upper}{lower}])[)\]}}.:*_`\"'$\s]*+\Z"
 _FIRST = r"\A" + _WRAP + r"(?:([{upper}])\s*[*_`]*[)\].:]|([{lower}])[*_`]*[)\]])(?:[\s*_`]|\Z)"
-_LISTED = r"(?:^|[.;!?]\s)[\s*_`(\[]{{0,9}}([{upper}])\s*[*_`]*[)\].:](?=[\s*_`])"
+_LISTED = r"(?:^|(?<=[.;!?)]\s))[\s*_`(\[]{{0,9}}([{upper}])\s*[*_`]*[)\].:](?=[\s*_`]|\Z)"
+# "B because A is too cold".
+_REASONED = (
+    r"\A"
+    + _WRAP
+    + r"([{upper}])"
+    + _CLOSING
+    + r",?\s*(?i:because|since|as|due\s+to)\b(?!\s+well\b)"
+)
 _STATED = (
     (
         r"(?i:(?<!other )(?<!wrong )(?<!incorrect )(?<!another )"
@@ -66,11 +74,11 @@ _CHOSEN = (
 )
 # After a letter that was stated: another one, so that nothing is settled.
 _HEDGE = (
-    r"[\s*_`\"')\]}}$]*(?:[/,&+]|(?i:\bor\b|\band\b))"
+    r"[\s*_`\"')\]}}$]*(?:[.,]\s*(?i:or\b)|,\s*(?i:and\b)|[/,&+]|(?i:\bor\b|\band\b))"
     + _WRAP
     + r"(?i:(?:option|choice|maybe|possibly)\s+)?"
     + _WRAP
-    + r"([{upper}])(?![\w'\u2019])(?!\s+(?:is|was|are|isn|has|does|would|can)\b)"
+    + r"([{upper}])(?![\w'\u2019])(?!\s+(?:is|was|are|isn|has|does|would|can|cannot)\b)"
 )
 _DENIED = (
     r"(?i:(?:\b(?:not|never|than|except|eliminate|exclude|rule\s+out)|n['\u2019]t)\s++"
@@ -95,8 +103,8 @@ def chosen(text: str, options: ChoiceOptions, choices: Sequence[str] = ()) -> st
 
     In this order: a boxed letter; an answer that is a letter; the last "answer is X" and the like,
     unless it names another beside; an answer that begins with a letter as lists do and lists no
-    other; "X is correct"; "I choose X"; an answer that is the text of one choice; the only letter
-    that stands by itself and is not said to be wrong.
+    other; "X because"; "X is correct"; "I choose X"; an answer that is the text of one choice; the
+    only letter that stands by itself and is not said to be wrong.
     """
     letters = options.letters[: len(choices)] if choices else options.letters
     read = _Reading(text, letters)
@@ -108,7 +116,12 @@ def chosen(text: str, options: ChoiceOptions, choices: Sequence[str] = ()) -> st
     stated = read.last_stated()
     if stated is not None:
         return stated or None
-    for found in (read.first_of_list(), read.all_of(_AFFIRMED), read.all_of(_CHOSEN)[-1:]):
+    for found in (
+        read.first_of_list(),
+        read.all_of(_REASONED),
+        read.all_of(_AFFIRMED),
+        read.all_of(_CHOSEN)[-1:],
+    ):
         if len(set(found)) == 1:
             return found[0]
     return _by_text(text, letters, choices) or read.only_lonely()

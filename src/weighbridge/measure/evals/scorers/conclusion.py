@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterator
 from fractions import Fraction
@@ -17,7 +16,30 @@ _DENIED = re.compile(
 )
 _SENTENCE_ENDS = re.compile(r"(?<=\S)[.;!?]\s+(?=[^\d\s])")
 _EQUALS = re.compile(r"(?<![<>!=])=(?!=)|\\approx|[≈≅]|\bequals\b")
-_OPERATOR = re.compile(r"[\s)\]%]*(?:[-+*/×÷^]|\bx\b|\\div\b)[\s(\[$€£¥-]*")
+# What joins two numbers of which neither is the answer: a calculation, a range or a choice.
+_OPERATOR = re.compile(
+    r"[\s)\]%]*(?:[-+*/×÷^]|\b(?:x|or|to|and)\b|\\div\b)[\s(\[$€£¥-]*", re.IGNORECASE
+)
+_UNKNOWN = re.compile(r"[\s)]*[-+*/×÷]\s*[b-hj-z]\b", re.IGNORECASE)
+# Notes to what was said: "13 dollars.[1]", "25 USD (1 USD = 0.92 EUR)"; no factor of a product.
+_FOOTNOTE = re.compile(r"(?<=[\w.,;:!?%)])\[\^?\d{1,3}\](?!\()")
+_BRACKET = re.compile(r"(?<=[^\s\-+*/×÷^=<>(\[])\s{1,9}[(\[][^()\[\]\n]*[)\]](?!\s*[-+*/×÷^=%])")
+# What precedes a number that is given at once: "about $", "x = ".
+_LEAD = re.compile(
+    r"[\W_]*(?:[a-z]\w{0,2}\s*=(?!=)[\W_]*)?"
+    r"(?:\b(?:about|approximately|around|roughly|exactly|only|just|a\s+total\s+of|us)\b[\W_]*)*",
+    re.IGNORECASE,
+)
+# Where the reasons for a number begin that was given at once.
+_REASONS = re.compile(
+    r"[,;\s]\s*(?:because|since|as(?!\s+an?\b)|where|when|if|given|see)\b|\s*\u2014|\s-{1,2}\s(?=[a-z]{2})",
+    re.IGNORECASE,
+)
+_MORE = re.compile(
+    r"[,;:]\s+(?!(?:so|and\s+so|therefore|thus|hence|then|making|giving|bringing|for\s+a\s+total)\b)",
+    re.IGNORECASE,
+)
+_WHICH = re.compile(r",?\s+which\s+(?:is|are|makes|gives|equals)\b", re.IGNORECASE)
 
 _LONGEST = 2000  # letters of a conclusion's line that are read
 _TRIED = 5  # conclusions that may lack a number
@@ -62,7 +84,7 @@ def final_number(text: str) -> Fraction | None:
     for said in conclusions(text)[-_TRIED:][::-1]:
         if found_in(plain(said)):
             return _settled(said)
-    every = found_in(plain(text))
+    every = found_in(_without_notes(plain(text))) or found_in(plain(text))
     return every[-1].value if every else None
 
 
@@ -71,18 +93,48 @@ def _settled(said: str) -> Fraction | None:
     whole = number_of(said)
     if whole is not None:
         return whole
-    for sentence in _SENTENCE_ENDS.split(_DENIED.sub(" ", plain(said))):
-        if found_in(sentence):
-            return next(_results(sentence), None)
+    text = _DENIED.sub(" ", plain(said))
+    for readable in (_without_notes(text), text):
+        for sentence in _SENTENCE_ENDS.split(readable):
+            if found := found_in(sentence):
+                return _of_sentence(sentence, found[0])
     return None
 
 
-def _results(sentence: str) -> Iterator[Fraction]:
+def _without_notes(text: str) -> str:
+    return _BRACKET.sub("", _FOOTNOTE.sub("", text))
+
+
+def _of_sentence(sentence: str, first: Found) -> Fraction | None:
+    """Of a number that is given at once, what follows it are reasons; else they lead to it."""
+    if _LEAD.fullmatch(sentence[: first.begin]) and not _UNKNOWN.match(sentence, first.end):
+        reasons = _REASONS.search(sentence, first.end)
+        sentence = sentence[: reasons.start()] if reasons else sentence
+        more = _MORE.search(sentence, first.end)
+        claim = sentence[: more.start()] if more else sentence
+        if not _EQUALS.search(claim, first.end) and _first(claim):
+            return first.value
+    if _EQUALS.search(sentence) is None:
+        sentence = _WHICH.sub(" = ", sentence)
+    return next(_results(sentence), None)
+
+
+def _results(sentence: str) -> Iterator[Fraction | None]:
     """The first number of each side of an equation that is no calculation, the last side first."""
     for side in reversed(_EQUALS.split(sentence)):
-        found = found_in(side)
-        if found and not _is_calculation(side, found):
-            yield found[0].value
+        first = _first(side)
+        if first is not None:
+            yield first.value
+
+
+def _first(side: str) -> Found | None:
+    """The first number of a text; None where it has none, or that is part of a calculation."""
+    found = found_in(side)
+    if found and _UNKNOWN.match(side, found[0].end):
+        return None
+    if len(found) > 1 and _OPERATOR.fullmatch(side, found[0].end, found[1].begin):
+        return None
+    return found[0] if found else None
 
 
 def _single(inside: str) -> Fraction | None:
@@ -90,9 +142,3 @@ def _single(inside: str) -> Fraction | None:
     side = _EQUALS.split(plain(inside))[-1]
     found = found_in(side)
     return found[0].value if len(found) == 1 else None
-
-
-def _is_calculation(side: str, found: list[Found]) -> bool:
-    return any(
-        _OPERATOR.fullmatch(side, one.end, other.begin) for one, other in itertools.pairwise(found)
-    )

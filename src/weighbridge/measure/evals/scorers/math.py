@@ -43,6 +43,23 @@ _UNIT_WORD = re.compile(
     r"|seconds?|minutes?|hours?|days?|weeks?|months?|years?|degrees|radians|units|dollars|cents)"
     r"(?:\^\{?\d\}?)?$"
 )
+_LAST_UNIT = re.compile(
+    r"[\d)}]\s*(?:\\[,;: ]\s*)?(?:\\(?:text|mbox|mathrm|rm)\s*\{)?\s*([a-zA-Z]+)\.?\s*\}?"
+    r"(?:\^\{?\d\}?)?$"
+)
+_UNITS = (
+    "mm millimeter millimetre", "cm centimeter centimetre", "m meter metre",
+    "km kilometer kilometre", "in inch inches", "ft foot feet", "yd yard", "mi mile",
+    "mg milligram", "g gram", "kg kilogram", "lb pound", "oz ounce", "ml milliliter millilitre",
+    "l liter litre", "s sec second", "min minute", "h hr hour", "day", "week", "month", "year",
+    "degree deg", "radian rad", "dollar", "cent",
+)  # fmt: skip
+_SIGNS = {
+    word + plural: names.split()[0]
+    for names in _UNITS
+    for word in names.split()
+    for plural in ("", "s")
+}
 _REPEATING = re.compile(r"(?<![\d.])(\d{0,9})\.(\d{0,9})\\overline\s*\{\s*(\d{1,9})\s*\}")
 _FUNCTION = re.compile(r"(\\(?:log|ln|lg|exp|sin|cos|tan|cot|sec|csc))\{(\w+)\}")
 _MEMBER = re.compile(r"^[a-zA-Z]\\in(?![a-zA-Z])(.+)$")
@@ -119,18 +136,21 @@ def _fraction(match: re.Match[str]) -> str:
 
 def same_formula(told: str, gold: str) -> bool:
     """Whether two answers are the same."""
+    units = _unit(told), _unit(gold)
+    if all(units) and units[0] != units[1]:
+        return False
     mine, theirs = normalised_formula(told), normalised_formula(gold)
     if _same(mine, theirs):
         return True
-    # 50% is the number 0.5, and is often written as 50.
-    hundredths = [one.rstrip("$. ").endswith("%") for one in (told, gold)]
-    if hundredths[0] == hundredths[1]:
-        return False
-    mine, theirs = (
-        f"\\frac{{{one}}}{{100}}" if is_percent else one
-        for one, is_percent in zip((mine, theirs), hundredths, strict=True)
-    )
-    return equal(mine, theirs)
+    # 50% is the number 0.5. A gold in percent was asked for in percent, and 0.5 is another answer.
+    is_percent, wants_percent = (one.rstrip("$. ").endswith("%") for one in (told, gold))
+    return is_percent and not wants_percent and equal(f"\\frac{{{mine}}}{{100}}", theirs)
+
+
+def _unit(text: str) -> str | None:
+    """The unit at the end of an answer by its usual sign; None without one that is known."""
+    match = _LAST_UNIT.search(text.strip().rstrip("$. "))
+    return _SIGNS.get(match[1].lower()) if match else None
 
 
 def _same(told: str, gold: str) -> bool:
@@ -141,14 +161,13 @@ def _same(told: str, gold: str) -> bool:
         rows = [_cells(match[2]) for match in matrices if match]
         return len(rows[0]) == len(rows[1]) and all(map(_same, rows[0], rows[1]))
     mine, theirs = _parts(told), _parts(gold)
+    brackets = {_bracket(told), _bracket(gold)}
     if len(mine) == len(theirs) == 1:
-        both_sets = _bracket(told) == _bracket(gold) == "{"
-        return _same(_inside(told), _inside(gold)) if both_sets else equal(told, gold)
-    if len(mine) != len(theirs) or _bracket(told) != _bracket(gold):
-        return False
-    if _bracket(gold) in ("", "{"):
+        return _same(_inside(told), _inside(gold)) if brackets == {"{"} else equal(told, gold)
+    if len(mine) == len(theirs) and brackets <= {"", "{"}:  # a set may be told as a list
         return _same_members(mine, theirs)
-    return _closing(told) == _closing(gold) and all(map(_same, mine, theirs))
+    alike = len(mine) == len(theirs) and len(brackets) == 1 and _closing(told) == _closing(gold)
+    return alike and all(map(_same, mine, theirs))
 
 
 def _same_members(mine: list[str], theirs: list[str]) -> bool:

@@ -8,7 +8,7 @@ from datetime import date
 from fractions import Fraction
 
 # An integer with or without thousands separators, decimals, an exponent.
-_DIGITS = r"(?:\d{1,3}(?:[,\u00a0\u202f']\d{3})+|\d{1,3}(?: \d{3}){2,}(?!\d)|\d+)"
+_DIGITS = r"(?:\d{1,3}(?:[,\u00a0\u202f']\d{3})+|\d{1,3}(?: \d{3})+(?!\d)|\d+)"
 _NUMBER = rf"(?:{_DIGITS}(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d{{1,3}})?"
 _POWER = r"\s?\^\s?\(?([-+]?\d{1,3})\)?"
 # 3 × 10^8; 2 1/2; 10^5; 3/4 or 7.
@@ -27,6 +27,9 @@ _WHOLE = re.compile(
     re.IGNORECASE,
 )
 _WORDS = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+# Two numbers, or one with a space between its thousands.
+_TWO = re.compile(r"(?<!\d)(?<!\d )\d{1,3} \d{3}(?! ?\d)")
+_COMMAS = re.compile(r"(?:,\d+)+")
 _SEPARATORS = re.compile(r"[,\u00a0\u202f' ]")
 _MINUS = str.maketrans({"\u2212": "-", "\u2012": "-", "\u2013": "-"})
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*")
@@ -49,9 +52,12 @@ _SPELLINGS = (
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A number in a text: where its digits begin and where it ends."""
+    """A number in a text: where its digits begin and where it ends.
 
-    value: Fraction
+    The value is None where what is written may be several numbers: ``1,5`` or ``118 000``.
+    """
+
+    value: Fraction | None
     begin: int
     end: int
 
@@ -83,9 +89,14 @@ def number_of(text: str) -> Fraction | None:
     told = text.strip().rstrip(".").strip("*_`").strip()
     told = plain(told.removesuffix("\\$").strip("$").strip()).strip().strip("*_`")
     match = _WHOLE.fullmatch(told)
-    if match is None or (match[1] and match[2]):
+    if match is None or (match[1] and match[2]) or _may_be_two(text):
         return None
     return _value(match)
+
+
+def _may_be_two(told: str) -> bool:
+    """Whether these may be two numbers side by side; an amount of money is one."""
+    return _TWO.search(told) is not None and re.search(_MONEY, told) is None
 
 
 def _value(match: re.Match[str]) -> Fraction | None:
@@ -123,13 +134,12 @@ def found_in(text: str) -> list[Found]:
         is_minus = match[1] == "-" and re.search(
             r"[\d)%]\s*\Z", text[max(0, match.start() - 8) : match.start()]
         )
+        commas = _COMMAS.match(text, match.end())
+        if commas or _may_be_two(match[0]):
+            found.append(Found(None, begin, commas.end() if commas else match.end()))
+            continue
         found.append(Found(abs(value) if is_minus else value, begin, match.end()))
     return found
-
-
-def numbers_in(text: str) -> list[Fraction]:
-    """All numbers in a text, in order."""
-    return [one.value for one in found_in(plain(text))]
 
 
 def boxed(text: str) -> str | None:
