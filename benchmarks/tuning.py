@@ -13,7 +13,6 @@ import math
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 # Instead of this folder, whose inspect.py would hide the standard library's.
@@ -97,8 +96,9 @@ def _speed(rows: Sequence[Row]) -> None:
         name = row.device.replace("8x ", "")
         device = find(_NAMES.get(row.device, name)).device
         packed = not row.note.startswith("baseline")
-        run = row.run if packed else replace(row.run, sequence=4096)
-        found = training_time(row.shape, run, device, 1e6, packed=packed).tokens_per_s
+        found = training_time(
+            row.shape, row.run, device, 1e6, packed=packed, length=row.run.padded
+        ).tokens_per_s
         off = found.value / row.tokens_per_s - 1
         left_out = _excluded(row)
         print(

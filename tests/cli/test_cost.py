@@ -145,3 +145,44 @@ def test_what_is_bought_takes_cash(tmp_path: Path) -> None:
     assert done.code == 0, done.err
     assert "m on owned GPU takes $3,500 in cash at the beginning." in done.out
     assert "Not compared with the same open model at a host" in done.out
+
+
+def test_two_devices_are_two_questions(tmp_path: Path) -> None:
+    for flag in ("--device", "--model"):
+        done = weigh(*L4, flag, "L4", flag, "H100 SXM", cwd=tmp_path)
+        assert done.code == 2
+        assert f"{flag} is given 2 times, 'L4' and 'H100 SXM'" in done.err
+
+
+def test_a_no_is_told_in_json_too(tmp_path: Path) -> None:
+    done = weigh(
+        "cost", "--volume", "1M-tokens/day", "--model", "Qwen3-32B", "--device", "T4",
+        "--quantization", "bf16", "--json", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.code == 1
+    found = json.loads(done.out)
+    assert found["run"] is None
+    assert found["verdict"][0].startswith("Nothing meets all of that on T4")
+
+
+def test_no_range_no_chance_and_pass_rates_decide(tmp_path: Path) -> None:
+    done = weigh(
+        "cost", "--volume", "8M-tokens/day", "--tokens-per-s", "1000", "--gpu-price", "1", "--api",
+        "h=2/10", "--pass-rate", "50%", "--pass-rate", "h=95%", "--json", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    found = json.loads(done.out)["comparisons"][0]
+    assert found["p_self_cheaper"] is None
+    assert found["per_accepted"]
+    assert "h is cheaper than the model on rented GPU by $436 a month" in found["verdict"]
+
+
+def test_a_gpu_of_ones_own_at_one_figure(tmp_path: Path) -> None:
+    done = weigh(
+        "cost", "--volume", "20M-tokens/day", "--tokens-per-s", "500", "--device", "RTX 5090",
+        "--owned-monthly", "154", "--api", "2/10", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert "GPUs, all in" in done.out
+    assert "cheaper than 2/10 by $2,281 a month; no range was given" in done.out
+    assert "% of the draws." not in done.out

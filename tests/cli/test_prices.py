@@ -103,8 +103,8 @@ def test_gpus(tmp_path: Path) -> None:
     assert ("H100 PCIe", "on-demand") in prices
     spot = listed("--gpu", "--terms", "spot", cwd=tmp_path)["gpus"]
     assert {each["terms"] for each in spot} == {"spot"}
-    table = weigh("prices", "--gpu", "RTX", "4090", cwd=tmp_path)
-    assert "undated stale" in table.out
+    table = weigh("prices", "--gpu", "MI325X", cwd=tmp_path)
+    assert "2026-05-18 stale" in table.out
     text = weigh("prices", "--gpu", "MI300X", "--csv", cwd=tmp_path).out
     assert text.splitlines()[1].startswith("MI300X,on-demand,1.5,1.85,6.0,3,2026-05-18,True")
 
@@ -124,6 +124,8 @@ def test_the_price_book_of_the_workspace_wins(tmp_path: Path) -> None:
     ("words", "code", "says"),
     [
         (["no-such-model-at-all"], 1, "No known price passes"),
+        (["claude", "opuss", "5"], 1, "Nearest are anthropic/claude-opus-5,"),
+        (["H100"], 1, "`weigh prices --gpu 'H100'`"),
         (["--provider", "opnai"], 2, "Nearest is openai"),
         (["--gpu", "H1000"], 2, "no device 'H1000'"),
         (["--gpu", "GTX 1080 Ti"], 1, "No price of it is known"),

@@ -42,8 +42,16 @@ def test_the_table_has_memory_hours_cost_and_what_to_try_first() -> None:
     assert "data and evaluation" in done.output
 
 
+@pytest.mark.parametrize(
+    ("tokens", "told"), [("1k", "below 1 second"), ("100k", "54.4 seconds"), ("1M", "9.07 minutes")]
+)
+def test_a_short_time_is_in_small_units(tokens: str, told: str) -> None:
+    done = run(*ASKED, "--device", "RTX 4090", "--tokens", tokens)
+    assert told in done.output
+
+
 def test_no_room_is_exit_code_1_with_what_would_give_it() -> None:
-    done = run(*ASKED, "--method", "full", "--device", "RTX 4090")
+    done = run(*ASKED[:2], "--method", "full", "--device", "RTX 4090")
     assert done.return_value == 1
     assert "no: 23.53 GiB, not even the low end fits" in done.output
     assert "with --method qlora" in done.output
@@ -89,6 +97,9 @@ def test_notes_go_to_stderr(tmp_path: Path) -> None:
         (("--weights-offload",), "needs several devices"),
         (("--optimizer-in-backward",), "full fine-tuning only"),
         (("--no-checkpointing", "--activation-offload"), "there are none"),
+        (("--method", "full"), "--rank is of adapters"),
+        (("--precision", "bf16"), "choice of full fine-tuning"),
+        (("--expert-adapters",), "no routed experts"),
     ],
 )
 def test_bad_input_is_a_sentence(words: tuple[str, ...], message: str) -> None:

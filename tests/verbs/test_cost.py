@@ -11,7 +11,7 @@ from weighbridge.core.cost import CostRun, Uncertain
 from weighbridge.core.errors import InputError, UnknownRunError
 from weighbridge.core.load import Distribution, Goodput, Limit, LoadLevel, LoadRun, RequestRecord
 from weighbridge.core.plan import Requirements
-from weighbridge.core.prices import ApiPrice, GpuOffer, HourlyPrice, PriceTier, TokenPrice
+from weighbridge.core.prices import ApiPrice, GpuOffer, PriceTier, TokenPrice
 from weighbridge.core.provenance import Provenance
 from weighbridge.core.telemetry import ClientHealth
 from weighbridge.core.traffic import LoadShape
@@ -47,7 +47,6 @@ PRICES = Prices(
                 PriceTier(200_000, TokenPrice(4, 20), TokenPrice(2, 10)),
             ),
             FRESH,
-            hours=(HourlyPrice(0, 6, TokenPrice(1, 1)),),
             retires="2027-01-01",
         ),
         ApiPrice("host", "model-b", (PriceTier(0, TokenPrice(0.02, 0.05)),), OLD),
@@ -97,9 +96,8 @@ def test_what_the_user_does_not_say_comes_from_prices_and_is_told() -> None:
         "Nobody's time is counted",
         "750 prompt and 250 output tokens",
         "peak 1.97 times its mean",
-        "$0.4 to $0.9 an hour, median $0.44, from 3 offers",
+        "$0.4 to $0.9 an hour, middle offer $0.44, from 3 offers",
         "ends on 2027-01-01",
-        "other prices at some hours",
         "Who has to wait for a slot is not computed",
     ):
         assert said in told
@@ -160,6 +158,31 @@ def test_owning_has_usual_ranges_that_are_told() -> None:
     assert (have.load_w.low, have.load_w.base, have.load_w.high) == (287.5, 402.5, 575)
     assert have.usd_per_kwh.base == 0.30
     assert any("years of use 3 (2 to 5)" in note and "USD per kWh" not in note for note in notes)
+    assert any("W idle 69 (28.75 to 143.75)" in note for note in notes)
+
+
+def test_one_offer_is_no_market_and_undated_is_told() -> None:
+    undated = Provenance("catalogue", "a list", "")
+    thin = replace(PRICES, gpus=(GpuOffer("a", "L4", "on-demand", 0.5, "", undated),))
+    found, notes = question(BASE, replace(sources(), prices=thin))
+    assert found.selfhosted[0].rented is not None
+    price = found.selfhosted[0].rented.usd_per_gpu_hour
+    assert (price.low, price.base, price.high) == pytest.approx((0.35, 0.5, 0.85))
+    said = " ".join(notes)
+    assert "L4 on-demand: $0.5 an hour, middle offer $0.5, from 1 offer (undated)." in said
+    assert "$0.35 to $0.85 is reckoned with (assumed)" in said
+
+
+def test_reserved_prices_of_ones_own_book() -> None:
+    mine = Provenance("vendor", "our contract (prices.toml)", "2026-11-01")
+    offers = (*PRICES.gpus, GpuOffer("us", "L4", "reserved", 0.3, "", mine))
+    asked = replace(BASE, hardware=HardwareAsked(terms="reserved"))
+    found, notes = question(asked, replace(sources(), prices=replace(PRICES, gpus=offers)))
+    assert found.selfhosted[0].rented is not None
+    assert found.selfhosted[0].rented.usd_per_gpu_hour.base == 0.3
+    assert any(note.startswith("L4 reserved: $0.3 an hour") for note in notes)
+    with pytest.raises(InputError, match="--spot and --terms reserved contradict"):
+        question(replace(asked, hardware=HardwareAsked(terms="reserved", spot=True)), sources())
 
 
 def test_rented_and_owned_side_by_side() -> None:

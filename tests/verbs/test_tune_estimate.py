@@ -79,7 +79,9 @@ def test_a_stated_price_comes_first_and_labour_completes_the_total() -> None:
 def test_an_old_price_is_told() -> None:
     old = offers(0.5, date="2026-01-01")
     found = ask(machine=parse_machine("RTX 4090"), tokens=1e6, prices=old)
-    assert any("stale or of unknown age (2026-01-01)" in note for note in found.notes)
+    assert any(
+        "from 1 offer (2026-01-01). Some are older than 60 days" in note for note in found.notes
+    )
 
 
 def test_prompt_retrieval_and_verifier_come_first_and_a_regression_suite_after() -> None:
@@ -100,6 +102,9 @@ def test_a_machine_without_room_is_told_what_gives_room() -> None:
     found = ask(run=TuningRun("full"), machine=parse_machine("RTX 4090"))
     assert found.fits == "no"
     assert {change.text for change in found.changes} >= {"--method lora", "--method qlora"}
+    told = ask(run=TuningRun("full"), machine=parse_machine("RTX 4090"), tokens=1e9, gpu_price=1.0)
+    assert (told.time, told.cost.compute) == (None, None)
+    assert any("no hours and no cost" in note for note in told.notes)
     fitting = ask(machine=parse_machine("RTX 4090"))
     assert (fitting.fits, fitting.changes) == ("yes", ())
 
@@ -114,6 +119,24 @@ def test_devices_are_judged_each_on_its_own() -> None:
     assert smallest(found.devices, "no")[0].device.memory_bytes < found.memory.total.low
 
 
+def test_unpacked_memory_is_for_the_length_of_examples() -> None:
+    short = ask(packed=False, example_tokens=300)
+    assert short.run.padded == 300
+    assert short.memory.active.value < ask().memory.active.value
+    assert short.memory.total.high == ask().memory.total.high
+    assert any("as long as --seq, 2,048" in note for note in short.notes)
+    unknown = ask(packed=False)
+    assert unknown.memory == ask().memory
+    assert any("padded to --seq, 2,048" in note for note in unknown.notes)
+
+
+def test_one_offer_is_no_market() -> None:
+    found = ask(machine=parse_machine("RTX 4090"), tokens=1e6, prices=offers(0.5))
+    assert found.cost.price is not None
+    assert (found.cost.price.usd.low, found.cost.price.usd.high) == pytest.approx((0.35, 0.85))
+    assert any("$0.35 to $0.85 is reckoned with" in note for note in found.notes)
+
+
 def test_a_gguf_file_is_estimated_from_its_16_bit_weights() -> None:
     found = ask(str(DEMO / "porter-q4_0.gguf"))
     assert found.parameters == 803_712
@@ -124,7 +147,7 @@ def test_experts_count_whole_for_memory_and_active_for_time() -> None:
     found = ask("gpt-oss-20b", machine=parse_machine("H100 SXM"), tokens=1e9)
     assert found.time is not None
     assert found.time.flops_per_token < 6 * 20.9e9 / 4
-    assert any("Mixture of experts" in note for note in found.notes)
+    assert any("down to a sixth of it" in note for note in found.notes)
 
 
 def test_the_licence_is_asked_about_training() -> None:
@@ -137,6 +160,7 @@ def test_the_licence_is_asked_about_training() -> None:
         ("no-such-model", QLORA, None, "has no model"),
         ("Qwen3-Embedding-8B", QLORA, None, "only text generators"),
         (LLAMA, TuningRun("lora", rank=5000), None, "above the width"),
+        (LLAMA, TuningRun("lora", expert_adapters=True), None, "no routed experts"),
         (LLAMA, QLORA, "EPYC 9654 128GB", "processor"),
         ("arcee-ai/Trinity-Mini", QLORA, None, "the size only"),
     ],

@@ -71,7 +71,7 @@ def test_a_question_is_answered_and_kept_in_the_form(app: ASGIApp) -> None:
     for said in (
         "host costs least: $16.74 a month.",
         "the model on rented L4 against 2/10: cheaper from 2.64M tokens a day on.",
-        "100 % of the draws; at base from 2.64M tokens a day on",
+        "yes with no range given; at base from 2.64M tokens a day on",
         "$321",
         "$2,435",
         "assumed given in the form",

@@ -13,6 +13,7 @@ from weighbridge.cli.models import catalog_option, own_file
 from weighbridge.cli.options import json_option, open_workspace, print_json, workspace_option
 
 if TYPE_CHECKING:
+    from weighbridge.core.prices import Terms
     from weighbridge.verbs.cost_question import Asked
 
 _EXAMPLES = """\b
@@ -20,6 +21,7 @@ A quantity is a number, low..high or low..base..high: 0.44, 1.90..2.29..3.99, 30
 \b
 Example:
   weigh cost --volume 20M-tokens/day --model Qwen3-8B --device L4 \\
+    --slo 'ttft_p95<2s,tpot_p95<100ms' \\
     --api anthropic/claude-sonnet-5-5 --same-model-api host=0.02/0.05 --fte 0.1 --fte-cost 150k
   weigh cost --volume 5..20..80M-tokens/day --from-run load-3fa9c1 --gpu-price 1.90..2.29..3.99 \\
     --api 2/10 --pass-rate 85..88..91% --ha
@@ -64,6 +66,8 @@ def command(
     try:
         wanted, notes = question(_asked(**asked), sources)
     except NothingServesError as error:
+        if as_json:
+            print_json({"run": None, "verdict": [error.message]})
         diagnostics.say(str(error))
         return diagnostics.NO
     report = verb.cost(wanted, clock, seed=seed, draws=draws, notes=(*notes, *prices.notes))
@@ -88,6 +92,7 @@ def _asked(
     count: int | None,
     spare: bool,
     spot: bool,
+    terms: Terms | None,
     slots: int | None,
     cv: float | None,
     rho: float | None,
@@ -116,7 +121,7 @@ def _asked(
             from_run=from_run,
             quantization=quantization,
         ),
-        hardware=HardwareAsked(spot=spot, **of("hardware")),
+        hardware=HardwareAsked(spot=spot, terms=terms or "", **of("hardware")),
         operating=OperatingAsked(fixed=fixed, **of("operating")),
         gpus_per_replica=count,
         spare_replicas=int(spare),

@@ -8,6 +8,8 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from weighbridge.core.prices import TERMS
+
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
 # Flag, name in `Asked`, what stands for its value, help. All are texts that the verb reads.
@@ -31,6 +33,7 @@ _HARDWARE: Final = (
     ("--on", "on_fraction", "SHARE", "Of the month billed; below 1 with scale-to-zero only."),
     ("--cold-start-hours", "cold_start_hours", "HOURS", "A month and GPU, then."),
     ("--owned", "owned", "USD", "Price of a GPU that is bought."),
+    ("--owned-monthly", "owned_monthly", "USD", "Of an own GPU, all in one figure a month."),
     ("--host", "host", "USD", "Its share of the server."),
     ("--years", "years", "YEARS", "Of use; by default 2..3..5."),
     ("--residual", "residual", "SHARE", "Of the price got back; by default 0..15..30%."),
@@ -45,7 +48,7 @@ _OPERATING: Final = (
     ("--fte", "fte", "N", "Full-time people who look after it."),
     ("--fte-cost", "fte_cost", "USD", "Of one a year, with everything."),
     ("--on-call", "on_call", "USD", "A month."),
-    ("--ops", "ops", "USD", "All of operations in one figure a month."),
+    ("--ops", "ops", "USD", "Operations in one figure a month, besides those two."),
 )
 NAMES: Final = {
     group: tuple(name for _, name, _, _ in options)
@@ -86,23 +89,38 @@ def question_options(command: CommandT) -> CommandT:
     return command
 
 
+def _once(_: click.Context, option: click.Parameter, values: tuple[str, ...]) -> str:
+    """Two values would be two questions: keeping one of them in silence answers neither."""
+    if len(values) > 1:
+        flag, given = option.opts[0], " and ".join(map(repr, values))
+        raise click.UsageError(
+            f"{flag} is given {len(values)} times, {given}: ask once for each and compare the "
+            "reports."
+        )
+    return values[0] if values else ""
+
+
 def _things() -> list[Callable[[Any], Any]]:
     """What is served, and on what."""
     return [
-        click.option("--model", default="", help="The model that would be served."),
-        click.option("--device", default="", help="On which GPU: L4, '2x RTX 4090' a replica."),
+        click.option("--model", multiple=True, callback=_once, metavar="NAME",
+                     help="The model that would be served."),
+        click.option("--device", multiple=True, callback=_once, metavar="NAME",
+                     help="On which GPU: L4, '2x RTX 4090' a replica."),
         click.option("--count", type=click.IntRange(1), help="GPUs of one replica."),
         click.option("--max-gpus", type=click.IntRange(1), help="No more can be had."),
         click.option("--quantization", default="", help="Format of the weights, for a prediction."),
         click.option("--slo", default="", help="Conditions, e.g. 'ttft_p95<2s,tpot_p95<50ms'."),
         click.option("--from-run", default="", metavar="RUN", help="Load run or plan that tells."),
-    ]
+    ]  # fmt: skip
 
 
 def _rules() -> list[Callable[[Any], Any]]:
     """How much headroom there has to be, and how chance is computed."""
     return [
         click.option("--spot", is_flag=True, help="GPUs that may be taken away."),
+        click.option("--terms", type=click.Choice(TERMS), default=None,
+                     help="Of known GPU prices, your price book's included; on-demand."),
         click.option("--ha", "spare", is_flag=True, help="One replica more than are needed."),
         click.option("--slots", type=click.IntRange(1), help="Requests at once on a replica."),
         click.option("--cv", type=click.FloatRange(0, 100), help="Spread of request times; 1."),

@@ -58,11 +58,13 @@ def _bill(one: CostedOption) -> list[str]:
         _ends(one.usd_per_month),
         money(one.usd_per_1000_requests.value),
         money(one.marginal_usd_per_1000_requests),
-        "" if accepted is None else f"{money(accepted.value)} {_ends(accepted)}",
+        "" if accepted is None else f"{money(accepted.value)} {_ends(accepted)}".rstrip(),
     ]
 
 
 def _ends(span: Interval) -> str:
+    if span.low == span.high:
+        return ""
     return f"[{money(span.low)} {money(span.high)}]"
 
 
@@ -117,11 +119,16 @@ def _print_comparison(one: Comparison, unit: str) -> None:
     ]
     starred = any(bar.assumed_range for bar in one.swings[:SHOWN_SWINGS])
     caption = "Each alone, all else at base."
+    if one.p_within_capacity < 1:
+        caption += " Bills are counted as if the GPUs could be had."
+    if one.per_accepted:
+        caption += " For as many accepted answers as requests."
     print_table(
         title, columns, rows,
         caption=caption + (" *: given as one value, moved by a fifth." if starred else ""),
     )  # fmt: skip
     for flip in one.flips:
         click.echo(printable(flip.sentence))
-    chance = format_figure(100 * one.p_self_cheaper)
-    click.echo(f"Self-hosting is cheaper in {chance} % of the draws.")
+    if one.p_self_cheaper is not None:
+        chance = format_figure(100 * one.p_self_cheaper)
+        click.echo(f"Self-hosting is cheaper in {chance} % of the draws.")

@@ -101,7 +101,8 @@ def list_command(
         return _list_gpus(
             prices, " ".join((gpu, *words)).strip(), terms, as_json=as_json, as_csv=as_csv
         )
-    found = verb.select(prices, verb.Wanted(words, provider, model, max_output, sort))
+    wanted = verb.Wanted(words, provider, model, max_output, sort)
+    found = verb.select(prices, wanted)
     if as_json:
         print_json(verb.to_json(prices, found))
     elif as_csv:
@@ -109,7 +110,7 @@ def list_command(
     elif found:
         _print_api(prices, found)
     if not found:
-        say("No known price passes; ask for less, or see all with `weigh prices`.")
+        say(verb.none_words(prices, wanted))
         return diagnostics.NO
     return diagnostics.OK
 
@@ -231,7 +232,8 @@ def _print_gpus(prices: Prices, found: Sequence[GpuPrice]) -> None:
         [*names, "<source"],
         [[*row, price.provenance.source] for row, price in zip(rows, found, strict=True)],
         shorter=[(names, rows)],
-        caption="Offers of single providers, seen once: ask for a quote before you decide. "
+        caption="Offers of single providers, seen once: ask for a quote before you decide. Costs "
+        "reckon with more than the spread of one or two. "
         f"Stale: older than {STALE_DAYS} days, or undated. --csv names the sources.",
     )
 

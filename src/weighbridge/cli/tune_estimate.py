@@ -11,7 +11,7 @@ from weighbridge.cli.diagnostics import NO, OK, printable, say
 from weighbridge.cli.models import catalog_option, own_file
 from weighbridge.cli.options import json_option, print_json, workspace_option
 from weighbridge.cli.tune_options import data_options, method_options, saving_options
-from weighbridge.core.tuning import TuningRun
+from weighbridge.core.tuning import RANK, TuningRun
 from weighbridge.core.units import GIB, format_bytes, format_count, format_figure
 
 if TYPE_CHECKING:
@@ -91,9 +91,11 @@ def command(
 
 
 def _run(settings: dict[str, Any], devices: int) -> TuningRun:
+    if settings["method"] == "full" and settings["rank"]:
+        raise click.UsageError("--rank is of adapters, and --method full has none.")
     return TuningRun(
         method=settings["method"],
-        rank=settings["rank"],
+        rank=settings["rank"] or RANK,
         sequence=settings["seq"],
         batch=settings["batch"],
         optimizer=settings["optimizer"],
@@ -167,7 +169,7 @@ def _facts(found: TuningEstimate) -> list[tuple[str, str]]:
     rows += _smallest(found)
     if time is not None:
         rows.append(("speed", _span(time.tokens_per_s, 1, "tokens/s")))
-        rows.append(("time", _span(time.hours, 1, "hours")))
+        rows.append(("time", _time(time.hours)))
     if cost.compute is not None and cost.price is not None:
         source = cost.price.provenance
         seen = source.date or "undated"
@@ -181,6 +183,15 @@ def _facts(found: TuningEstimate) -> list[tuple[str, str]]:
     if cost.total is not None:
         rows.append(("total", _span(cost.total, 1, "USD")))
     return rows
+
+
+def _time(hours: Interval) -> str:
+    """In the unit that leaves a number one can read."""
+    for unit, name in ((1.0, "hours"), (1 / 60, "minutes")):
+        if hours.value >= unit:
+            return _span(hours, unit, name)
+    second = 1 / 3600
+    return "below 1 second" if hours.value < second else _span(hours, second, "seconds")
 
 
 def _smallest(found: TuningEstimate) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from weighbridge.core.errors import InputError
-from weighbridge.core.tuning import LOSSES, METHODS, OPTIMIZERS, PRECISIONS
+from weighbridge.core.tuning import LOSSES, METHODS, OPTIMIZERS, PRECISIONS, RANK
 from weighbridge.core.units import parse_count, parse_tokens
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
@@ -99,9 +99,8 @@ def method_options(command: CommandT) -> CommandT:
         click.option(
             "--rank",
             type=click.IntRange(1, 65536),
-            default=16,
-            show_default=True,
-            help="Rank of the adapters.",
+            default=None,
+            help=f"Rank of the adapters.  [default: {RANK}]",
         ),
         click.option(
             "--method",

@@ -116,6 +116,25 @@ class Demand:
 
 
 @dataclass(frozen=True, slots=True)
+class LengthPoint:
+    """What a replica serves with requests of another length, as ratios to those at base.
+
+    Attributes:
+        prompt_tokens: of a request.
+        generated_tokens: output and reasoning.
+        rate: output tokens per second over those at base.
+        service: seconds of a request over those at base.
+        slots: requests at once over those at base.
+    """
+
+    prompt_tokens: float
+    generated_tokens: float
+    rate: float
+    service: float
+    slots: float
+
+
+@dataclass(frozen=True, slots=True)
 class Capacity:
     """What one replica serves without breaking the SLO.
 
@@ -131,6 +150,8 @@ class Capacity:
             waiting is not looked at.
         percentile: of requests, 0..1.
         slo: the conditions that the capacity holds, in words.
+        points: how the capacity changes with the lengths of requests: one for each pair of a prompt
+            length and a generated length, so a whole grid; empty where that is not known.
     """
 
     output_tokens_per_s: Uncertain
@@ -142,6 +163,7 @@ class Capacity:
     wait_s: float | None = None
     percentile: float = 0.99
     slo: str = ""
+    points: tuple[LengthPoint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +173,7 @@ class Rented:
     Attributes:
         usd_per_gpu_hour: of each.
         on_fraction: share of the month that is billed; below 1 only where replicas are switched off
-            when nobody asks.
+            when nobody asks. Never less is billed than the traffic keeps them busy.
         cold_start_hours: hours a month billed for starting, per GPU, beyond ``on_fraction``.
         spot: whether they may be taken away.
     """
@@ -197,6 +219,17 @@ class Owned:
 
 
 @dataclass(frozen=True, slots=True)
+class AllIn:
+    """GPUs of one's own at one figure a month: price, power, room and repairs together.
+
+    Attributes:
+        usd_per_gpu_month: of each.
+    """
+
+    usd_per_gpu_month: Uncertain
+
+
+@dataclass(frozen=True, slots=True)
 class People:
     """Time of people.
 
@@ -230,7 +263,8 @@ class SelfHosted:
         gpus_per_replica: GPUs of one replica.
         capacity: of one replica.
         rented: GPUs by the hour, or
-        owned: GPUs bought: one of both.
+        owned: GPUs bought, or
+        all_in: GPUs of one's own at one figure a month: exactly one of the three.
         people: who looks after it.
         fixed: other lines.
         min_replicas: at least so many, whatever the traffic.
@@ -252,11 +286,29 @@ class SelfHosted:
     spare_replicas: int = 0
     max_gpus: int | None = None
     pass_rate: Uncertain | None = None
+    all_in: AllIn | None = None
 
     @property
     def max_replicas(self) -> int | None:
         """How many replicas the GPUs allow."""
         return None if self.max_gpus is None else self.max_gpus // self.gpus_per_replica
+
+
+@dataclass(frozen=True, slots=True)
+class PriceStep:
+    """What prompts of another length are billed, each as a multiple of the price at the base.
+
+    Attributes:
+        from_prompt_tokens: of the shortest such prompt, as the host counts.
+    """
+
+    from_prompt_tokens: int
+    input: float
+    output: float
+    cached_input: float
+    written_input: float
+    batch_input: float
+    batch_output: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +322,7 @@ class HostedPrice:
         batch_output: output of those.
         tier: which of several prices by length of prompt this is, in words.
         is_stale: whether the price is older than 60 days.
+        steps: by length of prompt, ascending, the first from 0; none where the length is no matter.
     """
 
     input: Uncertain
@@ -280,6 +333,7 @@ class HostedPrice:
     batch_output: Uncertain | None = None
     tier: str = ""
     is_stale: bool = False
+    steps: tuple[PriceStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ class BreakEven:
         capacity_replicas: how many replicas these are.
         ignoring_capacity: tokens a day at which the fewest replicas would cost as much as the API
             if they could serve any volume. Calculators that forget capacity print this.
+        is_limited: whether that capacity is all that the GPUs allowed can do, rather than where
+            the search ends.
     """
 
     tokens_per_day: float | None
@@ -45,6 +47,7 @@ class BreakEven:
     capacity_tokens_per_day: float
     capacity_replicas: int
     ignoring_capacity: float
+    is_limited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +103,18 @@ class Comparison:
         option: name of the self-hosted one.
         against: name of the API.
         same_model: whether the API serves the same model.
-        difference: self-hosted minus API, USD a month: at base, with p10 and p90 of the draws.
+        difference: self-hosted minus API, USD a month: at base, with p10 and p90 of the draws. Each
+            is divided by its pass rate where ``per_accepted``.
         median_difference: p50 of the draws.
-        p_self_cheaper: share of draws in which self-hosting is cheaper and the GPUs suffice.
+        p_self_cheaper: share of draws in which self-hosting is cheaper and the GPUs suffice; None
+            where nothing that was given is uncertain.
         p_within_capacity: share of draws in which the GPUs suffice.
         break_even: where self-hosting becomes cheaper.
         swings: drivers by the length of their bars, longest first.
         flips: of the first five of those.
         verdict: in words.
+        per_accepted: whether bills are compared for as many accepted answers as there are requests,
+            because both pass rates are known.
     """
 
     option: str
@@ -115,9 +122,10 @@ class Comparison:
     same_model: bool
     difference: Interval
     median_difference: float
-    p_self_cheaper: float
+    p_self_cheaper: float | None
     p_within_capacity: float
     break_even: BreakEven
     swings: tuple[Swing, ...]
     flips: tuple[Flip, ...]
     verdict: str
+    per_accepted: bool = False

@@ -9,13 +9,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from statistics import median
+from statistics import median_low
 from typing import Literal, get_args
 
 from weighbridge.core.provenance import Provenance
 
 # Older prices are marked: providers change them several times a year.
 STALE_DAYS = 60
+# From three offers on, their own spread is taken. Of fewer it says nothing: they get this range,
+# which is about that of the GPUs with many (0.7 to 1.7 times their middle offer, single dear ones
+# aside).
+FEW_OFFERS = 3
+_FEW_SPREAD = (0.7, 1.7)
 Terms = Literal["on-demand", "spot", "reserved"]
 TERMS: tuple[Terms, ...] = get_args(Terms)
 
@@ -110,7 +115,7 @@ class ApiPrice:
 
     @property
     def price(self) -> TokenPrice:
-        """Of a short prompt at most hours of the day."""
+        """Of a short prompt outside ``hours``, which may be the smaller part of the day."""
         return self.tiers[0].price
 
     @property
@@ -172,6 +177,8 @@ class GpuPrice:
     """What a GPU costs by the hour over all known offers, in USD.
 
     Attributes:
+        median: the middle offer; of an even number the cheaper one of the two in the middle, which
+            can be bought while their mean cannot.
         offers: how many there are.
         provenance: the sources, and the date of the oldest.
     """
@@ -183,6 +190,22 @@ class GpuPrice:
     high: float
     offers: int
     provenance: Provenance
+
+    @property
+    def is_thin(self) -> bool:
+        """Whether so few single offers are known that their spread says nothing of the market.
+
+        Prices of the user's own are not offers: one is enough.
+        """
+        return self.offers < FEW_OFFERS and self.provenance.kind == "catalogue"
+
+    @property
+    def reckoned(self) -> tuple[float, float]:
+        """Least and most to reckon with: as offered, or the usual spread about few offers."""
+        if not self.is_thin:
+            return self.low, self.high
+        down, up = _FEW_SPREAD
+        return min(self.low, down * self.median), max(self.high, up * self.median)
 
 
 def summary(offers: Sequence[GpuOffer]) -> GpuPrice:
@@ -197,7 +220,7 @@ def summary(offers: Sequence[GpuOffer]) -> GpuPrice:
         device=offers[0].device,
         terms=offers[0].terms,
         low=min(prices),
-        median=median(prices),
+        median=median_low(prices),
         high=max(prices),
         offers=len(offers),
         provenance=Provenance(kind, said, oldest),

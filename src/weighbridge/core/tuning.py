@@ -32,6 +32,7 @@ METHODS: Final[tuple[Method, ...]] = get_args(Method)
 OPTIMIZERS: Final[tuple[Optimizer, ...]] = get_args(Optimizer)
 PRECISIONS: Final[tuple[Precision, ...]] = get_args(Precision)
 LOSSES: Final[tuple[Loss, ...]] = get_args(Loss)
+RANK: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +55,12 @@ class TuningRun:
         compiled: whether torch.compile fuses elementwise operations.
         expert_adapters: whether routed experts get adapters too.
         devices: among which weights, gradients and states are divided (FSDP).
+        padded: tokens to which the examples of a usual batch are padded where each has a sequence
+            of its own; None where sequences are filled.
     """
 
     method: Method
-    rank: int = 16
+    rank: int = RANK
     sequence: int = 2048
     batch: int = 2
     optimizer: Optimizer = "adamw"
@@ -70,11 +73,17 @@ class TuningRun:
     compiled: bool = True
     expert_adapters: bool = False
     devices: int = 1
+    padded: int | None = None
+
+    @property
+    def length(self) -> int:
+        """Tokens of a sequence of a usual batch."""
+        return self.sequence if self.padded is None else min(self.padded, self.sequence)
 
     @property
     def tokens(self) -> int:
         """Tokens that one device computes at once."""
-        return self.sequence * self.batch
+        return self.length * self.batch
 
 
 @dataclass(frozen=True, slots=True)

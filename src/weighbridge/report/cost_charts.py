@@ -9,13 +9,14 @@ from markupsafe import Markup
 
 from weighbridge.core.cost import CostReport
 from weighbridge.core.cost_comparison import Comparison
-from weighbridge.predict.cost.curves import Bar, Curve, curves, spread
+from weighbridge.predict.cost.curves import Bar, Curve, curves, per_accepted, spread
 from weighbridge.predict.cost.labels import money, short
 from weighbridge.report.load_plot import Axis, Chart, Graph, Point, Rule, Series, graph
 from weighbridge.report.pareto_scale import Scale, linear
 from weighbridge.report.svg import tag
 
 _MILLION: Final = 1e6
+_PER_ACCEPTED: Final = "for as many accepted answers as requests "
 _SHOWN_CROSSINGS: Final = 12
 _LEFT, _RIGHT, _TOP, _FLOOR = 1.0, 99.0, 22.0, 82.0
 
@@ -29,7 +30,7 @@ def volume_graph(report: CostReport) -> Graph | None:
         for place, one in enumerate(drawn)
     ]
     chart = Chart(
-        title="Cost a month over volume",
+        title=f"Cost a month {_PER_ACCEPTED if per_accepted(report) else ''}over volume",
         x=Axis("million tokens a day", "M tokens/day", "log"),
         y=Axis("USD a month", "USD/month", "log", is_short=True),
         series=(*lines, *_crossings(report, drawn)),
@@ -45,7 +46,11 @@ def _series(one: Curve, colour: int, dash: int) -> Series:
 
 def _crossings(report: CostReport, drawn: Sequence[Curve]) -> Iterator[Series]:
     bills = {one.name: dict(one.points) for one in drawn}
+    accepted = per_accepted(report)
     for place, one in enumerate(report.comparisons):
+        # A crossing of accepted answers is none of bills.
+        if one.per_accepted != accepted:
+            continue
         points, labels = [], []
         for each in one.break_even.crossings[:_SHOWN_CROSSINGS]:
             usd = bills[one.against].get(each.tokens_per_day)

@@ -30,6 +30,7 @@ class Compared:
     comparison: Comparison
     break_even: str
     chance: str
+    at_base: str
     spread: Markup
     tornado: Markup
 
@@ -115,6 +116,11 @@ def headline(report: CostReport) -> str:
     able = [one for one in report.options if one.serving is None or one.serving.within_capacity]
     if not able:
         return "The GPUs allowed cannot serve this."
+    accepted = {one.name: one.usd_per_1000_accepted for one in able}
+    known = [(usd.value, name) for name, usd in accepted.items() if usd is not None]
+    if len(known) == len(able) > 1:
+        usd, name = min(known)
+        return f"{name} costs least per accepted answer: {money(usd)} per 1,000."
     least = min(able, key=lambda one: one.usd_per_month.value)
     amount = money(least.usd_per_month.value)
     if len(able) == 1 and len(report.options) == 1:
@@ -127,6 +133,7 @@ def result_line(report: CostReport) -> str:
     chances = "; ".join(
         f"self-hosting cheaper than {one.against} in {chance(one.p_self_cheaper)} of the draws"
         for one in report.comparisons
+        if one.p_self_cheaper is not None
     )
     return f"{headline(report)} {chances}".strip()
 
@@ -154,7 +161,8 @@ def _compared(report: CostReport, one: Comparison) -> Compared:
     return Compared(
         comparison=one,
         break_even=_where(one),
-        chance=chance(one.p_self_cheaper),
+        chance="" if one.p_self_cheaper is None else chance(one.p_self_cheaper),
+        at_base="yes" if one.difference.value < 0 and one.p_within_capacity == 1 else "no",
         spread=spread_drawing(report, one),
         tornado=tornado(one, report.question.demand.unit),
     )

@@ -167,6 +167,7 @@ def _comparison(one: Comparison) -> dict[str, Any]:
             "p50": one.median_difference,
             "p90": one.difference.high,
         },
+        "per_accepted": one.per_accepted,
         "p_self_cheaper": one.p_self_cheaper,
         "p_within_capacity": one.p_within_capacity,
         "swings": [
@@ -206,6 +207,7 @@ def _break_even(one: Comparison) -> dict[str, Any]:
         "within_capacity": found.within_capacity,
         "capacity_tokens_per_day": found.capacity_tokens_per_day,
         "capacity_replicas": found.capacity_replicas,
+        "capacity_is_limited": found.is_limited,
         "ignoring_capacity_tokens_per_day": found.ignoring_capacity,
         "crossings": [
             {

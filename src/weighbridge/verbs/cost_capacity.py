@@ -15,6 +15,7 @@ from weighbridge.core.load import Limit, LoadLevel, LoadRun
 from weighbridge.core.machine import Machine
 from weighbridge.core.plan import Plan, PlanRun, Requirements
 from weighbridge.core.provenance import Interval, Provenance
+from weighbridge.core.units import format_figure, plural
 from weighbridge.core.workload import Slo
 from weighbridge.facts.catalog.catalogue import Catalogue
 from weighbridge.predict.calibration import Calibration
@@ -141,8 +142,8 @@ def planned(run: PlanRun) -> Served:
     load = asked.workload
     lengths = (load.prompt_tokens, load.output_tokens)
     found = _of_estimate(way, load.users, asked.slo, lengths)
-    note = f"{run.info.id}: {found.notes[0]}"
-    return Served(found.capacity, float(lengths[0]), float(lengths[1]), (note,))
+    notes = tuple(f"{run.info.id}: {note}" for note in found.notes)
+    return Served(found.capacity, float(lengths[0]), float(lengths[1]), notes)
 
 
 def predicted(
@@ -231,4 +232,18 @@ def _of_estimate(way: Estimate, users: int, slo: Slo, lengths: tuple[int, int]) 
         "real server, then --from-run, makes it measured."
     )
     capacity = Capacity(output_tokens_per_s=per_s, slots=users, service_s=service, slo=str(slo))
-    return Served(capacity, notes=(note,))
+    return Served(capacity, notes=(*_without_slo(way, users, slo, service.base), note))
+
+
+def _without_slo(way: Estimate, users: int, slo: Slo, service_s: float) -> Sequence[str]:
+    """How slow the most that a replica can do is for each of its users."""
+    if slo.bounds or way.ttft_ms is None or way.tpot_ms is None:
+        return ()
+    note = (
+        f"No SLO was given, so a replica's capacity is its peak, with {plural(users, 'request')} "
+        f"at once: each takes {format_figure(service_s)} s, "
+        f"{format_figure(way.ttft_ms.value / 1000)} s to its first token and "
+        f"{format_figure(way.tpot_ms.value)} ms for each further one. --slo "
+        "'ttft_p95<2s,tpot_p95<50ms' counts what it serves with such conditions."
+    )
+    return (note,)

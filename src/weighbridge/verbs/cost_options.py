@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 from weighbridge.core.cost import (
     ALL,
     NOTHING,
+    AllIn,
     FixedLine,
-    Hosted,
-    HostedPrice,
     Owned,
     People,
     Rented,
     Uncertain,
-    certain,
 )
 from weighbridge.core.errors import InputError
-from weighbridge.core.prices import ApiPrice, TokenPrice, is_stale
+from weighbridge.core.prices import GpuPrice, Terms, is_stale
 from weighbridge.core.provenance import Provenance
 from weighbridge.core.units import plural
 from weighbridge.facts.devices.catalogue import matches
@@ -45,10 +42,12 @@ class HardwareAsked:
     Attributes:
         gpu_price: USD per GPU and hour.
         spot: whether GPUs may be taken away.
+        terms: on which known prices are taken; empty for those that ``spot`` says.
         on_fraction: share of the month that is billed.
         cold_start_hours: a month and GPU.
         rented_too: whether GPUs are rented besides, where ``owned`` is said.
         owned: price of a GPU with all that is not in ``host``, USD.
+        owned_monthly: USD a month for all of owning a GPU, in one figure instead.
         host: the server's share of each GPU, USD.
         years: of use.
         residual: share of the price got back.
@@ -62,10 +61,12 @@ class HardwareAsked:
 
     gpu_price: str = ""
     spot: bool = False
+    terms: Terms | Literal[""] = ""
     on_fraction: str = ""
     cold_start_hours: str = ""
     rented_too: bool = False
     owned: str = ""
+    owned_monthly: str = ""
     host: str = ""
     years: str = ""
     residual: str = ""
@@ -110,22 +111,50 @@ def rented(
     """
     on = _or(asked.on_fraction, "share of the month", origin, ALL)
     cold = _or(asked.cold_start_hours, "hours of cold starts", origin, NOTHING)
+    terms = _terms(asked)
     if asked.gpu_price:
         price = parse_uncertain(asked.gpu_price, "GPU price", origin)
-        return Rented(price, on, cold, asked.spot), ()
+        return Rented(price, on, cold, terms == "spot"), ()
     if not device:
         raise InputError(
             "Nobody says what a GPU costs.",
             fix="Give --device for a known price, --gpu-price USD an hour, or --owned USD.",
         )
-    known = prices.find_gpu(device, "spot" if asked.spot else "on-demand")
-    price = Uncertain(known.median, known.low, known.high, "triangular", known.provenance)
-    old = " Some are more than 60 days old." if is_stale(known.provenance, prices.today) else ""
-    note = (
-        f"{known.device} {known.terms}: ${known.low:g} to ${known.high:g} an hour, median "
-        f"${known.median:g}, from {plural(known.offers, 'offer')} ({known.provenance.date}).{old}"
+    known = prices.find_gpu(device, terms)
+    low, high = known.reckoned
+    price = Uncertain(known.median, low, high, "triangular", known.provenance)
+    return Rented(price, on, cold, terms == "spot"), (gpu_note(known, prices.today),)
+
+
+def gpu_note(known: GpuPrice, today: str) -> str:
+    """Where the price of a GPU is from, and how far to trust it."""
+    low, high = known.reckoned
+    old = " Some are older than 60 days or undated." if is_stale(known.provenance, today) else ""
+    few = (
+        f" So few say little of the market: ${low:.3g} to ${high:.3g} is reckoned with (assumed); "
+        "--gpu-price or your price book says what you pay."
+        if known.is_thin
+        else ""
     )
-    return Rented(price, on, cold, asked.spot), (note,)
+    spread = f"${known.low:g} to ${known.high:g}" if known.low < known.high else f"${known.low:g}"
+    return (
+        f"{known.device} {known.terms}: {spread} an hour, middle offer ${known.median:g}, from "
+        f"{plural(known.offers, 'offer')} ({known.provenance.date or 'undated'}).{old}{few}"
+    )
+
+
+def _terms(asked: HardwareAsked) -> Terms:
+    """On which terms GPUs are rented.
+
+    Raises:
+        InputError: two are said.
+    """
+    usual: Terms = "spot" if asked.spot else "on-demand"
+    if asked.spot and asked.terms not in ("", "spot"):
+        raise InputError(
+            f"--spot and --terms {asked.terms} contradict each other.", fix="Give one of them."
+        )
+    return asked.terms or usual
 
 
 def owned(asked: HardwareAsked, device: str, origin: Provenance) -> tuple[Owned, tuple[str, ...]]:
@@ -150,11 +179,25 @@ def owned(asked: HardwareAsked, device: str, origin: Provenance) -> tuple[Owned,
     said = {
         "years of use": (asked.years, have.years), "residual": (asked.residual, have.residual),
         "USD per kWh": (asked.kwh, have.usd_per_kwh), "PUE": (asked.pue, have.pue),
-        "W under load": (asked.watts, have.load_w),
+        "W under load": (asked.watts, have.load_w), "W idle": (asked.idle_watts, have.idle_w),
     }  # fmt: skip
     taken = [f"{name} {one.base:g} ({one.low:g} to {one.high:g})"
              for name, (text, one) in said.items() if not text]  # fmt: skip
     return have, (f"Assumed of owning: {', '.join(taken)}.",) if taken else ()
+
+
+def all_in(asked: HardwareAsked, origin: Provenance) -> tuple[AllIn, tuple[str, ...]]:
+    """GPUs of one's own at one figure a month.
+
+    Raises:
+        InputError: what they cost is said in parts too.
+    """
+    if asked.owned:
+        raise InputError(
+            "What owning a GPU costs is said twice: --owned and --owned-monthly.",
+            fix="Give the price with its years and power, or one figure a month.",
+        )
+    return AllIn(parse_uncertain(asked.owned_monthly, "cost of a GPU a month", origin)), ()
 
 
 def _watts(asked: HardwareAsked, device: str, origin: Provenance) -> tuple[Uncertain, Uncertain]:
@@ -220,73 +263,3 @@ def operations(
     free = not (asked.fte or asked.ops or asked.on_call)
     note = "Nobody's time is counted for self-hosting: give --fte and --fte-cost, or --ops."
     return people, tuple(lines), (note,) if free else ()
-
-
-def hosted(
-    text: str, prices: Prices, prompt_tokens: float, origin: Provenance, *, same_model: bool
-) -> tuple[Hosted, tuple[str, ...]]:
-    """An API by its name in the price books or by its price, and what there is to say of it.
-
-    Raises:
-        InputError: no price, or several, go by that name.
-    """
-    if ".." in text:
-        return _ranged(text, origin, same_model=same_model), ()
-    found = prices.find_api(text)
-    if not found.provider and found.provenance.kind == "assumed" and found not in prices.api:
-        found = replace(found, provenance=origin)
-    tier = _tier(found, prompt_tokens)
-    old = is_stale(found.provenance, prices.today)
-    price = _price(found, prompt_tokens, f"prompts from {tier} tokens on" if tier else "", old=old)
-    return Hosted(found.name, price, same_model=same_model), tuple(_about(found, tier))
-
-
-def _tier(found: ApiPrice, prompt_tokens: float) -> int:
-    return max(
-        (one.from_prompt_tokens for one in found.tiers if prompt_tokens >= one.from_prompt_tokens),
-        default=0,
-    )
-
-
-def _price(found: ApiPrice, prompt_tokens: float, tier: str, *, old: bool) -> HostedPrice:
-    def of(usd: float | None) -> Uncertain | None:
-        return None if usd is None else certain(usd, found.provenance)
-
-    usual = found.at(prompt_tokens)
-    batch: TokenPrice | None = None
-    if found.batch is not None:
-        batch = found.at(prompt_tokens, batch=True)
-    return HostedPrice(
-        input=certain(usual.input, found.provenance),
-        output=certain(usual.output, found.provenance),
-        cached_input=of(usual.cached),
-        written_input=of(usual.cache_write),
-        batch_input=of(batch.input if batch else None),
-        batch_output=of(batch.output if batch else None),
-        tier=tier,
-        is_stale=old,
-    )
-
-
-def _about(found: ApiPrice, tier: int) -> Sequence[str]:
-    said = []
-    if tier:
-        said.append(f"{found.name} bills prompts of {tier:,} tokens and more at another price.")
-    if found.hours:
-        said.append(f"{found.name} has other prices at some hours; its usual one is taken.")
-    if found.retires:
-        said.append(f"{found.name} ends on {found.retires}: moving away is a cost of its own.")
-    return said
-
-
-def _ranged(text: str, origin: Provenance, *, same_model: bool) -> Hosted:
-    """``NAME=1.5..2/8..10`` in USD per million tokens; a third part is of cached input."""
-    name, _, stated = text.strip().rpartition("=")
-    parts = stated.split("/")
-    if not 2 <= len(parts) <= 3:
-        raise InputError(
-            f"{text!r} is no price.", fix="Write for example our-host=0.02..0.04/0.05."
-        )
-    usd = [parse_uncertain(part, "price", origin) for part in parts]
-    cached = usd[2] if len(usd) == 3 else None
-    return Hosted(name.strip() or stated, HostedPrice(usd[0], usd[1], cached), same_model)

@@ -40,7 +40,13 @@ def with_pass_rates(
     own = tuple(
         replace(one, pass_rate=rates.get(one.name) or rates.get(one.model) or of_all) for one in own
     )
-    apis = tuple(replace(one, pass_rate=rates.get(one.name)) for one in apis)
+    # A host of the same model gives the same answers, unless somebody says otherwise.
+    usual = {one.pass_rate for one in own}
+    same = usual.pop() if len(usual) == 1 else None
+    apis = tuple(
+        replace(one, pass_rate=rates.get(one.name) or (same if one.same_model else None))
+        for one in apis
+    )
     used = {one.name for one in own} | {one.model for one in own} | {one.name for one in apis}
     check_used(rates, used, "--pass-rate")
     return own, apis

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from weighbridge.core.cost import (
     ALL,
     NOTHING,
+    AllIn,
     Capacity,
     CostQuestion,
     Demand,
@@ -28,13 +29,13 @@ from weighbridge.core.provenance import Provenance
 from weighbridge.core.workload import parse_slo
 from weighbridge.facts.devices.described import read_machine, split_count
 from weighbridge.facts.prices import Prices
+from weighbridge.verbs.cost_apis import hosted, same_model_notes
+from weighbridge.verbs.cost_asked import Asked, CapacityAsked, DemandAsked
 from weighbridge.verbs.cost_capacity import Served, measured, planned, predicted
+from weighbridge.verbs.cost_doubts import check_prompts, check_slots, without_effect
+from weighbridge.verbs.cost_lengths import Lengths, with_lengths
 from weighbridge.verbs.cost_options import (
-    NOTHING_OF_HARDWARE,
-    NOTHING_OF_OPERATING,
-    HardwareAsked,
-    OperatingAsked,
-    hosted,
+    all_in,
     operations,
     owned,
     rented,
@@ -42,89 +43,16 @@ from weighbridge.verbs.cost_options import (
 from weighbridge.verbs.cost_quality import check_used, with_pass_rates
 from weighbridge.verbs.cost_words import named, parse_profile, parse_uncertain, parse_volume
 
+if TYPE_CHECKING:
+    from weighbridge.facts.catalog.catalogue import Catalogue
+
+__all__ = ["Asked", "CapacityAsked", "DemandAsked", "Sources", "question"]
+
 _ALIKE: Final = Provenance("assumed", "taken to count alike", "")
 _PROMPT: Final = 750.0
 _OUTPUT: Final = 250.0
 # Where who has to wait cannot be computed, the busiest hour is kept below full load.
 _RHO_UNKNOWN_WAITS: Final = 0.85
-
-
-@dataclass(frozen=True, slots=True)
-class DemandAsked:
-    """What the user says of the traffic; texts as :func:`parse_uncertain` takes them."""
-
-    volume: str = ""
-    prompt: str = ""
-    output: str = ""
-    reasoning: str = ""
-    cached: str = ""
-    written: str = ""
-    batch: str = ""
-    profile: str = "day"
-
-
-@dataclass(frozen=True, slots=True)
-class CapacityAsked:
-    """What the user says of a replica.
-
-    Attributes:
-        tokens_per_s: output tokens, without breaking the SLO.
-        prefill_per_s: prompt tokens, where these are not in the figure above.
-        slots: requests at once.
-        service: seconds of a request.
-        cv: spread of these over their mean.
-        rho: share of a replica that the busiest hour may use; None for the usual.
-        wait_s: the longest wait of the percentile; None where waiting is not looked at.
-        percentile: of requests, 0..1.
-        slo: conditions, for a prediction.
-        from_run: a load run whose goodput is taken, or a plan whose first way is.
-        quantization: format of the weights, for a prediction.
-    """
-
-    tokens_per_s: str = ""
-    prefill_per_s: str = ""
-    slots: int | None = None
-    service: str = ""
-    cv: float | None = None
-    rho: float | None = None
-    wait_s: float | None = 1.0
-    percentile: float = 0.99
-    slo: str = ""
-    from_run: str = ""
-    quantization: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a user asks of ``weigh cost``.
-
-    Attributes:
-        model: to be served oneself.
-        device: on which GPU, ``H100`` or ``2x RTX 4090``: the GPUs of one replica.
-        gpus_per_replica: likewise, where ``device`` does not say; None for that.
-        max_gpus: no more can be had.
-        min_replicas: at least.
-        spare_replicas: more than are needed.
-        apis: names or prices of APIs that would be displaced.
-        same_model_apis: likewise of hosts of the same model.
-        pass_rates: ``VALUE`` of the own model, ``NAME=VALUE`` of an option; an evaluation run too.
-        token_ratios: ``VALUE`` of all APIs, ``NAME=VALUE`` of one.
-    """
-
-    demand: DemandAsked = DemandAsked()
-    capacity: CapacityAsked = CapacityAsked()
-    hardware: HardwareAsked = NOTHING_OF_HARDWARE
-    operating: OperatingAsked = NOTHING_OF_OPERATING
-    model: str = ""
-    device: str = ""
-    gpus_per_replica: int | None = None
-    max_gpus: int | None = None
-    min_replicas: str = ""
-    spare_replicas: int = 0
-    apis: tuple[str, ...] = ()
-    same_model_apis: tuple[str, ...] = ()
-    pass_rates: tuple[str, ...] = ()
-    token_ratios: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +93,14 @@ def question(asked: Asked, sources: Sources) -> tuple[CostQuestion, tuple[str, .
     options, hardware_notes = _options(asked, capacity, sources.prices, origin)
     apis, api_notes = _apis(asked, demand, sources.prices, origin)
     with_rates = with_pass_rates((options, apis), asked.pass_rates, sources.store, origin)
-    notes = (*demand_notes, *served.notes, *capacity_notes, *hardware_notes, *api_notes)
+    doubts = (
+        *check_prompts(asked, demand, served, _catalogue(asked, sources)),
+        *check_slots(asked.capacity, capacity, demand),
+        *without_effect(asked),
+    )
+    notes = (
+        *demand_notes, *served.notes, *doubts, *capacity_notes, *hardware_notes, *api_notes,
+    )  # fmt: skip
     return CostQuestion(demand, *with_rates), notes
 
 
@@ -174,6 +109,11 @@ def _with_count(asked: Asked) -> Asked:
     if not asked.device:
         return replace(asked, gpus_per_replica=asked.gpus_per_replica or 1)
     count, device = split_count(asked.device)
+    if count > 1 and asked.gpus_per_replica not in (None, count):
+        raise InputError(
+            f"--device says {count} GPUs a replica, and --count {asked.gpus_per_replica}.",
+            fix="Give one of them.",
+        )
     return replace(asked, device=device, gpus_per_replica=asked.gpus_per_replica or count)
 
 
@@ -187,6 +127,16 @@ def _run(asked: Asked, sources: Sources) -> LoadRun | PlanRun | None:
         return sources.store.load(info.id, PlanRun)
     info = sources.store.find(asked.capacity.from_run, "load")
     return sources.store.load(info.id, LoadRun)
+
+
+def _catalogue(asked: Asked, sources: Sources) -> Catalogue | None:
+    """Read only where a stated speed can be held against the model and the GPU."""
+    have = asked.capacity
+    if not (asked.model and asked.device and have.tokens_per_s) or have.prefill_per_s:
+        return None
+    from weighbridge.facts.catalog.catalogue import load  # noqa: PLC0415 -- only to check
+
+    return load(sources.catalogue)
 
 
 def _of_run(run: LoadRun | PlanRun | None) -> Served | None:
@@ -261,19 +211,21 @@ def _served(asked: Asked, demand: Demand, sources: Sources, origin: Provenance) 
 
     catalogue = load(sources.catalogue)
     machine = replace(read_machine(asked.device), count=asked.gpus_per_replica or 1)
-    lengths = (
-        max(1, round(demand.prompt_tokens.base)),
-        max(2, round(demand.output_tokens.base + demand.reasoning_tokens.base)),
-    )
     known = calibrations(sources.workspace, catalogue, sources.clock) if sources.workspace else ()
     slo, kept = parse_slo(have.slo), {} if sources.predictions is None else sources.predictions
-    key = (machine, asked.model, slo, lengths, have.quantization, repr(known))
-    found = kept.get(key) or predicted(
-        machine, asked.model, slo, lengths,
-        catalogue=catalogue, clock=sources.clock,
-        quantization=have.quantization, calibrations=known,
-    )  # fmt: skip
-    kept[key] = found
+    told = repr(known)
+
+    def at(lengths: Lengths) -> Served:
+        key = (machine, asked.model, slo, lengths, have.quantization, told)
+        if key not in kept:
+            kept[key] = predicted(
+                machine, asked.model, slo, lengths,
+                catalogue=catalogue, clock=sources.clock,
+                quantization=have.quantization, calibrations=known,
+            )  # fmt: skip
+        return kept[key]
+
+    found = with_lengths(at, demand)
     return replace(found, notes=(*found.notes, *_better(asked.model, sources)))
 
 
@@ -295,9 +247,12 @@ def _capacity(
     asked: CapacityAsked, known: Capacity, origin: Provenance
 ) -> tuple[Capacity, tuple[str, ...]]:
     """What is known of a replica, with what the user says put in its place."""
-    service = known.service_s
+    service, points = known.service_s, known.points
     if asked.service:
         service = parse_uncertain(asked.service, "seconds of a request", origin)
+        points = tuple(replace(one, service=1.0) for one in points)
+    if asked.slots:
+        points = tuple(replace(one, slots=1.0) for one in points)
     prefill = known.prefill_tokens_per_s
     if asked.prefill_per_s:
         prefill = parse_uncertain(asked.prefill_per_s, "prefill tokens/s", origin)
@@ -319,6 +274,7 @@ def _capacity(
         wait_s=asked.wait_s if looks else None,
         percentile=asked.percentile,
         slo=known.slo or asked.slo,
+        points=points,
     )
     return found, tuple(notes)
 
@@ -328,11 +284,13 @@ def _options(
 ) -> tuple[tuple[SelfHosted, ...], tuple[str, ...]]:
     people, fixed, notes = operations(asked.operating, origin)
     what, where = asked.model or "the model", asked.device or "GPU"
-    ways: list[tuple[str, Callable[[], tuple[Rented | Owned, tuple[str, ...]]]]] = []
+    ways: list[tuple[str, Callable[[], tuple[Rented | Owned | AllIn, tuple[str, ...]]]]] = []
     have = asked.hardware
-    if have.gpu_price or have.rented_too or not have.owned:
+    if have.gpu_price or have.rented_too or not (have.owned or have.owned_monthly):
         ways.append(("rented", lambda: rented(asked.hardware, asked.device, prices, origin)))
-    if asked.hardware.owned:
+    if asked.hardware.owned_monthly:
+        ways.append(("owned", lambda: all_in(asked.hardware, origin)))
+    elif asked.hardware.owned:
         ways.append(("owned", lambda: owned(asked.hardware, asked.device, origin)))
     options = []
     for how, make in ways:
@@ -346,6 +304,7 @@ def _options(
                 capacity=capacity,
                 rented=hardware if isinstance(hardware, Rented) else None,
                 owned=hardware if isinstance(hardware, Owned) else None,
+                all_in=hardware if isinstance(hardware, AllIn) else None,
                 gpus_per_replica=asked.gpus_per_replica or 1,
                 people=people,
                 fixed=fixed,
@@ -368,11 +327,15 @@ def _apis(
     found: list[Hosted] = []
     notes: list[str] = []
     for texts, same in ((asked.apis, False), (asked.same_model_apis, True)):
+        # The same model has the same tokenizer.
+        usual = ALL if same else ratios.get("") or certain(1.0, _ALIKE)
         for text in texts:
-            api, said = hosted(text, prices, demand.prompt_tokens.base, origin, same_model=same)
-            # The same model has the same tokenizer.
-            ratio = ratios.pop(api.name, ALL if same else ratios.get(""))
-            found.append(replace(api, token_ratio=ratio or certain(1.0, _ALIKE)))
+            api, said = hosted(
+                text, prices, demand, origin, same_model=same,
+                ratio_of=lambda name, usual=usual: ratios.pop(name, usual),  # type: ignore[misc]
+            )  # fmt: skip
+            found.append(api)
             notes.extend(said)
+    notes.extend(same_model_notes(asked.model, asked.same_model_apis, found, prices))
     check_used(ratios, set(), "--token-ratio")
     return tuple(found), tuple(notes)

@@ -63,6 +63,21 @@ def select(prices: Prices, wanted: Wanted) -> tuple[ApiPrice, ...]:
     return tuple(found)
 
 
+def none_words(prices: Prices, wanted: Wanted) -> str:
+    """What to do where no price passes: a GPU that is meant, or names that look alike."""
+    from weighbridge.facts.devices.catalogue import matches  # noqa: PLC0415 -- only for a slip
+
+    said = " ".join((*wanted.words, wanted.model)).strip()
+    alone = said and not (wanted.provider or wanted.max_output)
+    if alone and (matches(said)):
+        return f"No API has {said} in its name; GPUs by the hour: `weigh prices --gpu {said!r}`."
+    near = prices.near("-".join(said.split())) if alone else []
+    if near:
+        are = "is" if len(near) == 1 else "are"
+        return f"No known price passes. Nearest {are} {', '.join(near)}."
+    return "No known price passes; ask for less, or see all with `weigh prices`."
+
+
 def select_gpus(prices: Prices, device: str, terms: Terms | None) -> tuple[GpuPrice, ...]:
     """The spread of all devices, or of those that a name means.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.core.errors import InputError
@@ -43,6 +43,9 @@ _SHORT_HOURS: Final = 0.25
 _START: Final = (
     "Loading, compiling and saving take minutes and are not counted, and small models do not "
     "fill a GPU: so short a run takes longer than this."
+)
+_NOT_RUN: Final = (
+    "It has no room there, so there are no hours and no cost; ask again with one of the changes."
 )
 _TRAINING: Final = parse_intents("finetune")
 
@@ -116,13 +119,14 @@ def estimate(
     """
     facts = _facts(model, catalogue, clock)
     shape = shape_of(facts.architecture)
+    run = _padded(run, question)
     _check(facts, run, question.machine)
     memory = tuning_memory(shape, run)
     machine = question.machine
-    time, slow = _time(facts, run, question)
+    fits = None if machine is None else memory.fits(machine.device.memory_bytes)
+    time, slow = _time(facts, run, question, fits)
     price, unpriced = _price(question, prices)
     cost = TuningCost(_compute(time, price, run.devices), question.labour, price)
-    fits = None if machine is None else memory.fits(machine.device.memory_bytes)
     unsure = machine is not None and fits != "yes"
     return TuningEstimate(
         model=facts.name,
@@ -146,6 +150,11 @@ def estimate(
         ),
         provenance=Provenance("predicted", f"{_METHOD}: {coefficients().source}", clock.now_iso()),
     )
+
+
+def _padded(run: TuningRun, question: Question) -> TuningRun:
+    """The run with its examples' length, where each has a sequence of its own."""
+    return run if question.packed else replace(run, padded=question.example_tokens)
 
 
 def _facts(model: str, catalogue: Catalogue, clock: Clock) -> ModelFacts:
@@ -187,14 +196,21 @@ def _check(facts: ModelFacts, run: TuningRun, machine: Machine | None) -> None:
             "such adapters would be larger than what they adapt.",
             fix="Choose --rank 8 to 256.",
         )
+    if run.expert_adapters and not shape_of(facts.architecture).expert_adapters:
+        raise InputError(
+            f"{facts.name} has no routed experts that could get adapters.",
+            fix="Leave --expert-adapters out.",
+        )
 
 
 def _time(
-    facts: ModelFacts, run: TuningRun, question: Question
+    facts: ModelFacts, run: TuningRun, question: Question, fits: Verdict | None
 ) -> tuple[TuningTime | None, tuple[str, ...]]:
     """How long it takes, or why that is not known."""
     if question.machine is None or question.tokens is None:
         return None, ()
+    if fits == "no":
+        return None, (_NOT_RUN,)
     device = question.machine.device
     try:
         found = training_time(
@@ -220,16 +236,16 @@ def _price(question: Question, prices: Prices | None) -> tuple[HourPrice | None,
     if question.machine is None or prices is None:
         return None, ()
     from weighbridge.core.prices import is_stale  # noqa: PLC0415 -- few estimates need it
+    from weighbridge.verbs.cost_options import gpu_note  # noqa: PLC0415
 
     try:
         found = prices.find_gpu(question.machine.device.name)
     except InputError as error:
         return None, (f"{error.message} The cost is not known; state it with --gpu-price.",)
-    old = is_stale(found.provenance, prices.today)
-    price = HourPrice(Interval(found.median, found.low, found.high, 1.0), found.provenance)
-    seen = found.provenance.date or "undated"
-    stale = f"The price of {found.device} is stale or of unknown age ({seen})."
-    return price, (stale,) if old else ()
+    low, high = found.reckoned
+    price = HourPrice(Interval(found.median, low, high, 1.0), found.provenance)
+    weak = found.is_thin or is_stale(found.provenance, prices.today)
+    return price, (gpu_note(found, prices.today),) if weak else ()
 
 
 def _compute(time: TuningTime | None, price: HourPrice | None, count: int) -> Interval | None:
@@ -281,7 +297,8 @@ def _model_notes(facts: ModelFacts, run: TuningRun, memory: TuningMemory) -> tup
         active = format_count(facts.architecture.active)
         notes.append(
             f"Mixture of experts: memory for all weights, time for the {active} active."
-            " No such run was there to check the time against; it is rather longer."
+            " No such run was there to check the time against: half a dense model's speed is "
+            "assumed, and down to a sixth of it."
         )
     return tuple(notes)
 
@@ -299,6 +316,7 @@ def _machine_notes(question: Question, run: TuningRun) -> tuple[str, ...]:
             "Unpacked: short examples were 3.4 times slower than packed ones in torchtune's own "
             "run. Packing is the first lever."
         )
+        notes.append(_lengths(run))
     if machine is not None and machine.device.vendor != "NVIDIA":
         notes.append(
             f"All runs that this was checked against are on NVIDIA; {machine.device.name} is "
@@ -313,6 +331,19 @@ def _machine_notes(question: Question, run: TuningRun) -> tuple[str, ...]:
     elif question.tokens is None:
         notes.append("Give --tokens, or --examples and --tokens-per-example, for hours and cost.")
     return tuple(notes)
+
+
+def _lengths(run: TuningRun) -> str:
+    """Which lengths memory is for, where each example has a sequence of its own."""
+    if run.padded is None:
+        return (
+            f"Memory is for examples padded to --seq, {run.sequence:,}; --tokens-per-example says "
+            "how long they are."
+        )
+    return (
+        f"Memory is for examples of {run.length:,} tokens; its high end is for a batch with one as "
+        f"long as --seq, {run.sequence:,}. Lower --seq to your longest example."
+    )
 
 
 def smallest(devices: Sequence[Fit], verdict: Verdict) -> tuple[Fit, ...]:

@@ -35,7 +35,8 @@ from weighbridge.workspace.folder import Workspace
 
 _MOST_TEXT: Final = 200
 _MOST_APIS: Final = 6
-_MOST_PREDICTIONS: Final = 64
+# Each question takes a handful, at several lengths.
+_MOST_PREDICTIONS: Final = 512
 _PROFILES: Final = ("day", "flat", "office")
 _FLAG: Final = re.compile(r"--([a-z][a-z-]*)")
 # The form has no place for a file.

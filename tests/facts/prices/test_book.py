@@ -63,6 +63,22 @@ def test_a_whole_book(tmp_path: Path) -> None:
     assert own.gpus == (GpuOffer("our host", "H100 SXM", "reserved", 2.1, "", seen),)
 
 
+def test_a_price_is_dated_today_or_before(tmp_path: Path) -> None:
+    path = written(tmp_path, f"date = 2026-11-21\n{API}input = 1\noutput = 2\n")
+    assert len(read_book(path, "2026-11-20T23:00:00Z").api) == 1
+    with pytest.raises(
+        ConfigError, match=r"\[\[api\]\] number 1 is dated 2026-11-21, which is yet"
+    ):
+        read_book(path, "2026-11-19T23:59:59Z")
+
+
+def test_two_prices_of_one_name_are_refused(tmp_path: Path) -> None:
+    one = f"{API}input = 1\noutput = 2\n"
+    path = written(tmp_path, f"date = 2026-11-01\n{one}{one.replace('us', 'US')}")
+    with pytest.raises(ConfigError, match=r"number 1 and number 2 are both us/m"):
+        read_book(path)
+
+
 def test_without_a_source_a_price_is_an_assumption(tmp_path: Path) -> None:
     path = written(tmp_path, f"{API}input = 1\noutput = 2\ndate = 2026-11-01\n")
     (price,) = read_book(path).api

@@ -265,7 +265,7 @@ def test_no_break_even_in_words() -> None:
     found = only(ask(rented(0.44, max_gpus=1), api(0.02, 0.05)))
     assert break_even_sentence(found) == (
         "rented against api: no break-even within the capacity of 1 replica, 87.7M tokens a day "
-        "(it would be 384M tokens a day if capacity did not count)."
+        "(it would be 384M tokens a day if the fewest replicas served any volume)."
     )
 
 

@@ -33,5 +33,14 @@ def test_of_several_counts_only_the_least_that_suffices_is_told() -> None:
     assert halved.fits(23.5 * GIB) == "yes"
 
 
+def test_more_devices_than_a_server_has_are_told_as_servers() -> None:
+    run = TuningRun("lora", devices=8)
+    found = changes(shape("deepseek-ai/DeepSeek-R1"), run, 141e9)
+    told = {change.text: change.fits for change in found}
+    assert told["--count 16 (2 servers of 8)"] == "perhaps"
+    assert told["--count 32 (4 servers of 8)"] == "yes"
+    assert "--count 64 (8 servers of 8)" not in told
+
+
 def test_nothing_is_told_where_nothing_helps() -> None:
     assert changes(shape(LLAMA_8B), TuningRun("qlora", rank=8, batch=1), 1 * GIB) == ()

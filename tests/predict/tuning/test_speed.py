@@ -81,3 +81,13 @@ def test_without_a_rate_there_are_no_hours() -> None:
     unknown = replace(device(), rates=())
     with pytest.raises(InputError, match="hours are not either"):
         training_time(shape(LLAMA_8B), LORA, unknown, 1e6)
+
+
+def test_routed_experts_may_be_far_slower_than_a_dense_model_of_as_many_weights() -> None:
+    dense = utilisation(LORA, packed=True)
+    experts = utilisation(LORA, packed=True, experts=True)
+    assert (experts.value / dense.value, experts.low / dense.low) == pytest.approx((1 / 2, 1 / 6))
+    assert experts.high == dense.high
+    mixture = shape("openai/gpt-oss-20b")
+    found = training_time(mixture, LORA, device(), 1e6).tokens_per_s
+    assert found.high / found.low == pytest.approx(0.5 / 0.2 * 6)

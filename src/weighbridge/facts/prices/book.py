@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -119,26 +119,56 @@ def located(
     return own if own is not None and own.is_file() else None
 
 
-def read_book(path: Path) -> OwnPrices:
+def read_book(path: Path, today: str = "") -> OwnPrices:
     """The prices of a book.
+
+    Args:
+        path: of the file.
+        today: an ISO date or time, after which no price can have been seen; empty if unknown.
 
     Raises:
         InputError: the file cannot be read.
         ConfigError: it is no TOML, or says something that is no price; says where and what instead.
     """
     book = decode(_text(path), origin=str(path))
-    dated = [("api", number, row.date) for number, row in enumerate(book.api, start=1)]
-    dated += [("gpu", number, row.date) for number, row in enumerate(book.gpu, start=1)]
-    for kind, number, day in dated:
-        if day is None and book.date is None:
-            raise ConfigError(
-                f"{path}: [[{kind}]] number {number} does not say when its price was so.",
-                fix="Write `date = 2026-11-01` there, or once at the top of the file.",
-            )
+    _check_dates(book, str(path), today)
+    _once(book, str(path))
     return OwnPrices(
         tuple(_api(each, book, str(path)) for each in book.api),
         offers(book, origin=str(path), kind="vendor"),
     )
+
+
+def _check_dates(book: Book, origin: str, today: str) -> None:
+    """Refuse prices without a date, and those that nobody can have seen yet."""
+    # It is tomorrow already where clocks are ahead of UTC.
+    last = date.fromisoformat(today[:10]) + timedelta(days=1) if today else date.max
+    dated = [("api", number, row.date) for number, row in enumerate(book.api, start=1)]
+    dated += [("gpu", number, row.date) for number, row in enumerate(book.gpu, start=1)]
+    for kind, number, stated in dated:
+        day = stated or book.date
+        if day is None:
+            raise ConfigError(
+                f"{origin}: [[{kind}]] number {number} does not say when its price was so.",
+                fix="Write `date = 2026-11-01` there, or once at the top of the file.",
+            )
+        if day > last:
+            raise ConfigError(
+                f"{origin}: [[{kind}]] number {number} is dated {day}, which is yet to come.",
+                fix="Write the day on which its price was so.",
+            )
+
+
+def _once(book: Book, origin: str) -> None:
+    """Refuse two prices of one model at one provider: only one of them could count."""
+    first: dict[str, int] = {}
+    for number, row in enumerate(book.api, start=1):
+        name = f"{row.provider}/{row.model}".lower()
+        if first.setdefault(name, number) < number:
+            raise ConfigError(
+                f"{origin}: [[api]] number {first[name]} and number {number} are both {name}.",
+                fix="Delete one; prices of long prompts and of some hours go within one entry.",
+            )
 
 
 def offers(book: Book, *, origin: str, kind: Kind) -> tuple[GpuOffer, ...]:

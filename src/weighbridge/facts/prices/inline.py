@@ -10,15 +10,17 @@ from weighbridge.core.provenance import Provenance
 
 _NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)"
 _PRICE = re.compile(rf"\$?({_NUMBER})/\$?({_NUMBER})(?:/\$?({_NUMBER}))?")
+ON_COMMAND_LINE = "given on the command line"
 EXAMPLE = "our-host=0.02/0.05"
 
 
-def parse_inline(text: str, *, today: str) -> ApiPrice | None:
+def parse_inline(text: str, *, today: str, said: str = ON_COMMAND_LINE) -> ApiPrice | None:
     """The price that a word states, as an assumption; None where it is no price but a name.
 
     Args:
         text: ``in/out`` or ``NAME=in/out``, USD per million tokens; a third is of cached input.
         today: noted as its date.
+        said: noted as its source: where the word was given.
 
     Raises:
         InputError: it looks like a price and is none.
@@ -42,5 +44,5 @@ def parse_inline(text: str, *, today: str) -> ApiPrice | None:
         "",
         name.strip() or stated.strip(),
         (PriceTier(0, TokenPrice(usd[0], usd[1], usd[2])),),
-        Provenance("assumed", "given on the command line", today[:10]),
+        Provenance("assumed", said, today[:10]),
     )

@@ -40,7 +40,7 @@ def load(
     """
     environment = os.environ if environment is None else environment
     path = books.located(environment, book=book, workspace=workspace)
-    own = books.read_book(path) if path is not None else books.OwnPrices()
+    own = books.read_book(path, today) if path is not None else books.OwnPrices()
     file, notes = newest(environment, today)
     listed, unknown = file.prices(today)
     names = frozenset(price.name for price in own.api)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from weighbridge.core.errors import InputError
 from weighbridge.core.prices import ApiPrice, GpuOffer, GpuPrice, Terms, is_stale, summary
 from weighbridge.facts.devices.catalogue import find as find_device
-from weighbridge.facts.prices.inline import EXAMPLE, parse_inline
+from weighbridge.facts.prices.inline import EXAMPLE, ON_COMMAND_LINE, parse_inline
 
 _MOST_LISTED = 8
 
@@ -24,6 +24,7 @@ class Prices:
         own: names of the API prices that are the user's.
         notes: what could not be read and was left out, in sentences.
         today: the ISO date on which they were asked for.
+        said: where prices that are given in a word were given.
     """
 
     api: tuple[ApiPrice, ...]
@@ -32,6 +33,7 @@ class Prices:
     own: frozenset[str]
     notes: tuple[str, ...]
     today: str
+    said: str = ON_COMMAND_LINE
 
     def find_api(self, text: str) -> ApiPrice:
         """The price that ``text`` means: ``provider/model``, a model, or a price itself.
@@ -41,7 +43,7 @@ class Prices:
         Raises:
             InputError: no price, or several, go by that name; says which are near.
         """
-        given = parse_inline(text, today=self.today)
+        given = parse_inline(text, today=self.today, said=self.said)
         if given is not None:
             return given
         wanted = _key(text)
@@ -92,14 +94,14 @@ class Prices:
                 f"The price of {free[0]} is unknown: lists have it at 0 or without a price.",
                 fix=f"State it: {free[0]}=IN/OUT in USD per million tokens.",
             )
-        near = self._near(wanted)
+        near = self.near(wanted)
         hint = f"Nearest {'is' if len(near) == 1 else 'are'} {', '.join(near)}. " if near else ""
         return InputError(
             f"No price of {text!r} is known.",
             fix=f"{hint}`weigh prices` lists all; or state it, as in {EXAMPLE}.",
         )
 
-    def _near(self, wanted: str) -> list[str]:
+    def near(self, wanted: str) -> list[str]:
         """Names that look alike: of all, or of what follows their last slash."""
         import difflib  # noqa: PLC0415 -- only for a slip of the finger
 
@@ -107,7 +109,7 @@ class Prices:
         for price in self.api:
             for name in (_key(price.name), _key(price.model), _tail(price.model)):
                 names.setdefault(name, price.name)
-        found = difflib.get_close_matches(wanted, names, n=3, cutoff=0.6)
+        found = difflib.get_close_matches(_key(wanted), names, n=3, cutoff=0.6)
         return list(dict.fromkeys(names[name] for name in found))
 
 

@@ -18,6 +18,7 @@ from weighbridge.core.cost import (
     Uncertain,
 )
 from weighbridge.core.provenance import Interval
+from weighbridge.predict.cost.comparing import Pair
 from weighbridge.predict.cost.demand import Traffic, traffic
 from weighbridge.predict.cost.hosted import hosted_lines
 from weighbridge.predict.cost.lines import Line, total
@@ -93,6 +94,12 @@ def interval(base: Array, draws: Array) -> Interval:
     return Interval(value, min(float(low), value), max(float(high), value), LEVEL)
 
 
+def differences(pair: Pair, mine: Bill, theirs: Bill) -> Array:
+    """Self-hosted minus API in every draw, USD a month."""
+    own, api = total(mine.lines(mine.draws)), total(theirs.lines(theirs.draws))
+    return pair.fairly(own, mine.draws, "self") - pair.fairly(api, theirs.draws, "api")
+
+
 def _as_interval(rate: Uncertain | None) -> Interval | None:
     """Of a triangular quantity everything lies between its ends."""
     if rate is None:
@@ -104,7 +111,7 @@ def _as_interval(rate: Uncertain | None) -> Interval | None:
 def _kind(option: SelfHosted | Hosted) -> Literal["rented", "owned", "api"]:
     if isinstance(option, Hosted):
         return "api"
-    return "rented" if option.owned is None else "owned"
+    return "owned" if option.rented is None else "rented"
 
 
 def _shown(lines: list[Line], draws: list[Line]) -> Iterable[CostLine]:

@@ -19,7 +19,7 @@ from weighbridge.predict.cost.demand import traffic
 from weighbridge.predict.cost.hosted import hosted_lines
 from weighbridge.predict.cost.lines import total
 from weighbridge.predict.cost.replicas import most_requests_per_day
-from weighbridge.predict.cost.selfhosted import self_lines
+from weighbridge.predict.cost.selfhosted import self_lines, utilisation
 from weighbridge.predict.cost.values import Array, base_values, broadcast
 
 # Where nobody limits the GPUs. Beyond it stairs are so small that nothing crosses any more which
@@ -48,6 +48,7 @@ def break_even(pair: Pair) -> BreakEven:
         capacity_tokens_per_day=end,
         capacity_replicas=int(stairs.working[-1]) + pair.own.spare_replicas,
         ignoring_capacity=stairs.ignoring_capacity(),
+        is_limited=pair.own.max_replicas is not None,
     )
 
 
@@ -88,25 +89,47 @@ class _Stairs:
         own = self._pair.own
         come = traffic(self._pair.demand, values)
         mine = total(self_lines(own, come, values, working + own.spare_replicas))
-        return mine, total(hosted_lines(self._pair.api, come, values))
+        theirs = total(hosted_lines(self._pair.api, come, values))
+        pair = self._pair
+        return pair.fairly(mine, values, "self"), pair.fairly(theirs, values, "api")
 
     def crossings(self) -> tuple[Crossing, ...]:
         """All of them, by volume."""
-        starts = np.concatenate([[0.0], self.ends[:-1]])
-        before, after = self.at(starts, self.working), self.at(self.ends, self.working)
+        starts, ends, working = self._straight()
+        before, after = self.at(starts, working), self.at(ends, working)
         found = []
         previous = before[0]
-        for place, working in enumerate(self.working):
-            replicas = int(working) + self._pair.own.spare_replicas
+        for place, step in enumerate(working):
+            replicas = int(step) + self._pair.own.spare_replicas
             first, last = float(before[place]), float(after[place])
             if (previous < 0) != (first < 0):
                 found.append(Crossing(float(starts[place]), _direction(first), replicas, True))
             if (first < 0) != (last < 0):
                 share = first / (first - last)
-                volume = float(starts[place] + share * (self.ends[place] - starts[place]))
+                volume = float(starts[place] + share * (ends[place] - starts[place]))
                 found.append(Crossing(volume, _direction(last), replicas, False))
             previous = last
         return tuple(found)
+
+    def _straight(self) -> tuple[Array, Array, Array]:
+        """Where each straight piece begins and ends, and its replicas.
+
+        A step is one, but for GPUs that are switched off when nobody asks: from the volume on that
+        keeps them busy for longer than they would be billed, more traffic costs more hours.
+        """
+        starts = np.concatenate([[0.0], self.ends[:-1]])
+        on = self._base.get("self.rented.on_fraction")
+        if on is None or on[0] >= 1:
+            return starts, self.ends, self.working
+        own, values = self._pair.own, broadcast(self._base, len(self.ends))
+        come = traffic(self._pair.demand, values | {"demand.volume": self.ends})
+        busy = utilisation(own, come, values, self.working + own.spare_replicas)
+        bends = np.clip(self.ends * on[0] / busy, starts, self.ends)
+        return (
+            np.stack([starts, bends], axis=1).ravel(),
+            np.stack([bends, self.ends], axis=1).ravel(),
+            np.repeat(self.working, 2),
+        )
 
     def ignoring_capacity(self) -> float:
         """Where the fewest replicas would cost as much as the API, however much they served."""

@@ -8,8 +8,11 @@ from typing import Final
 
 from weighbridge.core.cost import CostQuestion, Demand, SelfHosted, Uncertain
 from weighbridge.core.errors import InputError
+from weighbridge.predict.cost.demand import traffic
 from weighbridge.predict.cost.labels import is_share, label
-from weighbridge.predict.cost.values import drivers
+from weighbridge.predict.cost.replicas import need
+from weighbridge.predict.cost.selfhosted import utilisation
+from weighbridge.predict.cost.values import base_values, drivers, drivers_of
 
 # Beyond these a slip of the finger is likelier than a plan: all the world's tokens are fewer.
 _MOST: Final = 1e12
@@ -20,8 +23,9 @@ _MOST_SERVICE_S: Final = 86_400.0
 _LIMITS: Final = {"volume": _MOST_VOLUME, "service_s": _MOST_SERVICE_S}
 _ABOVE_ZERO: Final = frozenset({
     "volume", "prompt_tokens", "output_tokens", "output_tokens_per_s", "prefill_tokens_per_s",
-    "service_s", "usd_per_gpu_hour", "years", "usd_per_kwh", "pue", "min_replicas", "token_ratio",
-    "input", "output", "cached_input", "written_input", "batch_input", "batch_output",
+    "service_s", "usd_per_gpu_hour", "usd_per_gpu_month", "years", "usd_per_kwh", "pue",
+    "min_replicas", "token_ratio", "input", "output", "cached_input", "written_input",
+    "batch_input", "batch_output",
 })  # fmt: skip
 _PRICES: Final = "api.price."
 
@@ -40,6 +44,8 @@ def check(question: CostQuestion) -> None:
     for own in question.selfhosted:
         _check_quantities(own, "self", own.name)
         _check_own(own)
+        _check_power(own)
+        _check_on(question.demand, own)
     for api in question.hosted:
         _check_quantities(api, "api", api.name)
         _once([one.name for one in api.fixed], "line")
@@ -75,10 +81,10 @@ def _check_demand(demand: Demand) -> None:
 
 def _check_own(own: SelfHosted) -> None:
     have = own.capacity
-    if (own.rented is None) == (own.owned is None):
+    if sum(one is not None for one in (own.rented, own.owned, own.all_in)) != 1:
         raise InputError(
             f"{own.name} needs GPUs that are either rented or owned.",
-            fix="Give the price of an hour or the price of a GPU.",
+            fix="Give the price of an hour, the price of a GPU, or what one costs a month.",
         )
     _once([one.name for one in own.fixed], "line")
     counts = (("gpus_per_replica", own.gpus_per_replica), ("slots", have.slots))
@@ -96,22 +102,51 @@ def _check_own(own: SelfHosted) -> None:
             raise InputError(f"{own.name}: {name} is {value:g}.", fix="Give 0 or more.")
 
 
+def _check_power(own: SelfHosted) -> None:
+    have = own.owned
+    if have is not None and have.idle_w.base > have.load_w.base:
+        raise InputError(
+            f"{own.name}: a GPU draws {have.idle_w.base:g} W when idle and {have.load_w.base:g} W "
+            "under load.",
+            fix="Idle is the smaller of both: give --watts and --idle-watts.",
+        )
+
+
+def _check_on(demand: Demand, own: SelfHosted) -> None:
+    """GPUs cannot be switched off while they work."""
+    if own.rented is None or own.rented.on_fraction.base >= 1:
+        return
+    on = own.rented.on_fraction.base
+    values = base_values(drivers_of(demand, own, None))
+    come = traffic(demand, values)
+    busy = float(utilisation(own, come, values, need(own, come, values).replicas)[0])
+    if on < busy * (1 - _LEAST):
+        raise InputError(
+            f"{own.name}: GPUs billed for {100 * on:.3g} % of the month cannot be at work for "
+            f"{100 * busy:.3g} % of it, which this traffic takes.",
+            fix=f"Give --on {100 * busy:.3g}% at least, and --cold-start-hours for the time that "
+            "starting takes; leave --on out where GPUs stay on.",
+        )
+
+
 def _check_quantities(record: object, path: str, whose: str) -> None:
     for driver, one in drivers(record, path).items():
-        _check_quantity(driver, one, f"{whose}: {label(driver)}" if whose else label(driver))
+        _check_quantity(
+            driver, one, f"{whose}: the {label(driver)}" if whose else f"The {label(driver)}"
+        )
 
 
 def _check_quantity(driver: str, one: Uncertain, name: str) -> None:
     low, base, high = one.low, one.base, one.high
     if not all(map(math.isfinite, (low, base, high))):
-        raise InputError(f"The {name} is no finite number.", fix="Give a number.")
+        raise InputError(f"{name} is no finite number.", fix="Give a number.")
     if not low <= base <= high:
         raise InputError(
-            f"The {name} ranges from {low:g} over {base:g} to {high:g}.",
+            f"{name} ranges from {low:g} over {base:g} to {high:g}.",
             fix="Write low..base..high, each at least as large as the one before.",
         )
     if low < 0:
-        raise InputError(f"The {name} is negative: {low:g}.", fix="Give 0 or more.")
+        raise InputError(f"{name} is negative: {low:g}.", fix="Give 0 or more.")
     _check_size(driver, one, name)
 
 
@@ -119,17 +154,17 @@ def _check_size(driver: str, one: Uncertain, name: str) -> None:
     last = driver.rpartition(".")[2]
     most = 1.0 if is_share(driver) else _LIMITS.get(last, _MOST)
     if one.high > most:
-        raise InputError(f"The {name} is {one.high:g}.", fix=f"It may be {most:g} at most.")
+        raise InputError(f"{name} is {one.high:g}.", fix=f"It may be {most:g} at most.")
     must = (last in _ABOVE_ZERO and ".fixed." not in driver) or one.shape == "lognormal"
     if must and one.low < _LEAST:
         unknown = driver.startswith(_PRICES) or last == "usd_per_gpu_hour"
         fix = (
             "In price lists 0 means unknown: leave it out or give the real one." if unknown else ""
         )
-        raise InputError(f"The {name} is {one.low:g}.", fix=fix or "Give more than 0.")
+        raise InputError(f"{name} is {one.low:g}.", fix=fix or "Give more than 0.")
     if last == "pue" and one.low < 1:
         raise InputError(
-            f"The {name} is {one.low:g}.",
+            f"{name} is {one.low:g}.",
             fix="A building takes at least what its machines take: 1.",
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from weighbridge.predict.cost.lines import total
 from weighbridge.predict.cost.replicas import need
 from weighbridge.predict.cost.selfhosted import self_lines
 from weighbridge.predict.cost.values import Array, Drivers, Values, drivers_of
+
+# What is divided by; where nothing is accepted, an accepted answer has no price.
+_LEAST: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +33,24 @@ class Pair:
         """All quantities that the comparison depends on."""
         return drivers_of(self.demand, self.own, self.api)
 
+    @property
+    def per_accepted(self) -> bool:
+        """Whether bills are compared per accepted answer: where both pass rates are known."""
+        rates = (self.own.pass_rate, self.api.pass_rate)
+        return all(rate is not None and rate.base > 0 for rate in rates)
+
     def difference(self, values: Values) -> Array:
         """Self-hosted minus API, USD a month: below zero where self-hosting is cheaper."""
         come = traffic(self.demand, values)
         mine = total(self_lines(self.own, come, values))
-        theirs: Array = total(hosted_lines(self.api, come, values))
-        return mine - theirs
+        theirs = total(hosted_lines(self.api, come, values))
+        return self.fairly(mine, values, "self") - self.fairly(theirs, values, "api")
+
+    def fairly(self, usd: Array, values: Values, whose: str) -> Array:
+        """A bill, for as many accepted answers as there are requests where both rates are known."""
+        if not self.per_accepted:
+            return usd
+        return usd / np.maximum(values[f"{whose}.pass_rate"], _LEAST)
 
     def cheaper(self, values: Values) -> NDArray[np.bool_]:
         """Where self-hosting is cheaper and the GPUs that can be had suffice."""

@@ -8,9 +8,10 @@ from typing import Final
 
 import numpy as np
 
-from weighbridge.core.cost import CostReport, Demand, Hosted, SelfHosted, certain
+from weighbridge.core.cost import CostReport, Demand, Hosted, SelfHosted, Uncertain, certain
 from weighbridge.core.cost_comparison import Comparison
-from weighbridge.predict.cost.bills import bill
+from weighbridge.predict.cost.bills import bill, differences
+from weighbridge.predict.cost.comparing import Pair
 from weighbridge.predict.cost.demand import traffic
 from weighbridge.predict.cost.hosted import hosted_lines
 from weighbridge.predict.cost.lines import total
@@ -41,7 +42,10 @@ class Curve:
 
 
 def curves(report: CostReport) -> tuple[Curve, ...]:
-    """Every option's bill over volumes that hold today's and all crossings near it."""
+    """Every option's bill over volumes that hold today's and all crossings near it.
+
+    Divided by its pass rate where all comparisons are, see :func:`per_accepted`.
+    """
     question = report.question
     demand = _in_tokens(question.demand)
     least, most = _ends(report)
@@ -52,10 +56,25 @@ def curves(report: CostReport) -> tuple[Curve, ...]:
     exact = [at for end in steps for at in (end, end * _JUST_BEYOND)] + crossings
     inside = [at for at in (*exact, demand.volume.base) if least <= at <= most]
     volumes = np.unique(np.concatenate([np.geomspace(least, most, _GRID), inside]))
-    return (
+    found = (
         *(_own_curve(demand, own, volumes) for own in question.selfhosted),
         *(_api_curve(demand, api, volumes) for api in question.hosted),
     )
+    if not per_accepted(report):
+        return found
+    rates = {one.name: one.pass_rate for one in question.selfhosted}
+    rates |= {one.name: one.pass_rate for one in question.hosted}
+    return tuple(_divided(one, rates[one.name]) for one in found)
+
+
+def per_accepted(report: CostReport) -> bool:
+    """Whether all comparisons are of accepted answers, so that a chart of all can be too."""
+    return bool(report.comparisons) and all(one.per_accepted for one in report.comparisons)
+
+
+def _divided(one: Curve, rate: Uncertain | None) -> Curve:
+    by = 1.0 if rate is None else rate.base
+    return replace(one, points=tuple((at, usd / by) for at, usd in one.points))
 
 
 def _ends(report: CostReport) -> tuple[float, float]:
@@ -142,7 +161,7 @@ def _differences(report: CostReport, comparison: Comparison) -> Array:
     own = next(one for one in asked.selfhosted if one.name == comparison.option)
     api = next(one for one in asked.hosted if one.name == comparison.against)
     mine, theirs = (bill(asked.demand, one, report.seed, report.draws) for one in (own, api))
-    return total(mine.lines(mine.draws)) - total(theirs.lines(theirs.draws))
+    return differences(Pair(asked.demand, own, api), mine, theirs)
 
 
 def _edges(low: float, high: float, bars: int) -> Array:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from weighbridge.core.cost import Hosted
 from weighbridge.predict.cost.demand import Traffic
 from weighbridge.predict.cost.lines import Line, fixed_lines
@@ -25,7 +27,7 @@ def hosted_lines(api: Hosted, come: Traffic, values: Values) -> list[Line]:
 
     def at(name: str, otherwise: str) -> tuple[Array, str]:
         path = name if getattr(prices, name) is not None else otherwise
-        return values[f"api.price.{path}"], path
+        return values[f"api.price.{path}"] * _times(api, come, values, path), path
 
     bills = (
         ("prompt", now * fresh, at("input", "input")),
@@ -41,3 +43,12 @@ def hosted_lines(api: Hosted, come: Traffic, values: Values) -> list[Line]:
         for name, millions, (price, path) in bills
     ]
     return [*lines, *fixed_lines(api.fixed, "api", values)]
+
+
+def _times(api: Hosted, come: Traffic, values: Values, name: str) -> Array:
+    """By how much the length of these prompts changes a price: every draw has its own length."""
+    prompt = come.prompt * values["api.token_ratio"]
+    times: Array = np.ones_like(prompt)
+    for step in api.price.steps:
+        times = np.where(prompt >= step.from_prompt_tokens, getattr(step, name), times)
+    return times

@@ -9,6 +9,7 @@ import numpy as np
 
 from weighbridge.core.cost import SelfHosted
 from weighbridge.predict.cost.demand import Traffic
+from weighbridge.predict.cost.lengths import scales
 from weighbridge.predict.cost.queueing import fewest_slots, most_load
 from weighbridge.predict.cost.values import Array, Values
 
@@ -49,7 +50,8 @@ def seconds_per_request(own: SelfHosted, come: Traffic, values: Values) -> Array
     Where prefill has a speed of its own it takes turns with decoding on the same GPU, so their
     times add up.
     """
-    seconds = come.generated / values["self.capacity.output_tokens_per_s"]
+    rate = values["self.capacity.output_tokens_per_s"] * scales(own.capacity, come).rate
+    seconds = come.generated / rate
     if own.capacity.prefill_tokens_per_s is not None:
         fresh = come.prompt * (1 - come.cached)
         seconds = seconds + fresh / values["self.capacity.prefill_tokens_per_s"]
@@ -73,20 +75,31 @@ def looks_at_waiting(own: SelfHosted) -> bool:
     return have.slots is not None and have.service_s is not None and have.wait_s is not None
 
 
-def offered(come: Traffic, values: Values) -> Array:
+def service_seconds(own: SelfHosted, come: Traffic, values: Values) -> Array:
+    """How long a request takes without waiting, others at work beside it."""
+    return values["self.capacity.service_s"] * scales(own.capacity, come).service
+
+
+def slots_of_one(own: SelfHosted, come: Traffic) -> Array:
+    """Requests that a replica works on at once; longer ones leave room for fewer."""
+    slots = float(own.capacity.slots or 1) * scales(own.capacity, come).slots
+    fewer: Array = np.maximum(1.0, np.floor(slots * (1 + _ROUNDING)))
+    return fewer
+
+
+def offered(own: SelfHosted, come: Traffic, values: Values) -> Array:
     """Requests at work at once in the busiest hour, if nobody waits (Erlangs)."""
-    return come.peak_per_s * values["self.capacity.service_s"]
+    return come.peak_per_s * service_seconds(own, come, values)
 
 
 def _for_waiting(own: SelfHosted, come: Traffic, values: Values) -> Array:
     have = own.capacity
     if have.slots is None or have.service_s is None or have.wait_s is None:
         return np.zeros_like(come.peak_per_s)
-    service = values["self.capacity.service_s"]
-    slots = fewest_slots(
-        offered(come, values) * (1 - _ROUNDING), service, have.wait_s, have.percentile, have.cv
-    )
-    return np.ceil(slots / have.slots)
+    service = service_seconds(own, come, values)
+    load = offered(own, come, values) * (1 - _ROUNDING)
+    slots = fewest_slots(load, service, have.wait_s, have.percentile, have.cv)
+    return np.ceil(slots / slots_of_one(own, come))
 
 
 def most_requests_per_day(own: SelfHosted, come: Traffic, values: Values, working: Array) -> Array:
@@ -96,6 +109,7 @@ def most_requests_per_day(own: SelfHosted, come: Traffic, values: Values, workin
     have = own.capacity
     if have.slots is None or have.service_s is None or have.wait_s is None:
         return most
-    service = np.broadcast_to(values["self.capacity.service_s"], most.shape)
-    load = most_load(working * have.slots, service, have.wait_s, have.percentile, have.cv)
+    service = np.broadcast_to(service_seconds(own, come, values), most.shape)
+    slots = working * slots_of_one(own, come)
+    load = most_load(slots, service, have.wait_s, have.percentile, have.cv)
     return np.minimum(most, load / (service * peak_share))

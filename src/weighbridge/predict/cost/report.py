@@ -9,13 +9,13 @@ import numpy as np
 
 from weighbridge.core.cost import CostQuestion, CostReport, Hosted, SelfHosted
 from weighbridge.core.cost_comparison import Comparison
-from weighbridge.predict.cost.bills import Bill, bill, costed, interval
+from weighbridge.predict.cost.bills import Bill, bill, costed, differences, interval
 from weighbridge.predict.cost.break_even import break_even
 from weighbridge.predict.cost.check import check
 from weighbridge.predict.cost.comparing import Pair
 from weighbridge.predict.cost.lines import total
 from weighbridge.predict.cost.sensitivity import flips, swings
-from weighbridge.predict.cost.words import missing, verdict
+from weighbridge.predict.cost.words import Chances, missing, verdict
 
 DRAWS: Final = 10_000
 
@@ -62,21 +62,35 @@ def answer(
 
 def _comparison(own: SelfHosted, api: Hosted, mine: Bill, theirs: Bill) -> Comparison:
     pair = Pair(mine.demand, own, api)
-    draws = total(mine.lines(mine.draws)) - total(theirs.lines(theirs.draws))
-    base = total(mine.lines(mine.base)) - total(theirs.lines(theirs.base))
+    draws = differences(pair, mine, theirs)
+    base = pair.difference({**mine.base, **theirs.base})
     difference, fits = interval(base, draws), pair.fits(mine.draws)
-    p_cheaper = float(np.mean((draws < 0) & fits))
+    chances = Chances(
+        self_cheaper=float(np.mean((draws < 0) & fits)),
+        api_cheaper=float(np.mean(draws > 0)),
+        fits=float(np.mean(fits)),
+    )
     bars = swings(pair)
+    one_way = all(one.is_certain for one in pair.drivers.values())
     return Comparison(
         option=own.name,
         against=api.name,
         same_model=api.same_model,
         difference=difference,
         median_difference=float(np.median(draws)),
-        p_self_cheaper=p_cheaper,
-        p_within_capacity=float(np.mean(fits)),
+        p_self_cheaper=None if one_way else chances.self_cheaper,
+        p_within_capacity=chances.fits,
         break_even=break_even(pair),
         swings=bars,
         flips=flips(pair, bars),
-        verdict=verdict(own, api, difference, p_cheaper, fits=bool(pair.fits(mine.base)[0])),
-    )
+        verdict=verdict(
+            pair, difference, None if one_way else chances, bills=_bills(mine, theirs),
+            fits=bool(pair.fits(mine.base)[0]),
+        ),
+        per_accepted=pair.per_accepted,
+    )  # fmt: skip
+
+
+def _bills(mine: Bill, theirs: Bill) -> float:
+    """Self-hosted minus API at base, whatever is accepted of the answers."""
+    return float((total(mine.lines(mine.base)) - total(theirs.lines(theirs.base)))[0])

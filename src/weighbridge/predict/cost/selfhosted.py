@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from weighbridge.core.cost import HOURS_PER_MONTH, Owned, Rented, SelfHosted
+from weighbridge.core.cost import HOURS_PER_MONTH, AllIn, Owned, Rented, SelfHosted
 from weighbridge.predict.cost.demand import Traffic
 from weighbridge.predict.cost.lines import Line, fixed_lines
 from weighbridge.predict.cost.replicas import need, seconds_per_request
@@ -21,11 +21,13 @@ def self_lines(
     many = need(own, come, values).replicas if replicas is None else replicas
     gpus = many * own.gpus_per_replica
     hardware = []
+    busy = np.minimum(1.0, utilisation(own, come, values, many))
     if own.owned is not None:
-        busy = utilisation(own, come, values, many)
         hardware += _owned(own.owned, gpus, busy, values)
     if own.rented is not None:
-        hardware.append(_rented(own.rented, gpus, values))
+        hardware.append(_rented(own.rented, gpus, busy, values))
+    if own.all_in is not None:
+        hardware.append(_all_in(own.all_in, gpus, values))
     return [*hardware, *_people(own, values), *fixed_lines(own.fixed, "self", values)]
 
 
@@ -34,8 +36,9 @@ def utilisation(own: SelfHosted, come: Traffic, values: Values, replicas: Array)
     return come.mean_per_s * seconds_per_request(own, come, values) / replicas
 
 
-def _rented(have: Rented, gpus: Array, values: Values) -> Line:
-    hours = HOURS_PER_MONTH * values["self.rented.on_fraction"]
+def _rented(have: Rented, gpus: Array, busy: Array, values: Values) -> Line:
+    # What works is on: no rule switches off what the traffic keeps busy.
+    hours = HOURS_PER_MONTH * np.maximum(values["self.rented.on_fraction"], busy)
     hours = hours + values["self.rented.cold_start_hours"]
     usd = gpus * hours * values["self.rented.usd_per_gpu_hour"]
     return Line("GPUs, rented", usd, have.usd_per_gpu_hour.provenance)
@@ -46,7 +49,6 @@ def _owned(have: Owned, gpus: Array, busy: Array, values: Values) -> list[Line]:
         return values[f"self.owned.{name}"]
 
     bought = of("capex_gpu") + of("capex_host")
-    busy = np.minimum(1.0, busy)
     watts = of("load_w") * busy + of("idle_w") * (1 - busy)
     power = watts / 1000 * HOURS_PER_MONTH * of("pue") * of("usd_per_kwh")
     months = 12 * of("years")
@@ -57,6 +59,11 @@ def _owned(have: Owned, gpus: Array, busy: Array, values: Values) -> list[Line]:
         ("colocation", of("colocation"), have.colocation),
     )
     return [Line(name, gpus * usd, origin.provenance) for name, usd, origin in lines]
+
+
+def _all_in(have: AllIn, gpus: Array, values: Values) -> Line:
+    usd = gpus * values["self.all_in.usd_per_gpu_month"]
+    return Line("GPUs, all in", usd, have.usd_per_gpu_month.provenance)
 
 
 def _people(own: SelfHosted, values: Values) -> list[Line]:

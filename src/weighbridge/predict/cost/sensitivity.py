@@ -10,8 +10,10 @@ import numpy as np
 
 from weighbridge.core.cost import Uncertain
 from weighbridge.core.cost_comparison import Flip, Swing
+from weighbridge.core.units import format_figure
 from weighbridge.predict.cost.comparing import Pair
 from weighbridge.predict.cost.labels import is_count, is_share, label, value_text
+from weighbridge.predict.cost.lengths import known_lengths
 from weighbridge.predict.cost.values import Array, Values, base_values, broadcast
 
 # What was given as one value is moved so far, to see what would matter if it were wrong.
@@ -20,7 +22,10 @@ ASSUMED: Final = 0.2
 _DECISIONS: Final = ("self.rented.on_fraction", "self.rented.cold_start_hours")
 # The same model counts the same tokens.
 _SAME_MODEL: Final = ("api.token_ratio",)
-_NOT_IN_BILLS: Final = ("self.pass_rate", "api.pass_rate")
+_PASS_RATES: Final = ("self.pass_rate", "api.pass_rate")
+_LENGTHS: Final = {
+    "demand.prompt_tokens": 0, "demand.output_tokens": 1, "demand.reasoning_tokens": 1,
+}  # fmt: skip
 # Flips are looked for up to so many times the base value, and down to as small a part of it.
 _DECADES: Final = 3.0
 _POINTS: Final = 601
@@ -29,9 +34,12 @@ _ZOOMS: Final = 4
 
 def swings(pair: Pair) -> tuple[Swing, ...]:
     """Every driver that moves the difference, the longest bar first."""
-    left_out = (*_NOT_IN_BILLS, *(_SAME_MODEL if pair.api.same_model else ()))
+    left_out = (
+        *(() if pair.per_accepted else _PASS_RATES),
+        *(_SAME_MODEL if pair.api.same_model else ()),
+    )
     of = {path: one for path, one in pair.drivers.items() if path not in left_out}
-    ends = {path: _ends(path, one) for path, one in of.items()}
+    ends = {path: _within(pair, path, _ends(path, one)) for path, one in of.items()}
     moving = [path for path, (low, high) in ends.items() if low < high]
     values = broadcast(base_values(pair.drivers), 2 * len(moving))
     for place, path in enumerate(moving):
@@ -49,6 +57,27 @@ def swings(pair: Pair) -> tuple[Swing, ...]:
         for place, path in enumerate(moving)
     ]
     return tuple(sorted((bar for bar in bars if bar.usd > 0), key=lambda bar: -bar.usd))
+
+
+def _within(pair: Pair, path: str, ends: tuple[float, float]) -> tuple[float, float]:
+    """No further than the lengths that the replica's capacity is known for."""
+    known = _known(pair, path)
+    if known is None or not pair.drivers[path].is_certain:
+        return ends
+    return max(ends[0], known[0]), min(ends[1], known[1])
+
+
+def _known(pair: Pair, path: str) -> tuple[float, float] | None:
+    """The shortest and longest length that the capacity is known for; None for no limit."""
+    lengths = known_lengths(pair.own.capacity)
+    if path not in _LENGTHS or lengths is None:
+        return None
+    low, high = lengths[_LENGTHS[path]]
+    # What is known is of output and reasoning together.
+    other = {"demand.output_tokens": pair.demand.reasoning_tokens.base,
+             "demand.reasoning_tokens": pair.demand.output_tokens.base}.get(path, 0.0)  # fmt: skip
+    base = pair.drivers[path].base
+    return min(base, max(0.0, low - other)), max(base, high - other)
 
 
 def _ends(path: str, one: Uncertain) -> tuple[float, float]:
@@ -80,6 +109,9 @@ def _nearest_change(pair: Pair, base: Values, driver: str, *, cheaper: bool) -> 
     """Outwards from the base value in both directions; what is nearer counts, as a ratio."""
     at = pair.drivers[driver].base
     grid = _grid(driver, at, pair.drivers[driver].high)
+    known = _known(pair, driver)
+    if known is not None:
+        grid = np.unique(np.append(grid[(grid >= known[0]) & (grid <= known[1])], known))
     found = []
     for side in (grid[grid >= at], grid[grid <= at][::-1]):
         ways = _changes(pair, base, driver, side, cheaper=cheaper)
@@ -147,12 +179,31 @@ def _with(base: Values, driver: str, along: Array) -> Values:
 def _sentence(pair: Pair, driver: str, at: float, value: float | None, *, cheaper: bool) -> str:
     name = label(driver)
     to = pair.api.name if cheaper else pair.own.name
-    if value is None:
-        return f"No value of {name} alone makes {to} the cheaper one."
     unit = pair.demand.unit
+    if value is None:
+        known = _known(pair, driver)
+        within = "" if known is None else (
+            f" from {format_figure(known[0])} to {format_figure(known[1])}, where the speed is "
+            "predicted,"
+        )  # fmt: skip
+        return f"No value of {name}{within} alone makes {to} the cheaper one."
     beyond = "above" if value > at else "below"
     there = value_text(driver, value, volume_unit=unit)
     now = value_text(driver, at, volume_unit=unit)
+    does = _turn(pair, driver, value, cheaper=cheaper)
     if is_count(driver):
-        return f"{to} becomes cheaper with {there} {name}; now it is {now}."
-    return f"{to} becomes cheaper with {name} {beyond} {there}; now it is {now}."
+        return f"{does} with {there} {name}; now it is {now}."
+    return f"{does} with {name} {beyond} {there}; now it is {now}."
+
+
+def _turn(pair: Pair, driver: str, value: float, *, cheaper: bool) -> str:
+    """What happens there: another price, or more or fewer GPUs than can be had."""
+    base = base_values(pair.drivers)
+    there = _with(base, driver, np.array([value]))
+    own, api = pair.own.name, pair.api.name
+    fits, fitted = bool(pair.fits(there)[0]), bool(pair.fits(base)[0])
+    if cheaper and not fits:
+        return f"The GPUs allowed no longer suffice for {own}"
+    if not cheaper and not fitted:
+        return f"The GPUs allowed suffice for {own}, which is cheaper than {api},"
+    return f"{api if cheaper else own} becomes cheaper"

@@ -9,7 +9,14 @@ import numpy as np
 from weighbridge.core.cost import SelfHosted, Serving
 from weighbridge.predict.cost.demand import Traffic
 from weighbridge.predict.cost.queueing import erlang_c, wait_percentile
-from weighbridge.predict.cost.replicas import Need, most_requests_per_day, need, offered
+from weighbridge.predict.cost.replicas import (
+    Need,
+    most_requests_per_day,
+    need,
+    offered,
+    service_seconds,
+    slots_of_one,
+)
 from weighbridge.predict.cost.selfhosted import utilisation
 from weighbridge.predict.cost.values import Array, Values
 
@@ -59,9 +66,9 @@ def _waiting(
     have = own.capacity
     if have.slots is None or have.service_s is None:
         return None, None, None
-    service = values["self.capacity.service_s"]
-    slots, load = working * have.slots, offered(come, values)
-    taken = come.mean_per_s * service / (slots + own.spare_replicas * have.slots)
+    service, each = service_seconds(own, come, values), slots_of_one(own, come)
+    slots, load = working * each, offered(own, come, values)
+    taken = come.mean_per_s * service / (slots + own.spare_replicas * each)
     wait = float(wait_percentile(slots, load, service, have.percentile, have.cv)[0])
     waits = float(erlang_c(slots, load)[0])
     return float(taken[0]), waits, wait if np.isfinite(wait) else None

@@ -2,34 +2,97 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
-from weighbridge.core.cost import CostedOption, CostQuestion, Demand, Hosted, SelfHosted
+from weighbridge.core.cost import CostedOption, CostQuestion, Demand, SelfHosted
 from weighbridge.core.cost_comparison import BreakEven, Comparison
 from weighbridge.core.provenance import Interval
 from weighbridge.core.units import plural
+from weighbridge.predict.cost.comparing import Pair
 from weighbridge.predict.cost.labels import money, short
 
 SHOWN_SWINGS: Final = 5
 
 
+@dataclass(frozen=True, slots=True)
+class Chances:
+    """Shares of the draws.
+
+    Attributes:
+        self_cheaper: in which self-hosting is cheaper and the GPUs suffice.
+        api_cheaper: in which the API's bill is the lower one.
+        fits: in which the GPUs suffice.
+    """
+
+    self_cheaper: float
+    api_cheaper: float
+    fits: float
+
+
 def verdict(
-    own: SelfHosted, api: Hosted, difference: Interval, p_cheaper: float, *, fits: bool
+    pair: Pair, difference: Interval, chances: Chances | None, *, bills: float, fits: bool
 ) -> str:
-    """Which of the two is cheaper, by how much, and how sure that is."""
+    """Which of the two is cheaper, by how much, and how sure that is.
+
+    Args:
+        pair: what is compared.
+        difference: self-hosted minus API.
+        chances: None where nothing is uncertain.
+        bills: self-hosted minus API at base, whatever is accepted.
+        fits: whether the GPUs suffice at base.
+    """
+    own, api = pair.own, pair.api
     if not fits:
         return (
             f"{own.name} cannot serve this demand with the GPUs allowed, so {api.name} is what is "
             "left of the two."
         )
+    accepted = _accepted(pair, difference.value, bills)
     if difference.value == 0:
-        return f"{own.name} and {api.name} cost the same."
+        return f"{own.name} and {api.name} cost the same.{accepted}"
     less, more = (own.name, api.name) if difference.value < 0 else (api.name, own.name)
     said = f"{less} is cheaper than {more} by {money(abs(difference.value))} a month"
-    if difference.low == difference.high:
-        return f"{said}; no range was given for anything, so nothing says how sure that is."
-    surely = p_cheaper if difference.value < 0 else 1 - p_cheaper
-    return f"{said} ({_span(difference)}), and so in {_percent(surely)} of the draws."
+    if chances is None:
+        unsure = "no range was given for anything, so nothing says how sure that is"
+        return f"{said}; {unsure}.{accepted}"
+    surely = chances.self_cheaper if difference.value < 0 else chances.api_cheaper
+    sure = f"{said} ({_span(difference)}), and so in {_percent(surely)} of the draws."
+    return f"{sure}{_too_few(chances)}{accepted}"
+
+
+def _too_few(chances: Chances) -> str:
+    """That some of the draws cannot be served at all."""
+    if chances.fits == 1:
+        return ""
+    return (
+        f" In {_percent(1 - chances.fits)} of the draws the GPUs allowed do not suffice; their "
+        "bills count GPUs that cannot be had."
+    )
+
+
+def _accepted(pair: Pair, difference: float, bills: float) -> str:
+    """What the comparison makes of answers that are not accepted."""
+    own, api = pair.own, pair.api
+    mine, theirs = own.pass_rate, api.pass_rate
+    if mine is None and theirs is None:
+        return ""
+    if not pair.per_accepted:
+        unknown = " and ".join(
+            name for name, rate in ((own.name, mine), (api.name, theirs))
+            if rate is None or rate.base == 0
+        )  # fmt: skip
+        return f" Pass rates are not in this: that of {unknown} is unknown or 0."
+    assert mine is not None  # noqa: S101 -- see per_accepted
+    assert theirs is not None  # noqa: S101
+    said = (
+        f" That is for as many accepted answers as there are requests: {100 * mine.base:.3g} % of "
+        f"{own.name}'s and {100 * theirs.base:.3g} % of {api.name}'s are accepted."
+    )
+    if bills * difference < 0:
+        other = own.name if bills < 0 else api.name
+        said += f" {other} has the lower bill, by {money(abs(bills))} a month."
+    return said
 
 
 def _span(difference: Interval) -> str:
@@ -37,6 +100,8 @@ def _span(difference: Interval) -> str:
         ends = f"from {money(difference.low)} to {money(difference.high)}"
         return f"80 % of the draws: self-hosting minus API {ends}"
     less, more = sorted((abs(difference.low), abs(difference.high)))
+    if money(less) == money(more):
+        return "80 % of the draws: as much"
     return f"80 % of the draws: {money(less)} to {money(more)}"
 
 
@@ -57,21 +122,24 @@ def break_even_sentence(one: Comparison) -> str:
         return said + _there(found)
     if not found.capacity_replicas:
         return f"{said}no break-even: the GPUs allowed do not make up the replicas asked for."
-    alone = f"{short(found.ignoring_capacity)} tokens a day if capacity did not count"
-    replicas = plural(found.capacity_replicas, "replica")
     return (
-        f"{said}no break-even within the capacity of {replicas}, "
-        f"{short(found.capacity_tokens_per_day)} tokens a day (it would be {alone})."
+        f"{said}no break-even within the capacity of {_capacity(found)} (it would be "
+        f"{short(found.ignoring_capacity)} tokens a day if the fewest replicas served any volume)."
         + _passing(found)
     )
 
 
+def _capacity(found: BreakEven) -> str:
+    replicas = plural(found.capacity_replicas, "replica")
+    return f"{replicas}, {short(found.capacity_tokens_per_day)} tokens a day"
+
+
 def _there(found: BreakEven) -> str:
     assert found.tokens_per_day is not None  # noqa: S101 -- the caller's case
+    end = f", up to the capacity of {_capacity(found)}" if found.is_limited else ""
     if found.tokens_per_day == 0:
-        return "cheaper at any volume."
-    text = f"cheaper from {short(found.tokens_per_day)} tokens a day on."
-    return text + _passing(found)
+        return f"cheaper at any volume{end}."
+    return f"cheaper from {short(found.tokens_per_day)} tokens a day on{end}." + _passing(found)
 
 
 def _passing(found: BreakEven) -> str:

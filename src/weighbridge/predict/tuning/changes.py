@@ -10,6 +10,8 @@ from weighbridge.core.tuning import TuningRun, Verdict
 from weighbridge.predict.tuning.memory import tuning_memory
 from weighbridge.predict.tuning.shapes import Shape
 
+_IN_SERVER = 8
+_COUNTS = (2, 4, 8, 16, 32, 64)
 _ORDER: dict[Verdict, int] = {"yes": 0, "perhaps": 1, "no": 2}
 
 
@@ -57,10 +59,16 @@ def _candidates(run: TuningRun) -> Iterator[tuple[str, TuningRun]]:
         yield "--precision bf16", replace(run, precision="bf16")
     if run.optimizer != "paged-8bit" and run.devices == 1:
         yield "--optimizer paged-8bit", replace(run, optimizer="paged-8bit")
+    adapted = replace(run, optimizer_in_backward=False, precision="mixed")
     if run.method == "full":
-        yield "--method lora", replace(run, method="lora", optimizer_in_backward=False)
+        yield "--method lora", replace(adapted, method="lora")
     if run.method != "qlora":
-        yield "--method qlora", replace(run, method="qlora", optimizer_in_backward=False)
-    for count in (2, 4, 8):
+        yield "--method qlora", replace(adapted, method="qlora")
+    for count in _COUNTS:
         if count > run.devices and run.optimizer != "paged-8bit":
-            yield f"--count {count}", replace(run, devices=count)
+            yield f"--count {count}{_servers(count)}", replace(run, devices=count)
+
+
+def _servers(count: int) -> str:
+    """That so many devices are in several servers, whose links are slower still."""
+    return f" ({count // _IN_SERVER} servers of {_IN_SERVER})" if count > _IN_SERVER else ""

@@ -9,7 +9,7 @@ activations shrink, so the peak is the largest of four moments and not the sum o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from weighbridge.core.errors import InputError
@@ -31,6 +31,7 @@ _ADAPTER_STATES: Final = {"adamw": 8.0, "adamw-8bit": 2.0, "paged-8bit": 0.0}
 _UNPACKED: Final = 3
 # CUDA's context and the libraries' workspaces, outside of PyTorch's own count: assumed.
 CONTEXT: Final = Interval(0.8 * GIB, 0.6 * GIB, 1.0 * GIB, LEVEL)
+_LONGER: Final = "; and batches with an example as long as a sequence may be"
 _RESERVE: Final = "what the allocator and other software hold beyond, in published runs"
 # The gathered layer in use and the next, which FSDP fetches ahead.
 _GATHERED: Final = 2
@@ -60,6 +61,9 @@ class _Bytes:
 def tuning_memory(shape: Shape, run: TuningRun, known: Coefficients | None = None) -> TuningMemory:
     """Where the memory of the fullest device goes at the fullest moment.
 
+    Where each example has a sequence of its own, the value is that of usual examples, and the high
+    end that of one as long as a sequence may be.
+
     Raises:
         InputError: the run contradicts itself.
     """
@@ -79,12 +83,29 @@ def tuning_memory(shape: Shape, run: TuningRun, known: Coefficients | None = Non
     active = Interval(value, value * (1 - fit.spread), value * (1 + fit.spread), LEVEL)
     low, high = (value * share for share in fit.reserve)
     total = Interval(value + CONTEXT.value, low + CONTEXT.low, high + CONTEXT.high, LEVEL)
+    high, longest = _longest(shape, run, fit, high, active)
+    active = replace(active, high=longest)
+    total = replace(total, high=high + CONTEXT.high)
     beside = (
-        MemoryPart("allocator's reserve", Interval(0.0, 0.0, high - value, LEVEL), _RESERVE),
+        MemoryPart("allocator's reserve", Interval(0.0, 0.0, high - value, LEVEL), _beyond(run)),
         MemoryPart("CUDA context", CONTEXT, "assumed: 0.6 to 1 GiB outside of PyTorch"),
     )
     untouched = () if run.method == "full" else _untouched(shape, run)
     return TuningMemory(moment, (*parts, *beside), active, total, round(sizes.trained), untouched)
+
+
+def _beyond(run: TuningRun) -> str:
+    return _RESERVE + (_LONGER if run.length < run.sequence else "")
+
+
+def _longest(
+    shape: Shape, run: TuningRun, fit: Coefficients, high: float, active: Interval
+) -> tuple[float, float]:
+    """High ends of the total without context, and of what is active, over all batches."""
+    if run.length == run.sequence:
+        return high, active.high
+    whole = tuning_memory(shape, replace(run, padded=None), fit)
+    return max(high, whole.total.high - CONTEXT.high), max(active.high, whole.active.high)
 
 
 def check(run: TuningRun) -> None:
@@ -97,6 +118,12 @@ def check(run: TuningRun) -> None:
         raise InputError(
             "The optimizer runs in the backward pass of full fine-tuning only.",
             fix="Leave --optimizer-in-backward out: adapters have hardly any gradients to save.",
+        )
+    if run.method != "full" and run.precision != "mixed":
+        raise InputError(
+            f"Precision {run.precision} is a choice of full fine-tuning: adapters have 16-bit "
+            "weights and gradients, and states in float32.",
+            fix="Leave --precision out, or choose --method full.",
         )
     if run.weights_offload and run.devices == 1:
         raise InputError(
@@ -247,7 +274,7 @@ def _untouched(shape: Shape, run: TuningRun) -> tuple[str, ...]:
 
 def _formula(name: str, shape: Shape, run: TuningRun) -> str:
     """How a part was computed, with its numbers put in."""
-    tokens = f"{run.sequence:,} × {run.batch} tokens"
+    tokens = f"{run.length:,} × {run.batch} tokens"
     among = f", divided among {run.devices} devices" if run.devices > 1 else ""
     wide = 4 if run.method == "full" and run.precision == "mixed" else 2
     trained = format_count(trained_weights(shape, run))
