@@ -173,3 +173,18 @@ def test_repeated_looks_give_one_look_apart(tmp_path: Path) -> None:
     assert pair["one_look"]["p_mcnemar"] == 1
     assert any("seem to be sorted" in note for note in document["notes"])
     assert any("shuffled (seed" in note for note in document["notes"])
+
+
+def test_a_report_that_cannot_be_written_does_not_swallow_the_verdict(
+    items: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["gate", "a", "b", "--table", items.name]
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(items.parent / "none" / "page.md"))
+    told = weigh(*words, cwd=items.parent)
+    assert told.code == 1
+    assert "50.0 % against 75.0 %" in told.out
+    assert "Warning: Cannot write" in told.err
+    refused = weigh(*words, "--junit", "none/gate.xml", "--json", cwd=items.parent)
+    assert refused.code == 3
+    assert json.loads(refused.out)["outcome"] == "fail"
+    assert "Cannot write" in refused.err

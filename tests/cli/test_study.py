@@ -106,17 +106,34 @@ def test_init_without_questions_writes_what_run_accepts(here: Path) -> None:
     assert asked.file.constraints.data_may_leave is False
     assert [one.name for one in asked.suites] == ["mine", "arithmetic"]
     assert "# memory_budget: 24 GiB" in asked.text
+    assert asked.file.prices is None  # of this machine nobody says what it costs
+    assert "# prices:" in asked.text
+    assert "# route: {traffic: unseen.jsonl}" in asked.text
 
 
 def test_init_asks(here: Path) -> None:
     answers = "\n".join(
-        ["1x L40S", "m=http://127.0.0.1:8080/v1", "", "demo:arithmetic", "", "1M-tokens/day", ""]
-    )
-    init("--name", "asked", answers=f"{answers}\n")
+        [
+            "1x L40S", "m=", "m=http://127.0.0.1:8080/v1", "", "nowhere", "demo:arithmetic", "",
+            "1M-tokens/day", "big=x/y", "big=0.1/0.2", "", "0.8..1.1..1.9", "fast", "ttft_p95<2s",
+        ]
+    )  # fmt: skip
+    said = init("--name", "asked", answers=f"{answers}\n")
+    # What cannot be is told and asked for again; nothing of the rest is lost.
+    for refused in ("does not say where the model is", "There is no suite folder nowhere",
+                    "'big=x/y' is no price", "'fast' is not a condition"):  # fmt: skip
+        assert refused in said
     asked = read_study(here / "study.yaml")
     assert asked.file.machine == "1x L40S"
     assert asked.entries["m"].url == "http://127.0.0.1:8080/v1"
     assert asked.file.workload.volume == "1M-tokens/day"
+    assert asked.file.slo == "ttft_p95<2s"
+    assert (asked.file.workload.prompt_tokens, asked.file.workload.output_tokens) == (800, 200)
+    assert asked.file.bench is not None
+    assert asked.file.bench.send == "suites"
+    assert asked.file.prices is not None
+    assert asked.file.prices.api == ("big=0.1/0.2",)
+    assert asked.file.prices.hardware.gpu_price == "0.8..1.1..1.9"
 
 
 def test_init_never_overwrites(tmp_path: Path) -> None:

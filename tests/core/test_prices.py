@@ -119,6 +119,18 @@ def test_a_spread_has_the_date_of_its_oldest_offer() -> None:
         offer(3.0, "a", "2026-11-02"),
         offer(2.5, "c", "2026-11-03"),
     ])  # fmt: skip
-    assert (spread.low, spread.median, spread.high, spread.offers) == (2.0, 2.75, 8.0, 4)
+    assert (spread.low, spread.median, spread.high, spread.offers) == (2.0, 2.5, 8.0, 4)
     assert spread.provenance == Provenance("catalogue", "a and 2 more", "2026-10-01")
     assert summary([offer(2.0, "a", "2026-11-01", "vendor")]).provenance.kind == "vendor"
+
+
+def test_few_offers_get_a_spread_and_ones_own_price_does_not() -> None:
+    two = summary([offer(1.9, "a", "2026-11-01"), offer(7.9, "b", "2026-11-01")])
+    assert (two.median, two.is_thin) == (1.9, True)
+    assert two.reckoned == pytest.approx((0.7 * 1.9, 7.9))
+    one = summary([offer(2.0, "a", "2026-11-01")])
+    assert one.reckoned == pytest.approx((1.4, 3.4))
+    mine = summary([offer(2.0, "ours", "2026-11-01", "vendor")])
+    assert (mine.reckoned, mine.is_thin) == ((2.0, 2.0), False)
+    many = summary([offer(usd, "a", "2026-11-01") for usd in (2.0, 2.1, 2.2)])
+    assert (many.reckoned, many.is_thin) == ((2.0, 2.2), False)

@@ -10,6 +10,7 @@ from weighbridge.core.units import GIB
 from weighbridge.core.verdict import ModelMemory
 from weighbridge.core.workload import parse_slo
 from weighbridge.decide import constraints as rules
+from weighbridge.decide.advice import STUDY
 from weighbridge.facts.licenses.questions import Answer, answer
 from weighbridge.facts.licenses.read import recognise
 
@@ -129,7 +130,10 @@ def test_latency_removes_what_fails_and_what_is_unknown_only_if_it_is_asked() ->
     assert "weigh bench" in found[2].fix
     asked = Constraints(slo=parse_slo("ttft<500ms"))
     (why,) = rules.by_latency({("blind", None): None}, asked, {"blind": "load-7"})
-    assert why.reason.endswith("is not known: the client limited load-7.")
+    assert "not known: in load-7 the client was the bottleneck" in why.reason
+    assert "--processes" in why.fix
+    (study,) = rules.by_latency({("blind", None): None}, asked, {"blind": "load-7"}, STUDY)
+    assert "--from-stage bench" in study.fix
 
 
 def sized(**sizes: int | None) -> list[ModelMemory]:
@@ -175,3 +179,51 @@ def test_too_rarely_right_is_out_for_that_task_and_says_whether_that_is_sure() -
             "More items may clear it.", "code",
         ),
     ]  # fmt: skip
+
+
+LOOPBACK = {"proxy": ("http://127.0.0.1:7101/v1", "here")}
+REMOTE = {"api": ("https://api.example.com/v1", None)}
+
+
+@pytest.mark.parametrize(
+    ("at", "asked", "constraint"),
+    [
+        # A proxy here may pass prompts on; a server elsewhere may be one's own.
+        (LOOPBACK, Constraints(data_may_leave=False, leaves=(("proxy", True),)), "data"),
+        (LOOPBACK, Constraints(territory="EU", leaves=(("proxy", True),)), "territory"),
+        (REMOTE, Constraints(data_may_leave=False, leaves=(("api", False),)), None),
+        (REMOTE, Constraints(territory="EU", leaves=(("api", False),)), None),
+        # Whoever owns the machine, it stands where it stands.
+        (
+            REMOTE,
+            Constraints(territory="EU", leaves=(("api", False),), places=(("api", "US"),)),
+            "territory",
+        ),
+        (
+            REMOTE,
+            Constraints(
+                data_may_leave=False, territory="EU", leaves=(("api", False),),
+                places=(("api", "FR"),),
+            ),
+            None,
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_leaving_goes_before_the_address(
+    at: dict[str, tuple[str, str | None]], asked: Constraints, constraint: str | None
+) -> None:
+    found = [one.constraint for one in rules.by_place(at, asked)]
+    assert found == ([] if constraint is None else [constraint])
+
+
+def test_a_study_is_told_the_keys_of_its_file() -> None:
+    stays = Constraints(data_may_leave=False)
+    (data,) = rules.by_place(REMOTE, stays, STUDY)
+    assert data.fix == "If these are yours, write `leaves: false` under `candidates.api`."
+    (place,) = rules.by_place(REMOTE, Constraints(territory="EU"), STUDY)
+    assert place.fix.endswith("write `territory: EU` under `candidates.api`.")
+    (money,) = rules.by_budget(["api"], {}, Constraints(usd_per_month=1.0), STUDY)
+    (unread,), _ = rules.by_licence({"api": None}, Constraints(), STUDY)
+    for one in (data, place, money, unread):
+        assert "--" not in one.fix
+        assert "weigh " not in one.fix

@@ -40,6 +40,8 @@ def task(name: str, accuracy: dict[str, float]) -> TaskVerdict:
 
 def test_each_task_goes_to_its_model_and_the_rest_to_the_best_single_one() -> None:
     found = verdict("b", {"x": 0.9, "y": 0.1}, x="a", y="b")
+    standings = {"x": {"a": 0.9, "b": 0.8}, "y": {"b": 0.9}}
+    found = dataclasses.replace(found, tasks=tuple(map(task, standings, standings.values())))
     config = router_config(found, SIGNALS, ENTRIES)
     assert config.routes == (
         Route(use=("a", "b"), when=Condition(task="x")),
@@ -57,7 +59,6 @@ def test_without_it_the_rest_goes_to_the_loaded_model_that_is_best_over_the_mix(
     found = dataclasses.replace(found, tasks=tuple(map(task, standings, standings.values())))
     config = router_config(found, SIGNALS, ENTRIES)
     assert config.routes[-1] == Route(use=("b",))
-    assert config.routes[0].use == ("a", "b")
     assert "c" not in config.models
 
 
@@ -112,3 +113,27 @@ def test_what_a_comment_says_cannot_become_part_of_the_file(tmp_path: Path) -> N
     evil = "one\nroutes: []\r\x07\u2028admin: 0.0.0.0:1\x85x"
     text = write_config(config, evil, (evil, evil))
     assert parse_config(text, tmp_path, origin="test") == config
+
+
+def test_the_gateway_does_not_listen_where_a_model_answers() -> None:
+    found = verdict("b", {"x": 0.9, "y": 0.1}, x="a", y="b")
+    assert router_config(found, SIGNALS, ENTRIES).listen == "127.0.0.1:8080"
+    here = {
+        "a": ModelEntry(url="http://localhost:8080/v1"),
+        "b": ModelEntry(url="http://[::1]:8081"),
+    }
+    assert router_config(found, SIGNALS, here).listen == "127.0.0.1:8082"
+
+
+def test_nobody_stands_in_who_is_ruled_out_useless_or_known_to_be_worse_than_the_next() -> None:
+    found = verdict("b", {"x": 0.5, "y": 0.5}, x="a", y="b")
+
+    def uses(x: dict[str, float], y: dict[str, float]) -> list[tuple[str, ...]]:
+        tasks = (task("x", x), task("y", y))
+        config = router_config(dataclasses.replace(found, tasks=tasks), SIGNALS, ENTRIES)
+        return [route.use for route in config.routes[:2]]
+
+    # Right in none, and in less than half as many; ruled out, so that it has no standing.
+    assert uses({"a": 0.9, "b": 0.0}, {"b": 0.9, "a": 0.4}) == [("a",), ("b",)]
+    assert uses({"a": 0.9}, {"b": 0.9, "a": 0.5}) == [("a",), ("b", "a")]
+    assert uses({"a": 0.0, "b": 0.0}, {"b": 0.9, "c": 0.85, "a": 0.6}) == [("a",), ("b",)]

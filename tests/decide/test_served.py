@@ -8,6 +8,7 @@ import pytest
 from weighbridge.core.constraints import NO_LOAD, ExpectedLoad
 from weighbridge.core.load import Distribution, Limit, LoadLevel, LoadRun, Steady
 from weighbridge.core.runs import RunInfo
+from weighbridge.core.telemetry import ClientHealth
 from weighbridge.core.tradeoffs import Bounded, Served
 from weighbridge.core.traffic import LoadShape
 from weighbridge.core.workload import Slo, parse_slo
@@ -120,3 +121,20 @@ def test_a_task_is_recognised_as_a_word_of_the_subject() -> None:
     infos = [replace(INFO, subject=text) for text in ("code, 100 in", "decode", "code-review", "")]
     assert about_task(infos, "code") == infos[:1]
     assert about_task(infos, "code-review") == infos[2:3]
+
+
+def test_what_holds_although_the_client_was_the_bottleneck_holds() -> None:
+    busy = ClientHealth(8.0, 0.99, 1, 9, 9, 9, 50, limited=("Its processor was busy.",))
+    limited = replace(RUN, levels=tuple(replace(one, client=busy) for one in LEVELS))
+    assert limited.is_client_limited
+    one = found(ExpectedLoad(requests_per_s=1), "ttft<500ms", limited)
+    # Times can only be too long, so that more may be served than was.
+    assert (one.holds_slo, one.is_client_limited) == (True, True)
+    assert one.capacity == Bounded(9.0, 6.0, None)
+    # What does not hold may be the client's fault; and a run without a fault goes before.
+    assert served([limited], NO_LOAD, parse_slo("ttft<50ms")) is None
+    assert served([limited], NO_LOAD, ANY) is None
+    assert found(slo="ttft<50ms", run=RUN).holds_slo is False
+    newest = served([limited, RUN], NO_LOAD, parse_slo("ttft<500ms"))
+    assert newest is not None
+    assert not newest.is_client_limited

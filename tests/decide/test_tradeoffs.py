@@ -134,3 +134,20 @@ def test_only_models_that_do_everything_stand_overall() -> None:
     assert found[0].p_best > 0.7
     assert sum(one.p_best for one in found) == pytest.approx(1.0)
     assert tradeoffs.overall({}, {"x": {"a": 1.0}, "y": {"b": 1.0}}, {"x": 0.5, "y": 0.5}) == ()
+
+
+def test_costs_are_drawn_with_the_median_and_the_ends_of_their_own_interval() -> None:
+    draws = tradeoffs.cost_draws(
+        Interval(0.0637, 0.0593, 0.11, 0.8), np.random.default_rng(1), 100_000
+    )
+    assert np.quantile(draws, (0.1, 0.5, 0.9)) == pytest.approx((0.0593, 0.0637, 0.11), rel=0.01)
+    # A value beyond the ends is no median: then the ends tell all.
+    odd = tradeoffs.cost_draws(Interval(1.0, 2.0, 8.0, 0.8), np.random.default_rng(1), 100_000)
+    assert np.quantile(odd, (0.1, 0.5, 0.9)) == pytest.approx((2.0, 4.0, 8.0), rel=0.02)
+
+
+def test_another_seed_draws_others_and_the_same_the_same() -> None:
+    table = {"s": outcomes(a=accurate(30, 50), b=accurate(28, 50))}
+    first, again, other = (tradeoffs.accuracy_draws(table, seed)["s"]["a"] for seed in (7, 7, 8))
+    assert (first == again).all()
+    assert not (first == other).all()

@@ -303,3 +303,58 @@ def test_what_is_removed_does_nothing_and_constraints_never_help(
     assert (bound.chosen.memory_bytes or 0) <= gib * GIB
     if bound.single is not None:
         assert bound.single.accuracy <= bound.chosen.accuracy + 1e-9
+
+
+def billed(months: dict[str, float], machine: str) -> Evidence:
+    source = Provenance("predicted", "cost-1", "2026-01-05")
+    return Evidence(
+        spending={
+            model: Spending(
+                None, None, Interval(usd, usd, usd), is_hosted=False, provenance=source,
+                machine=machine,
+            )
+            for model, usd in months.items()
+        }
+    )  # fmt: skip
+
+
+MONTHS = {"tally": 90.0, "clerk": 80.0, "porter": 95.0}
+
+
+def test_models_that_one_machine_holds_are_billed_one_machine() -> None:
+    asked = Constraints(usd_per_month=100.0)
+    both = decide(
+        RUNS, memory(SIZES), 4 * GIB, constraints=asked, evidence=billed(MONTHS, "1 × L40S")
+    )
+    assert both.chosen.models == ("tally", "clerk")
+    assert both.chosen.usd_per_month == 90.0
+    assert both.chosen.machines == (("tally", "clerk"),)
+    assert not both.chosen.is_upper_bound
+    assert any("billed one machine" in note for note in both.notes)
+    # Nobody knows whether they are the same machine: each pays its own, and that is the most.
+    apart = decide(RUNS, memory(SIZES), 4 * GIB, constraints=asked, evidence=billed(MONTHS, ""))
+    assert apart.chosen.models == ("porter",)
+    dear = decide(RUNS, memory(SIZES), None, evidence=billed(MONTHS, "1 × L40S"))
+    assert (dear.chosen.usd_per_month, dear.chosen.machines) == (170.0, ())
+    assert dear.chosen.is_upper_bound
+    assert any(note.startswith("An upper bound: 170 USD a month") for note in dear.notes)
+
+
+def test_where_nobody_can_tell_them_apart_the_dearer_is_said_to_be_the_dearer() -> None:
+    runs = [eval_run("a", "s", accurate(40, 60)), eval_run("b", "s", accurate(43, 60))]
+    sizes = memory({"a": GIB, "b": GIB})
+    dear = decide(runs, sizes, None, evidence=billed({"a": 10.0, "b": 5000.0}, ""))
+    assert dear.sentence == "Run b for everything."
+    said = "b costs 5,000 USD a month and a 10: unless further items tell them apart, a is the one"
+    assert said in dear.words
+    cheap = decide(runs, sizes, None, evidence=billed({"a": 5000.0, "b": 10.0}, ""))
+    assert "unless further items" not in cheap.words
+
+
+def test_what_is_wrong_more_often_than_right_is_not_recommended_in_silence() -> None:
+    none = decide([eval_run("a", "s", accurate(0, 60))], memory({"a": GIB}), None)
+    assert "On s, a is right in none of 60 items: nothing that may be run does" in none.words
+    few = decide([eval_run("a", "s", accurate(12, 60))], memory({"a": GIB}), None)
+    assert "On s, a is right in 20.0 % of 60 items" in few.words
+    half = decide([eval_run("a", "s", accurate(30, 60))], memory({"a": GIB}), None)
+    assert half.words == "Run a for everything."

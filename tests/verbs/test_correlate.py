@@ -155,6 +155,19 @@ def test_leaderboards_in_json_are_read() -> None:
     assert len(scores) > 250
 
 
+@pytest.mark.parametrize("column", [None, "rating"])
+def test_leaderboards_by_category_say_how_to_name_one(column: str | None) -> None:
+    arena = shared("data", "leaderboards", "lmarena_text_by_category.json")
+    with pytest.raises(InputError, match="lmarena_text_by_category") as refused:
+        read_scores(arena, column)
+    told = refused.value.fix or ""
+    assert "--column CATEGORY.COLUMN, such as " in told
+    assert "coding, " in told
+    assert "full" in told
+    assert "columns: rating, rating_q975, rating_q025." in told
+    assert "gemini" not in told
+
+
 def test_a_column_of_places_has_its_best_first(tmp_path: Path) -> None:
     rows = "".join(f"m{index},{20 - index},{index}\n" for index in range(20))
     path = board(tmp_path, "model,rank,points\n" + rows)

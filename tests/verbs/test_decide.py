@@ -32,6 +32,7 @@ from weighbridge.core.study import ModelSheet, VerdictRun
 from weighbridge.core.traffic import LoadShape
 from weighbridge.core.units import MIB
 from weighbridge.core.workload import parse_slo
+from weighbridge.decide.advice import STUDY
 from weighbridge.facts.catalog.catalogue import load as catalogue
 from weighbridge.facts.devices import read_machine
 from weighbridge.facts.quantizations.what_if import what_if
@@ -185,6 +186,8 @@ def test_unknown_memory_stays_unknown_and_the_most_that_was_measured_counts(
     assert verdict.tighter is None
     with pytest.raises(InputError, match="--memory namer=24GiB"):
         decide(store, budget_bytes=MIB)
+    with pytest.raises(InputError, match=r"under `candidates.namer`: memory: 24 GiB"):
+        decide(store, budget_bytes=MIB, told=Told(advice=STUDY))
     with pytest.raises(InputError, match="Did you mean 'namer'"):
         decide(store, memory_bytes={"namr": MIB})
 
@@ -342,8 +345,9 @@ def test_costs_are_taken_from_cost_runs_and_their_flips_with_them(store: Workspa
     assert priced["adder"].provenance.source == ids["adder"]
     assert priced["adder"].usd_per_1000_accepted is not None
     assert priced["adder"].usd_per_1000_accepted.value == pytest.approx(3.0)
-    flips = [flip for flip in run.verdict.flips if flip.sentence == "Above 2.50 USD."]
+    flips = [flip for flip in run.verdict.flips if flip.sentence.endswith("Above 2.50 USD.")]
     assert [flip.flips_at for flip in flips] == [2.5]
+    assert flips[0].sentence == "both on L40S against an API: Above 2.50 USD."
     assert flips[0].what == "USD per GPU hour (both on L40S against an API)"
     told = Told(usd_per_month={"namer": 10.0})
     more = decide(store, constraints=Constraints(usd_per_month=700.0), told=told).verdict

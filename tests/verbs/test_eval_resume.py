@@ -74,6 +74,7 @@ def test_a_kill_in_mid_run_loses_nothing_and_repeats_nothing(tmp_path: Path) -> 
         url.requests.clear()
         outcome = weigh(*words, "--json", cwd=tmp_path)
         assert outcome.code == 0, outcome.err
+        assert f"Resuming: {len(before)} answers of an interrupted run are kept" in outcome.err
         again = asked(url)
     assert sorted(again) == sorted(set(range(ITEMS)) - set(before))
     document = json.loads(outcome.out)

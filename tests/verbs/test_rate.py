@@ -328,3 +328,13 @@ def test_a_judge_of_itself_is_named(tmp_path: Path, sample: Path) -> None:
         (note,) = asyncio.run(work("big")).notes
     assert "the name of one of the models it judges" in note
     assert note in rate_results.results(tmp_path).results.notes
+
+
+def test_contradicting_votes_are_imported_with_a_word(tmp_path: Path) -> None:
+    path = tmp_path / "votes.csv"
+    path.write_text("item,rater,a,b,winner\n1,p,x,y,a\n1,p,y,x,a\n", encoding="utf-8")
+    found = rate.import_votes(tmp_path / "ws", path)
+    assert found.votes == 2
+    (note,) = found.notes
+    assert "on 1 pair of answers" in note
+    assert "p on 1, x against y, who voted x and y." in note

@@ -11,6 +11,7 @@ import click
 
 from weighbridge.cli.options import CommandT, named
 from weighbridge.core.errors import InputError
+from weighbridge.core.territories import territory
 from weighbridge.core.units import parse_bytes
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def read_constraints(said: Mapping[str, Any]) -> tuple[Constraints, Told]:
         raise InputError(f"{budget} is no sum of money.", fix="Write for example 2500.")
     constraints = Constraints(
         data_may_leave=not said["data_stays"],
-        territory=(said["territory"] or "").strip().upper() or None,
+        territory=territory(said["territory"]) if said["territory"] else None,
         intents=parse_intents(said["intent"]) if said["intent"] else None,
         license_read=said["license_read"],
         places=tuple(named(said["at"], _place, "gpt=EU").items()),
@@ -151,7 +152,7 @@ def _number(text: str) -> float:
 
 def _place(text: str) -> str:
     word = text.strip()
-    return "here" if word.lower() == "here" else word.upper()
+    return "here" if word.lower() == "here" else territory(word)
 
 
 def _usd(text: str) -> float:

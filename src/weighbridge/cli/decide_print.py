@@ -174,7 +174,9 @@ def _models(one: Assignment) -> str:
 
 
 def _money(one: Assignment) -> str:
-    return "unknown" if one.usd_per_month is None else f"{one.usd_per_month:,.0f}"
+    if one.usd_per_month is None:
+        return "unknown"
+    return f"{'at most ' if one.is_upper_bound else ''}{one.usd_per_month:,.0f}"
 
 
 def _size(count: int | None) -> str:

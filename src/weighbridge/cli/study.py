@@ -79,7 +79,7 @@ def run(
         return _show_status(file, workspace, how, as_json=as_json, dry_run=True)
     study = run_file(file, workspace, how)
     deliver(study, workspace, as_json=as_json)
-    return EXTERNAL if study.run.failed else 0
+    return 1 if study.run.said_no else EXTERNAL if study.run.failed else 0
 
 
 @command.command("status")

@@ -102,6 +102,9 @@ def show_status(found: StudyStatus, *, dry_run: bool = False) -> None:
     """Stages and their units, and what to do next."""
     rows = [[stage.name, stage.state, _count(stage), _about(stage)] for stage in found.stages]
     print_table(f"Study {found.name}", ["<stage", "<state", "done", "<"], rows)
+    for stage in found.stages:
+        if not stage.units:
+            click.echo(f"· {stage.name}: {stage.why}")
     if dry_run:
         todo = [
             unit
@@ -124,9 +127,7 @@ def _count(stage: StageState) -> str:
 
 
 def _about(stage: StageState) -> str:
-    """Why it is not asked for, else what is missing of it."""
-    if not stage.units:
-        return stage.why
+    """What is missing of it."""
     missing = [unit.name for unit in stage.units if unit.state != "done"]
     shown = ", ".join(missing[:_UNITS_SHOWN])
     return shown + (f" and {len(missing) - _UNITS_SHOWN} more" if missing[_UNITS_SHOWN:] else "")

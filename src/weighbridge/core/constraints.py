@@ -61,6 +61,8 @@ class Constraints:
         intents: what is meant to be done with the models, for their licences; None asks nothing.
         license_read: models whose licence the user has read and accepts, by name.
         places: model and where it answers: ``here``, or a territory; known from its address else.
+        leaves: model and whether prompts to it leave these machines, whatever its address and
+            place suggest: a proxy here may pass them on, a server elsewhere may be one's own.
         slo: conditions on latency.
         load: what has to be served; latency is looked up, and replicas are counted, for it.
         memory_budget_bytes: memory of all loaded models together.
@@ -74,6 +76,7 @@ class Constraints:
     intents: Intents | None = None
     license_read: tuple[str, ...] = ()
     places: tuple[tuple[str, str], ...] = ()
+    leaves: tuple[tuple[str, bool], ...] = ()
     slo: Slo = ANY_LATENCY
     load: ExpectedLoad = NO_LOAD
     memory_budget_bytes: int | None = None
@@ -106,6 +109,10 @@ class Removed:
     def __str__(self) -> str:
         where = f" for {self.task}" if self.task else ""
         return f"{self.model}{where}: {self.reason} {self.fix}".rstrip()
+
+
+NOTHING_LEFT: Final = ("Nothing is left for ", "No models that together do every task fit ")
+"""How the message of a :class:`NothingLeftError` begins: a "no", and no failure."""
 
 
 class NothingLeftError(WeighbridgeError):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from weighbridge.core.architecture import ModelArchitecture, WeightFile
+from weighbridge.core.constraints import NOTHING_LEFT
 from weighbridge.core.cost import CostRun
 from weighbridge.core.inspection import Inspection
 from weighbridge.core.load import LoadRun
@@ -20,6 +21,9 @@ State = Literal["done", "failed", "waiting", "stale", "to do", "not asked"]
 
 STAGES: Final[tuple[StageName, ...]] = get_args(StageName)
 """The stages of a study, in the order in which they run."""
+
+RESTS: Final = "It rests on what failed or is still to be done."
+"""Why a unit failed or is open that another one has to be done for first."""
 
 # Of a stage's units, the state that matters most is the stage's.
 _WEIGHT: Final[tuple[State, ...]] = ("failed", "stale", "to do", "waiting", "done")
@@ -144,6 +148,13 @@ class Unit:
     created: str = ""
     machine: str = ""
 
+    @property
+    def is_no(self) -> bool:
+        """Whether the answer is no: the constraints leave nothing, so that no run can help."""
+        return (
+            self.stage == "decide" and self.state == "failed" and self.why.startswith(NOTHING_LEFT)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class StageState:
@@ -252,6 +263,14 @@ class StudyRun:
         """What could not be done; each says why."""
         units = (unit for stage in self.stages for unit in stage.units)
         return tuple(unit for unit in units if unit.state == "failed")
+
+    @property
+    def said_no(self) -> bool:
+        """Whether nothing failed, and the answer is no: the constraints leave nothing."""
+        nos = [unit.is_no for unit in self.failed]
+        return any(nos) and all(
+            no or unit.why == RESTS for no, unit in zip(nos, self.failed, strict=True)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,8 @@ class ConstraintsPart(_Written, frozen=True):
 class CandidateEntry(ModelEntry, frozen=True):
     """A model to weigh: as under ``models`` of ``router.config.yaml``, and what only a study asks.
 
+    Of a server that somebody else runs ``memory`` may be given as well: for ``memory_budget``.
+
     Attributes:
         inspect: where its configuration is read, if not from ``source``: a Hub id, folder or file.
         license: the licence's id, where ``inspect`` and ``source`` do not tell it.

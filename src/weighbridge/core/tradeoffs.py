@@ -34,6 +34,8 @@ class Served:
         holds_slo: whether the SLO holds at some load; None where none was given or nothing is
             known of a metric that it names.
         provenance: the load run, or the prediction.
+        is_client_limited: whether the client was the bottleneck, so that the times are no less than
+            the server's, and the capacity no more.
     """
 
     percentile: str
@@ -46,6 +48,7 @@ class Served:
     capacity_unit: Literal["requests/s", "users"]
     holds_slo: bool | None
     provenance: Provenance
+    is_client_limited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,8 @@ class Spending:
         usd_per_month: of one replica, or of the whole volume where a host serves it.
         is_hosted: whether a host serves it, so that it needs no memory of ours.
         provenance: the cost run.
+        machine: which machine its bill is for: models of one may share it, where memory allows;
+            empty where that is not known.
     """
 
     usd_per_1000: Interval | None
@@ -65,6 +70,7 @@ class Spending:
     usd_per_month: Interval | None
     is_hosted: bool
     provenance: Provenance
+    machine: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,9 @@ from weighbridge.core.provenance import Interval, Provenance
 from weighbridge.core.tradeoffs import Flip, Served, Spending
 
 _ALPHA = 0.05
+_HALF = 0.5
+# A tenth more is no reason to prefer another.
+_DEARER = 1.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,9 @@ class Assignment:
         devices: per replica: its model and the devices it is put on, counted from 0; empty where
             memory is one pool.
         usd_per_month: what it costs; None where one's cost is unknown.
+        machines: models that share a machine, machine by machine: it is paid once for all of them.
+        is_upper_bound: whether that is the most it can cost: each is billed a machine of its own,
+            and nobody knows whether they could share one.
     """
 
     models: tuple[str, ...]
@@ -147,6 +153,8 @@ class Assignment:
     replicas: tuple[tuple[str, int], ...] = ()
     devices: tuple[tuple[str, tuple[int, ...]], ...] = ()
     usd_per_month: float | None = None
+    machines: tuple[tuple[str, ...], ...] = ()
+    is_upper_bound: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +226,10 @@ class Verdict:
             model = dict(self.chosen.by_task).get(task.task)
             if model == task.winner.model and task.lead is not None and not task.is_clear:
                 sentences.append(_open_lead(task.task, task.lead))
+                sentences += _dearer(task, task.lead)
             elif model is not None and model != task.winner.model:
                 sentences.append(_second_best(task, model, self._alone))
+            sentences += _mostly_wrong(task, model)
         return tuple(sentences)
 
     @property
@@ -239,6 +249,34 @@ def _open_lead(task: str, lead: Comparison) -> str:
     if lead.more_items is None:
         return f"{sentence}; no number of items worth naming would."
     return f"{sentence}; about {_about(lead.more_items)} more items would."
+
+
+def _dearer(task: TaskVerdict, lead: Comparison) -> list[str]:
+    """That the best costs more than the second, where nobody can tell them apart."""
+    of = {one.model: one.spending for one in task.standings}
+    months = [
+        None if (spent := of.get(name)) is None else spent.usd_per_month
+        for name in (lead.b, lead.a)
+    ]
+    best, second = (None if month is None else month.value for month in months)
+    if best is None or second is None or best <= second * _DEARER:
+        return []
+    sentence = (
+        f"{lead.b} costs {best:,.0f} USD a month and {lead.a} {second:,.0f}: unless further items "
+        f"tell them apart, {lead.a} is the one to run on {task.task}."
+    )
+    return [sentence]
+
+
+def _mostly_wrong(task: TaskVerdict, model: str | None) -> list[str]:
+    """That even what does a task is wrong more often than right on it."""
+    own = next((one for one in task.standings if one.model == model), None)
+    if own is None or own.accuracy.high >= _HALF:
+        return []
+    right = f"right in {100 * own.accuracy.value:.1f} % of {own.n} items"
+    if own.accuracy.value == 0:
+        right = f"right in none of {own.n} items"
+    return [f"On {task.task}, {model} is {right}: nothing that may be run does this task well."]
 
 
 def _about(items: int) -> str:

@@ -47,6 +47,9 @@ class Problem:
         capacity: model → what one replica serves, in the same unit; a model without a figure is
             taken to serve anything with one replica.
         usd_per_month: model → money for one replica.
+        machine: model → which machine its money is for: what one pool of memory holds of the same
+            machine shares it, and it is paid once. Others each have their own.
+        hosted: models that others serve, which need no machine.
         budget_usd: what all replicas may cost together.
         max_models: how many models may be loaded; 1 asks for the best single model.
     """
@@ -59,6 +62,8 @@ class Problem:
     demand: Mapping[str, float] = field(default_factory=dict)
     capacity: Mapping[str, float] = field(default_factory=dict)
     usd_per_month: Mapping[str, float] = field(default_factory=dict)
+    machine: Mapping[str, str] = field(default_factory=dict)
+    hosted: frozenset[str] = frozenset()
     budget_usd: float | None = None
     max_models: int | None = None
 
@@ -69,6 +74,21 @@ class Problem:
             return 1
         needed = math.ceil(sum(self.demand.values()) / capacity - 1e-9)
         return min(_MOST_REPLICAS, max(1, needed))
+
+    @property
+    def shared(self) -> tuple[tuple[str, ...], ...]:
+        """Models that share a machine where they are loaded together, machine by machine.
+
+        The budget is the memory of one machine, so that all that it holds is on it. With devices,
+        or without a budget, nobody says which machine has room for what.
+        """
+        if self.budget_bytes is None or self.device_bytes:
+            return ()
+        groups: dict[str, list[str]] = {}
+        for model, machine in self.machine.items():
+            if machine and model in self.usd_per_month and self.memory_bytes.get(model):
+                groups.setdefault(machine, []).append(model)
+        return tuple(tuple(models) for models in groups.values() if len(models) > 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,15 +212,20 @@ class _Rows:
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """Where each variable stands: replicas first, then x, then y row by row."""
+    """Where each variable stands: replicas first, then x, then y row by row, then machines."""
 
     replicas: int
     models: int
     tasks: int
+    machines: int = 0
 
     @property
     def width(self) -> int:
-        return self.replicas + self.models + self.models * self.tasks
+        return self.machine(self.machines)
+
+    def machine(self, number: int) -> int:
+        """What a shared machine costs, as a share of the most it can."""
+        return self.replicas + self.models + self.models * self.tasks + number
 
     def x(self, model: int) -> int:
         return self.replicas + model
@@ -220,21 +245,25 @@ def _solve(
     from scipy.optimize import Bounds, milp  # noqa: PLC0415
 
     tasks = list(problem.accuracy)
-    columns = _Columns(len(replicas), len(models), len(tasks))
+    columns = _Columns(len(replicas), len(models), len(tasks), len(problem.shared))
+    bill = _bill(problem, columns, models, replicas)
     rows = _Rows()
     _memory_rows(rows, problem, models, replicas)
+    _money_rows(rows, problem, columns, models, replicas, bill=bill)
     _loading_rows(rows, problem, columns, models, replicas)
     _task_rows(rows, problem, columns, models, tasks)
     _capacity_rows(rows, problem, columns, models, replicas)
     for taken in too_large:
         rows.add(dict.fromkeys(taken, 1.0), -math.inf, len(taken) - 1.0)
     upper = np.ones(columns.width)
+    whole = np.ones(columns.width, dtype=int)
+    whole[columns.machine(0) :] = 0
     for t, task in enumerate(tasks):
         for m, model in enumerate(models):
             upper[columns.y(t, m)] = float(model in problem.accuracy[task])
     result = milp(
-        _OBJECTIVE_SCALE * _objective(problem, columns, models, tasks, replicas),
-        integrality=np.ones(columns.width, dtype=int),
+        _OBJECTIVE_SCALE * _objective(problem, columns, models, tasks, replicas, bill=bill),
+        integrality=whole,
         bounds=Bounds(0, upper),
         constraints=rows.constraint(columns.width),
         options={"mip_rel_gap": 0.0},
@@ -254,16 +283,17 @@ def _objective(
     models: Sequence[str],
     tasks: Sequence[str],
     replicas: Sequence[_Replica],
+    *,
+    bill: Mapping[int, float],
 ) -> NDArray[Any]:
     import numpy as np  # noqa: PLC0415
 
     cost = np.zeros(columns.width)
-    usd = [problem.usd_per_month.get(models[one.model], 0.0) for one in replicas]
     sizes = [float(problem.memory_bytes[models[one.model]]) for one in replicas]
-    by_memory = _THRIFT * (_MEMORY_AFTER_MONEY if any(usd) else 1.0)
+    by_memory = _THRIFT * (_MEMORY_AFTER_MONEY if bill else 1.0)
     cost[: columns.replicas] = by_memory * np.array(sizes) / (sum(sizes) or 1.0)
-    if any(usd):
-        cost[: columns.replicas] += _THRIFT * np.array(usd) / sum(usd)
+    for column, usd in bill.items():
+        cost[column] += _THRIFT * usd / sum(bill.values())
     for t, task in enumerate(tasks):
         for m, model in enumerate(models):
             cost[columns.y(t, m)] = -problem.mix[task] * problem.accuracy[task].get(model, 0.0)
@@ -273,7 +303,7 @@ def _objective(
 def _memory_rows(
     rows: _Rows, problem: Problem, models: Sequence[str], replicas: Sequence[_Replica]
 ) -> None:
-    """Bytes in shares of what there is, so that the solver's tolerance is relative to it; money."""
+    """Bytes in shares of what there is, so that the solver's tolerance is relative to it."""
     sizes = [problem.memory_bytes[models[one.model]] for one in replicas]
     if problem.budget_bytes is not None:
         room = max(problem.budget_bytes, 1)
@@ -285,10 +315,43 @@ def _memory_rows(
             if device in one.place
         }
         rows.add(share, -math.inf, 1.0)
-    if problem.budget_usd is not None:
+
+
+def _bill(
+    problem: Problem, columns: _Columns, models: Sequence[str], replicas: Sequence[_Replica]
+) -> dict[int, float]:
+    """Column → money: of every replica that has a machine to itself, and of every shared one."""
+    together = {model for group in problem.shared for model in group}
+    prices = problem.usd_per_month
+    own = {
+        index: prices.get(models[one.model], 0.0)
+        for index, one in enumerate(replicas)
+        if models[one.model] not in together
+    }
+    for number, group in enumerate(problem.shared):
+        own[columns.machine(number)] = max(prices[model] for model in group)
+    return {column: usd for column, usd in own.items() if usd}
+
+
+def _money_rows(
+    rows: _Rows,
+    problem: Problem,
+    columns: _Columns,
+    models: Sequence[str],
+    replicas: Sequence[_Replica],
+    *,
+    bill: Mapping[int, float],
+) -> None:
+    """A shared machine costs what the dearest of its models does; all together keep the budget."""
+    for number, group in enumerate(problem.shared):
+        most = max(problem.usd_per_month[model] for model in group) or 1.0
+        for index, one in enumerate(replicas):
+            if models[one.model] in group:
+                share = problem.usd_per_month[models[one.model]] / most
+                rows.add({index: share, columns.machine(number): -1.0}, -math.inf, 0.0)
+    if problem.budget_usd is not None and bill:
         money = max(problem.budget_usd, 1e-9)
-        usd = [problem.usd_per_month.get(models[one.model], 0.0) for one in replicas]
-        rows.add({i: each / money for i, each in enumerate(usd)}, -math.inf, 1.0)
+        rows.add({column: usd / money for column, usd in bill.items()}, -math.inf, 1.0)
 
 
 def _loading_rows(
@@ -350,18 +413,44 @@ def _assignment(
     pairs = tuple((task, models[m]) for task, m in zip(problem.accuracy, by_task, strict=True))
     counts = {m: sum(one.model == m for one in taken) for m in loaded}
     used = [one for one in taken if one.model in counts]
-    names = [models[m] for m in loaded]
-    prices = problem.usd_per_month
-    known = bool(prices) and all(name in prices for name in names)
+    replicas = {models[m]: counts[m] for m in loaded}
+    names = list(replicas)
+    machines = _machines(problem, names)
+    usd = _usd(problem, replicas, machines)
+    alone = [name for name in names if name not in problem.hosted and name not in sum(machines, ())]
     found = Assignment(
         models=tuple(names),
         by_task=pairs,
         accuracy=sum(problem.mix[task] * problem.accuracy[task][model] for task, model in pairs),
         memory_bytes=sum(problem.memory_bytes[models[m]] * counts[m] for m in loaded),
-        usd_per_month=sum(prices[models[m]] * counts[m] for m in loaded) if known else None,
+        usd_per_month=usd,
+        machines=machines,
+        is_upper_bound=bool(usd) and bool(alone) and len(alone) + len(machines) > 1,
     )
     if problem.demand:
         found = replace(found, replicas=tuple((models[m], counts[m]) for m in loaded))
     if problem.device_bytes:
         found = replace(found, devices=tuple((models[one.model], one.place) for one in used))
     return found
+
+
+def _machines(problem: Problem, names: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """Of the models that are loaded, those that share a machine."""
+    groups = (tuple(name for name in group if name in names) for group in problem.shared)
+    return tuple(group for group in groups if len(group) > 1)
+
+
+def _usd(
+    problem: Problem, replicas: Mapping[str, int], machines: Sequence[tuple[str, ...]]
+) -> float | None:
+    """What these replicas cost a month, a shared machine once; None where one's cost is unknown.
+
+    A machine that only one model uses is shared by its own replicas: the pool has room for all.
+    """
+    prices = problem.usd_per_month
+    if not prices or any(name not in prices for name in replicas):
+        return None
+    shared = {name for group in problem.shared for name in group}
+    rest = [name for name in replicas if not any(name in group for group in machines)]
+    single = sum(prices[name] * (1 if name in shared else replicas[name]) for name in rest)
+    return single + sum(max(prices[name] for name in group) for group in machines)

@@ -10,14 +10,15 @@ from urllib.parse import urlsplit
 from weighbridge.core.constraints import Constraints, Intents, Removed
 from weighbridge.core.provenance import Interval
 from weighbridge.core.routing import ModelEntry
+from weighbridge.core.territories import within
 from weighbridge.core.tradeoffs import Served, Spending
 from weighbridge.core.units import format_bytes
 from weighbridge.core.verdict import ModelMemory
+from weighbridge.decide.advice import COMMAND, Advice
 from weighbridge.facts.licenses.questions import Answer
 
 HERE: Final = "here"
 _NONE: Final[Mapping[str, str]] = {}
-_EU: Final = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK EU"
 
 
 def place_of(url: str, entry: ModelEntry | None) -> str | None:
@@ -41,39 +42,54 @@ def _is_near(url: str) -> bool:
 
 
 def by_place(
-    models: Mapping[str, tuple[str, str | None]], constraints: Constraints
+    models: Mapping[str, tuple[str, str | None]],
+    constraints: Constraints,
+    advice: Advice = COMMAND,
 ) -> Iterator[Removed]:
     """Options to which data may not go: model → address and place."""
-    told = dict(constraints.places)
+    told, said = dict(constraints.places), dict(constraints.leaves)
     for model, (url, found) in models.items():
-        place = told.get(model, found)
-        if place == HERE:
-            continue
+        place = where_of(model, found, constraints)
         where = f"It answers at {urlsplit(url).hostname or 'an address that nobody kept'}"
-        if not constraints.data_may_leave:
+        territory = constraints.territory
+        if not constraints.data_may_leave and leaves(model, found, constraints):
+            passes_on = ", and you say that its prompts leave" if said.get(model) else ""
+            is_open = model not in told and model not in said
             yield Removed(
                 model,
                 "data",
-                f"{where}, so that prompts would leave your machines.",
-                f"If these are yours, say --at {model}=here." if model not in told else "",
+                f"{where}{passes_on}, so that prompts would leave your machines.",
+                advice.here(model) if is_open else "",
             )
-        elif constraints.territory and place is None:
+        elif territory and place is None:
             yield Removed(
                 model,
                 "territory",
                 f"{where}, and where that processes data is not known.",
-                f"If it is known to you, say --at {model}={constraints.territory}.",
+                advice.place(model, territory),
             )
-        elif constraints.territory and not within(place or "", constraints.territory):
-            yield Removed(
-                model, "territory", f"It processes data in {place}, not in {constraints.territory}."
-            )
+        elif territory and place != HERE and not within(place or "", territory):
+            yield Removed(model, "territory", f"It processes data in {place}, not in {territory}.")
 
 
-def within(place: str, territory: str) -> bool:
-    """Whether a place is part of a territory: a country by its code, or ``EU``."""
-    place, territory = place.upper(), territory.upper()
-    return place == territory or (territory == "EU" and f" {place} " in f" {_EU} ")
+def leaves(model: str, found: str | None, constraints: Constraints) -> bool:
+    """Whether prompts leave these machines: as the user says, else as place and address suggest."""
+    said = dict(constraints.leaves).get(model)
+    return dict(constraints.places).get(model, found) != HERE if said is None else said
+
+
+def where_of(model: str, found: str | None, constraints: Constraints) -> str | None:
+    """``here``, a territory, or None where nobody knows.
+
+    A territory that the user names holds, whoever owns the machine; an address here says nothing
+    where prompts are passed on, and one elsewhere nothing where they are known to stay.
+    """
+    said, told = dict(constraints.leaves).get(model), dict(constraints.places).get(model)
+    if told is not None and not (told == HERE and said):
+        return told
+    if said is None:
+        return found
+    return None if said else HERE
 
 
 def intents_of(constraints: Constraints) -> Intents | None:
@@ -88,13 +104,14 @@ def intents_of(constraints: Constraints) -> Intents | None:
 
 
 def by_licence(
-    answers: Mapping[str, Answer | None], constraints: Constraints
+    answers: Mapping[str, Answer | None], constraints: Constraints, advice: Advice = COMMAND
 ) -> tuple[tuple[Removed, ...], tuple[str, ...]]:
     """Options whose licence says no, or that nobody has read; and the conditions of the others.
 
     Args:
         answers: model → what its licence says; None where no licence is known.
         constraints: with the models whose licence the user has read.
+        advice: how to say what would let an option in.
     """
     removed, notes = [], []
     for model, given in answers.items():
@@ -108,8 +125,7 @@ def by_licence(
             removed.append(Removed(model, "licence", f"{name}{words}"))
         elif verdict == "unknown":
             why = words or "Blocked until read: no licence of it is known."
-            fix = f"Read it, then say --license-read {model}."
-            removed.append(Removed(model, "licence", f"{name}{why}", fix))
+            removed.append(Removed(model, "licence", f"{name}{why}", advice.license_read(model)))
         elif verdict == "conditional":
             notes.append(f"{model}: allowed on conditions. {name}{words}")
     return tuple(removed), tuple(notes)
@@ -125,6 +141,7 @@ def by_latency(
     served: Mapping[tuple[str, str | None], Served | None],
     constraints: Constraints,
     limited: Mapping[str, str] = _NONE,
+    advice: Advice = COMMAND,
 ) -> Iterator[Removed]:
     """Options of which no load that was measured (or predicted) holds the SLO.
 
@@ -132,19 +149,23 @@ def by_latency(
         served: model and task (None for all tasks) → how fast it answers.
         constraints: with the SLO.
         limited: model → its load run, where the client limited it so that it has no verdict.
+        advice: how to say what would let an option in.
     """
     if not constraints.slo.bounds:
         return
     for (model, task), one in served.items():
         if one is None or one.holds_slo is None:
+            is_limited = one is None and model in limited
             why = (
-                f": the client limited {limited[model]}" if one is None and model in limited else ""
+                f": in {limited[model]} the client was the bottleneck, and its times are above it"
+                if is_limited
+                else ""
             )
             yield Removed(
                 model,
                 "latency",
                 f"Whether it holds {constraints.slo} is not known{why}.",
-                "Run `weigh bench` for it, or say --devices for a prediction.",
+                advice.bench_elsewhere if is_limited else advice.bench,
                 task,
             )
         elif not one.holds_slo:
@@ -174,7 +195,10 @@ def by_memory(memory: Sequence[ModelMemory], constraints: Constraints) -> Iterat
 
 
 def by_budget(
-    models: Sequence[str], spending: Mapping[str, Spending], constraints: Constraints
+    models: Sequence[str],
+    spending: Mapping[str, Spending],
+    constraints: Constraints,
+    advice: Advice = COMMAND,
 ) -> Iterator[Removed]:
     """Options that cost too much by themselves, or nobody knows how much."""
     limit = constraints.usd_per_month
@@ -187,7 +211,7 @@ def by_budget(
                 model,
                 "budget",
                 "What it costs a month is not known.",
-                f"Run `weigh cost` for it, or say --usd {model}=1200.",
+                advice.usd(model),
             )
         elif month.value > limit:
             yield Removed(

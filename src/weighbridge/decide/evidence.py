@@ -9,6 +9,8 @@ from typing import Final
 from weighbridge.core.constraints import Constraints, Removed
 from weighbridge.core.provenance import Interval
 from weighbridge.core.tradeoffs import Flip, Served, Spending
+from weighbridge.core.verdict import Assignment
+from weighbridge.decide.advice import COMMAND, Advice
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,7 @@ class Evidence:
         removed: options that data, territory or licence rule out.
         flips: model → what would change its cost comparison, as its report found.
         notes: conditions that a reader must know, in sentences.
+        advice: how to say what would let an option in.
     """
 
     served: Mapping[tuple[str, str | None], Served] = field(default_factory=dict)
@@ -30,6 +33,7 @@ class Evidence:
     removed: tuple[Removed, ...] = ()
     flips: Mapping[str, tuple[Flip, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    advice: Advice = COMMAND
 
     def of(self, model: str, task: str) -> Served | None:
         """How fast a model answers on a task: as measured for it, else for all of them."""
@@ -93,18 +97,43 @@ def doubts(
                 f"{model} on {task} may be below the {100 * least[task]:g} % that are asked: its "
                 f"interval begins at {100 * interval.low:.1f} %."
             )
-        found += _load_doubts(model, evidence.of(model, task), constraints)
+        found += _load_doubts(model, evidence.of(model, task), constraints, evidence.advice)
     return list(dict.fromkeys(found))
 
 
-def _load_doubts(model: str, served: Served | None, constraints: Constraints) -> list[str]:
+def bill_notes(chosen: Assignment) -> list[str]:
+    """How the sum of the models' bills is to be read."""
+    notes = [
+        f"{' and '.join(models)} are billed one machine: its memory holds them together, and "
+        "hardware, people and fixed lines are paid once. That it serves both at once was not "
+        "measured."
+        for models in chosen.machines
+    ]
+    if chosen.is_upper_bound and chosen.usd_per_month is not None:
+        notes.append(
+            f"An upper bound: {chosen.usd_per_month:,.0f} USD a month for "
+            f"{' and '.join(chosen.models)} bills each a machine, people and fixed lines of its "
+            "own. Whether they could share one is not known: that takes a memory budget, each "
+            "model's memory, and bills for the same machine."
+        )
+    return notes
+
+
+def _load_doubts(
+    model: str, served: Served | None, constraints: Constraints, advice: Advice
+) -> list[str]:
     if demand(constraints, {"": 1.0}) and (served is None or served.capacity is None):
         return [f"What {model} serves at most is not known: one replica is taken to do."]
     if served is None:
         return []
     doubts = []
+    if served.is_client_limited:
+        doubts.append(
+            f"In {served.provenance.source} the client was the bottleneck: the times of {model} "
+            "are an upper bound, and what it serves a lower one."
+        )
     if served.provenance.kind == "predicted":
-        doubts.append(f"The latency of {model} is predicted, not measured: run `weigh bench`.")
+        doubts.append(f"The latency of {model} is predicted, not measured. {advice.bench}")
     elif served.covers_load is False:
         doubts.append(
             f"{model} was measured below the expected load of {constraints.load} only: {served.at}."

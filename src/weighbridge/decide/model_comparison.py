@@ -64,7 +64,11 @@ def columns(outcomes: Outcomes) -> Columns:
 
 
 def compare_models(
-    subjects: Sequence[Outcomes], *, anytime: bool = False, reference: str | None = None
+    subjects: Sequence[Outcomes],
+    *,
+    anytime: bool = False,
+    reference: str | None = None,
+    seed: int = 0,
 ) -> ModelComparison:
     """Every model with every other on each subject; Holm's procedure covers all pairs together.
 
@@ -73,6 +77,7 @@ def compare_models(
         anytime: give bounds that hold however often one has looked at the data, and judge by them.
         reference: compare the others with this model only: pairs that nobody asks about would
             cost those that are.
+        seed: of the draws for the chances of being best.
 
     Raises:
         InputError: a subject has less than two models, no items, or only one group, or bounds for
@@ -107,7 +112,7 @@ def compare_models(
             one.subject,
             len(one.items),
             None if table.groups is None else int(table.groups.max()) + 1,
-            _standings(one, table),
+            _standings(one, table, seed),
             tuple(_with_need(pair, table, one.models, unsettled) for pair in pairs),
         )
         for one, table, pairs in zip(subjects, tables, settled, strict=True)
@@ -118,8 +123,8 @@ def compare_models(
     return ModelComparison(comparisons, notes)
 
 
-def _standings(outcomes: Outcomes, table: Columns) -> tuple[Standing, ...]:
-    shares = p_best(mean_draws(table.scores, table.groups))
+def _standings(outcomes: Outcomes, table: Columns, seed: int) -> tuple[Standing, ...]:
+    shares = p_best(mean_draws(table.scores, table.groups, seed=seed))
     standings = [
         Standing(
             model,

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from itertools import count
+from typing import Final
 
 from weighbridge.core.routing import Condition, ModelEntry, Route, RouterConfig, Signals
 from weighbridge.core.verdict import TaskVerdict, Verdict
+
+_USUAL_PORT: Final = 8080
+# Of the right answers of the model that does a task, so many a stand-in must reach.
+_LEAST_SHARE: Final = 0.5
+_LOOPBACK: Final = re.compile(r"//(?:127\.0\.0\.1|localhost|\[::1\]):(\d{1,5})\b")
 
 
 def router_config(
@@ -19,14 +27,23 @@ def router_config(
     chosen = verdict.chosen
     fallback = _fallback(verdict)
     routes = [
-        Route(use=_with_fallback(model, fallback), when=Condition(task=task))
+        Route(use=(model, *_stand_in(verdict, task, model)), when=Condition(task=task))
         for task, model in chosen.by_task
     ]
+    models = {model: entries[model] for model in chosen.models}
     return RouterConfig(
-        models={model: entries[model] for model in chosen.models},
+        listen=_listen(models),
+        models=models,
         signals=signals,
         routes=(*routes, Route(use=(fallback,))),
     )
+
+
+def _listen(models: Mapping[str, ModelEntry]) -> str:
+    """Our usual address, or the next that none of the models answers at."""
+    taken = {int(port) for entry in models.values() for port in _LOOPBACK.findall(str(entry.urls))}
+    port = next(port for port in count(_USUAL_PORT) if port not in taken)
+    return f"127.0.0.1:{port}"
 
 
 def route_comments(verdict: Verdict, dates: Mapping[str, str]) -> tuple[str, ...]:
@@ -94,5 +111,20 @@ def _overall(verdict: Verdict) -> dict[str, float]:
     return overall
 
 
-def _with_fallback(model: str, fallback: str) -> tuple[str, ...]:
-    return (model,) if model == fallback else (model, fallback)
+def _stand_in(verdict: Verdict, task: str, model: str) -> tuple[str, ...]:
+    """Who answers where the task's own model cannot: the next best that is loaded, or nobody.
+
+    Standings have no model that a constraint rules out for the task. One that is known to be worse
+    than the next best there is, or right less than half as often as the model that it would stand
+    in for, is none: an error is seen, a wrong answer is believed.
+    """
+    standings = next((one.standings for one in verdict.tasks if one.task == task), ())
+    own = next((one.accuracy.value for one in standings if one.model == model), 0.0)
+    others = [one for one in standings if one.model != model]
+    loaded = [one for one in others if one.model in verdict.chosen.models]
+    if not loaded:
+        return ()
+    best = loaded[0]
+    is_worse = best.accuracy.high < others[0].accuracy.low
+    is_useless = best.accuracy.value == 0 or best.accuracy.high < _LEAST_SHARE * own
+    return () if is_worse or is_useless else (best.model,)

@@ -23,12 +23,18 @@ _MOST_FAILED: Final = 0.01
 def served(runs: Sequence[LoadRun], load: ExpectedLoad, slo: Slo) -> Served | None:
     """What the newest load run with a verdict says; None where there is none.
 
+    A client that is the bottleneck can only add to the times: where conditions hold even so, they
+    hold, and what was served is the least that can be. Where they do not, nothing is known.
+
     Args:
         runs: of one model, newest first.
         load: what all tasks together ask.
         slo: the conditions on latency; none at all for none.
     """
-    run = next((one for one in runs if one.levels and not one.is_client_limited), None)
+    measured = [one for one in runs if one.levels]
+    run = next((one for one in measured if not one.is_client_limited), None)
+    if run is None:
+        run = next((one for one in measured if slo.bounds and _holds_anywhere(one, slo)), None)
     if run is None:
         return None
     unit = unit_of(load)
@@ -42,11 +48,17 @@ def served(runs: Sequence[LoadRun], load: ExpectedLoad, slo: Slo) -> Served | No
         e2e_ms=_percentile(level.e2e_ms),
         at=f"{level.users:.3g} users, {level.requests_per_s:.3g} requests/s",
         covers_load=None if asked is None else _amount(level, unit) >= asked,
-        capacity=capacity,
+        capacity=_at_least(capacity) if run.is_client_limited else capacity,
         capacity_unit=unit,
         holds_slo=_holds_anywhere(run, slo),
         provenance=Provenance("measured", run.info.id, run.info.created),
+        is_client_limited=run.is_client_limited,
     )
+
+
+def _at_least(found: Bounded | None) -> Bounded | None:
+    """A capacity without its upper end: the client stood in the way."""
+    return None if found is None else Bounded(found.value, found.low, None)
 
 
 def about_task(runs: Sequence[RunInfo], task: str) -> list[RunInfo]:

@@ -32,6 +32,7 @@ class _Task:
     p_best: Mapping[str, float]
     p_cheapest: Mapping[str, float]
     draws: Mapping[str, Floats]
+    seed: int = 0
 
 
 def task_verdicts(
@@ -42,10 +43,11 @@ def task_verdicts(
     memory: Mapping[str, int | None],
     asked: Constraints,
     evidence: Evidence,
+    seed: int = 0,
 ) -> tuple[tuple[TaskVerdict, ...], tuple[str, ...]]:
     """A verdict per task; and what a reader must know of the comparisons, in sentences."""
     contested = [one for one in outcomes.values() if len(one.models) > 1]
-    compared = compare_models(contested) if contested else ModelComparison(())
+    compared = compare_models(contested, seed=seed) if contested else ModelComparison(())
     shares = {
         (subject.subject, standing.model): standing.p_best
         for subject in compared.subjects
@@ -54,9 +56,9 @@ def task_verdicts(
     least = dict(asked.min_accuracy)
     verdicts = []
     for task, runs in left.items():
-        found = cheapest(draws[task], evidence.spending, least.get(task, 0.0)) or {}
+        found = cheapest(draws[task], evidence.spending, least.get(task, 0.0), seed=seed) or {}
         best = {model: shares.get((task, model), 1.0) for model in runs}
-        one = _Task(task, runs, best, found, draws[task])
+        one = _Task(task, runs, best, found, draws[task], seed)
         standings = with_front(_standings(one, evidence), memory)
         verdicts.append(TaskVerdict(task, standings, _lead(standings, runs, compared.pairs)))
     return tuple(verdicts), compared.notes
@@ -75,20 +77,23 @@ def _standings(task: _Task, evidence: Evidence) -> list[ModelEvidence]:
             p_cheapest=task.p_cheapest.get(run.info.model),
             served=evidence.of(run.info.model, task.name),
             spending=_spending(
-                evidence.spending.get(run.info.model), run.accuracy, task.draws[run.info.model]
+                evidence.spending.get(run.info.model),
+                run.accuracy,
+                task.draws[run.info.model],
+                task.seed,
             ),
         )
         for run in ranked
     ]
 
 
-def _spending(found: Spending | None, accuracy: float, draws: Floats) -> Spending | None:
+def _spending(found: Spending | None, accuracy: float, draws: Floats, seed: int) -> Spending | None:
     """What a model costs, per request that comes out right on this task."""
     price = None if found is None else found.usd_per_1000
     if found is None or price is None or accuracy == 0:
         # What a cost report says of accepted requests is of all tasks together, not of this one.
         return None if found is None else replace(found, usd_per_1000_accepted=None)
-    usd = cost_draws(price, np.random.default_rng((_SEED, 2)), len(draws))
+    usd = cost_draws(price, np.random.default_rng((_SEED, 2, seed)), len(draws))
     level = price.level
     ends = np.quantile(usd / np.maximum(draws, 1e-9), ((1 - level) / 2, (1 + level) / 2))
     value = price.value / accuracy

@@ -23,15 +23,17 @@ from weighbridge.decide.statistics.bootstrap import DRAWS, mean_draws, p_best
 from weighbridge.decide.statistics.paired import Floats
 
 _SEED: Final = 20_261_121
+# More than there are tasks: each task and each of the user's seeds has a stream of its own.
+_STREAMS: Final = 1_000_003
 _TAIL: Final = (1 - 0.95) / 2
 
 
-def accuracy_draws(outcomes: Mapping[str, Outcomes]) -> dict[str, dict[str, Floats]]:
+def accuracy_draws(outcomes: Mapping[str, Outcomes], seed: int = 0) -> dict[str, dict[str, Floats]]:
     """Task → model → plausible true accuracies. Tasks have different items: independent draws."""
     found: dict[str, dict[str, Floats]] = {}
-    for seed, (task, one) in enumerate(outcomes.items()):
+    for stream, (task, one) in enumerate(outcomes.items()):
         table = columns(one)
-        draws = mean_draws(table.scores, table.groups, seed=seed)
+        draws = mean_draws(table.scores, table.groups, seed=_STREAMS * seed + stream)
         found[task] = {model: draws[:, index] for index, model in enumerate(one.models)}
     return found
 
@@ -43,7 +45,11 @@ def chances(draws: Mapping[str, Floats]) -> dict[str, float]:
 
 
 def cheapest(
-    draws: Mapping[str, Floats], spending: Mapping[str, Spending], least: float = 0.0
+    draws: Mapping[str, Floats],
+    spending: Mapping[str, Spending],
+    least: float = 0.0,
+    *,
+    seed: int = 0,
 ) -> dict[str, float] | None:
     """Model → the probability that it costs least per accepted request, being accurate enough.
 
@@ -53,7 +59,7 @@ def cheapest(
     prices = {model: spending[model].usd_per_1000 for model in draws if model in spending}
     if not draws or len(prices) < len(draws) or None in prices.values():
         return None
-    generator = np.random.default_rng((_SEED, 1))
+    generator = np.random.default_rng((_SEED, 1, seed))
     columns_ = []
     for model, right in draws.items():
         usd = cost_draws(prices[model] or Interval(0, 0, 0), generator, len(right))
@@ -66,11 +72,19 @@ def cheapest(
 
 
 def cost_draws(usd: Interval, generator: np.random.Generator, count: int) -> Floats:
-    """Draws of a cost from its interval, lognormal: a cost is positive and skewed upwards."""
+    """Draws of a cost whose median and ends are those of the interval, lognormal on either side.
+
+    A cost is positive and skewed upwards, and its value is seldom midway between the ends. A value
+    beyond them, which the costliest of all assumptions may give, tells no median: then the middle
+    is theirs.
+    """
     if usd.low <= 0 or usd.high <= usd.low:
         return np.full(count, usd.value)
-    spread = math.log(usd.high / usd.low) / (2 * NormalDist().inv_cdf((1 + usd.level) / 2))
-    return usd.value * np.exp(spread * generator.standard_normal(count))
+    middle = usd.value if usd.low <= usd.value <= usd.high else math.sqrt(usd.low * usd.high)
+    sigmas = NormalDist().inv_cdf((1 + usd.level) / 2)
+    below, above = math.log(middle / usd.low) / sigmas, math.log(usd.high / middle) / sigmas
+    normal = generator.standard_normal(count)
+    return middle * np.exp(np.where(normal < 0, below, above) * normal)
 
 
 def with_front(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from weighbridge.core.constraints import (
     NO_CONSTRAINTS,
+    NOTHING_LEFT,
     Constraints,
     NothingLeftError,
     Removed,
@@ -18,7 +19,14 @@ from weighbridge.core.units import format_bytes
 from weighbridge.core.verdict import Assignment, ModelMemory, Verdict
 from weighbridge.decide import constraints as rules
 from weighbridge.decide.assignment import Problem, solve
-from weighbridge.decide.evidence import NOTHING_ELSE, Evidence, demand, doubts, months
+from weighbridge.decide.evidence import (
+    NOTHING_ELSE,
+    Evidence,
+    bill_notes,
+    demand,
+    doubts,
+    months,
+)
 from weighbridge.decide.flips import flips
 from weighbridge.decide.statistics import run_accuracy
 
@@ -33,6 +41,7 @@ def decide(
     *,
     constraints: Constraints = NO_CONSTRAINTS,
     evidence: Evidence = NOTHING_ELSE,
+    seed: int = 0,
 ) -> Verdict:
     """Who is best at each task, who alone, and who together within all constraints.
 
@@ -43,6 +52,7 @@ def decide(
         mix: task → share of the traffic; by default every task counts alike.
         constraints: what must hold; its memory budget is ``budget_bytes``.
         evidence: what is known of latency and cost, and what facts rule out.
+        seed: of all that is drawn; the same seed draws the same.
 
     Raises:
         InputError: there is nothing to decide on.
@@ -67,7 +77,7 @@ def decide(
     chosen, single = solve(problem), solve(replace(problem, max_models=1))
     if chosen is None:
         raise _nothing_fits(problem, removed)
-    found = _Found(problem, chosen, single, sizes)
+    found = _Found(problem, chosen, single, sizes, seed)
     return _verdict(
         found, left, accuracy, removed=removed, asked=asked, memory=memory, evidence=evidence
     )
@@ -81,6 +91,7 @@ class _Found:
     chosen: Assignment
     single: Assignment | None
     sizes: Mapping[str, int | None]
+    seed: int = 0
 
     @property
     def sizes_known(self) -> bool:
@@ -116,9 +127,15 @@ def _verdict(
 
     problem, chosen = found.problem, found.honest(found.chosen) or found.chosen
     outcomes = {task: outcomes_of_suite(list(runs.values())) for task, runs in left.items()}
-    draws = tradeoffs.accuracy_draws(outcomes)
+    draws = tradeoffs.accuracy_draws(outcomes, found.seed)
     tasks, notes = task_verdicts(
-        left, outcomes, draws, memory=found.sizes, asked=asked, evidence=evidence
+        left,
+        outcomes,
+        draws,
+        memory=found.sizes,
+        asked=asked,
+        evidence=evidence,
+        seed=found.seed,
     )
     single = found.honest(found.single)
     changes = flips(problem, found.chosen, single, tasks, sizes_known=found.sizes_known)
@@ -135,7 +152,12 @@ def _verdict(
         gain=tradeoffs.gain(draws, problem.mix, chosen, single),
         overall=tradeoffs.overall(draws, problem.accuracy, problem.mix),
         flips=(*changes, *evidence.flips_of((*chosen.models, *(single.models if single else ())))),
-        notes=(*notes, *evidence.notes, *doubts(chosen.by_task, accuracy, evidence, asked)),
+        notes=(
+            *notes,
+            *evidence.notes,
+            *doubts(chosen.by_task, accuracy, evidence, asked),
+            *bill_notes(chosen),
+        ),
     )
 
 
@@ -186,17 +208,18 @@ def _removed(
         )
     models = tuple(dict.fromkeys(model for runs in by_task.values() for model in runs))
     own = [entry for entry in memory if entry.model in models]
+    looked_up = evidence.looked_up(models, tuple(by_task))
     missing = [
-        Removed(model, "evidence", "It was not evaluated on it.", "Run `weigh eval`.", task)
+        Removed(model, "evidence", "It was not evaluated on it.", evidence.advice.eval, task)
         for task, runs in by_task.items()
         for model in models
         if model not in runs
     ]
     return (
         *(one for one in evidence.removed if one.model in models),
-        *rules.by_latency(evidence.looked_up(models, tuple(by_task)), asked, evidence.limited),
+        *rules.by_latency(looked_up, asked, evidence.limited, evidence.advice),
         *rules.by_memory(own, asked),
-        *rules.by_budget(models, evidence.spending, asked),
+        *rules.by_budget(models, evidence.spending, asked, evidence.advice),
         *rules.by_accuracy(accuracy, asked),
         *missing,
     )
@@ -220,7 +243,7 @@ def _left(by_task: RunsByTask, removed: tuple[Removed, ...]) -> RunsByTask:
     bare = [task for task, runs in left.items() if not runs]
     if bare:
         raise NothingLeftError(
-            f"Nothing is left for {', '.join(bare)}: the constraints remove every option.", removed
+            f"{NOTHING_LEFT[0]}{', '.join(bare)}: the constraints remove every option.", removed
         )
     return left
 
@@ -247,6 +270,8 @@ def _problem(
         demand=demand(asked, shares),
         capacity={model: most for model, most in capacity.items() if most},
         usd_per_month=months(evidence.spending),
+        machine={model: one.machine for model, one in evidence.spending.items()},
+        hosted=frozenset(model for model, one in evidence.spending.items() if one.is_hosted),
         budget_usd=asked.usd_per_month,
     )
 
@@ -262,7 +287,7 @@ def _nothing_fits(problem: Problem, removed: tuple[Removed, ...]) -> NothingLeft
     if problem.demand:
         limits.append(f"a load of {sum(problem.demand.values()):g}")
     return NothingLeftError(
-        f"No models that together do every task fit {' and '.join(limits)}.",
+        f"{NOTHING_LEFT[1]}{' and '.join(limits)}.",
         removed,
         fix="Give more room, ask less, or evaluate smaller models.",
     )

@@ -13,7 +13,7 @@ from weighbridge.core.effects import Store
 from weighbridge.core.errors import InputError
 from weighbridge.core.provenance import Provenance
 from weighbridge.core.routing import AUTO, ModelEntry, RouterConfig
-from weighbridge.core.runs import EvalRun, content_hash
+from weighbridge.core.runs import EvalRun, RunInfo, content_hash
 from weighbridge.core.study import VerdictRun
 from weighbridge.core.verdict import ModelMemory, Verdict
 from weighbridge.decide.router import route_comments, router_config
@@ -40,6 +40,7 @@ def decide(
     constraints: Constraints = NO_CONSTRAINTS,
     told: Told = _NOTHING_TOLD,
     strict: bool = False,
+    seed: int = 0,
 ) -> VerdictRun:
     """Decide on the named evaluation runs, or on the newest of each model and suite.
 
@@ -54,6 +55,7 @@ def decide(
         constraints: what must hold; its memory budget is ``budget_bytes``.
         told: what the user says of models and machine.
         strict: refuse to be told of models that were not evaluated.
+        seed: of all that is drawn.
 
     Raises:
         InputError: nothing to decide on, or a memory is unknown but needed.
@@ -72,11 +74,10 @@ def decide(
         constraints,
         needed=budget_bytes is not None or bool(constraints.device_bytes),
     )
+    known = gathered.evidence
     verdict = decide_purely(
-        runs, memory, budget_bytes, mix, constraints=constraints, evidence=gathered.evidence
+        runs, memory, budget_bytes, mix, constraints=constraints, evidence=known, seed=seed
     )
-    signals = learn_signals({run.suite: [item.prompt for item in run.items] for run in runs})
-    config = router_config(verdict, signals, _entries(runs))
     evidence = tuple(run.info.id for run in runs)
     info = store.new_info(
         "verdict",
@@ -84,12 +85,17 @@ def decide(
         subject=", ".join(task.task for task in verdict.tasks),
         key=content_hash("verdict", evidence, budget_bytes, mix, constraints),
     )
-    dates = {run.info.id: run.info.created for run in runs}
-    comments = route_comments(verdict, dates)
-    text = write_config(config, _comment(info.id, info.created, verdict), comments)
-    run = VerdictRun(info, evidence, verdict, text)
+    run = VerdictRun(info, evidence, verdict, _router_text(info, runs, verdict))
     store.save(info, run)
     return run
+
+
+def _router_text(info: RunInfo, runs: Sequence[EvalRun], verdict: Verdict) -> str:
+    """The gateway's configuration, each route under what it rests on."""
+    signals = learn_signals({run.suite: [item.prompt for item in run.items] for run in runs})
+    config = router_config(verdict, signals, _entries(runs))
+    comments = route_comments(verdict, {run.info.id: run.info.created for run in runs})
+    return write_config(config, _comment(info.id, info.created, verdict), comments)
 
 
 def check_replaceable(path: Path, *, force: bool = False) -> None:
@@ -236,7 +242,7 @@ def _memory(
     if unknown and needed:
         raise InputError(
             f"A memory budget needs every model's memory; that of {', '.join(unknown)} is unknown.",
-            fix=f"Give it: --memory {unknown[0]}=24GiB.",
+            fix=gathered.evidence.advice.memory(unknown[0]),
         )
     return tuple(entries)
 

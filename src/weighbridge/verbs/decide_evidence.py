@@ -5,19 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
+from typing import Any
+
+import msgspec
 
 from weighbridge.core.constraints import Constraints, Intents, Removed
 from weighbridge.core.cost import CostedOption, CostRun
+from weighbridge.core.cost_comparison import Flip as CostFlip
 from weighbridge.core.effects import Store
 from weighbridge.core.errors import InputError
 from weighbridge.core.inspection import Inspection
 from weighbridge.core.load import LoadRun
 from weighbridge.core.machine import Machine
 from weighbridge.core.provenance import Interval, Provenance
-from weighbridge.core.runs import EvalRun, RunInfo
+from weighbridge.core.runs import EvalRun, RunInfo, content_hash
 from weighbridge.core.study import ModelSheet
 from weighbridge.core.tradeoffs import Flip, Served, Spending
-from weighbridge.decide.constraints import HERE, by_licence, by_place, intents_of, place_of
+from weighbridge.decide.advice import COMMAND, Advice
+from weighbridge.decide.constraints import (
+    HERE,
+    by_licence,
+    by_place,
+    intents_of,
+    leaves,
+    place_of,
+)
 from weighbridge.decide.evidence import Evidence
 from weighbridge.decide.expected import Asked, Expected, expected
 from weighbridge.decide.served import about_task, served
@@ -34,11 +46,13 @@ class Told:
         machine: to predict on what was not measured; None predicts nothing.
         licenses: model → id of its licence, where nothing that was inspected says it.
         usd_per_month: model → money for one replica.
+        advice: how to say what would let an option in.
     """
 
     machine: Machine | None = None
     licenses: Mapping[str, str] = field(default_factory=dict)
     usd_per_month: Mapping[str, float] = field(default_factory=dict)
+    advice: Advice = COMMAND
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +68,7 @@ def gather(store: Store, runs: Sequence[EvalRun], constraints: Constraints, told
     models = tuple(dict.fromkeys(run.info.model for run in runs))
     tasks = tuple(dict.fromkeys(run.suite for run in runs))
     sheets = dict(_sheets(store, models))
-    removed = [*by_place(_places(runs), constraints)]
+    removed = [*by_place(_places(runs), constraints, told.advice)]
     refused, notes = _licences(models, sheets, constraints, told)
     measured = dict(_measured(store, models, tasks, constraints))
     predicted = dict(_predicted(runs, sheets, constraints, told))
@@ -70,6 +84,7 @@ def gather(store: Store, runs: Sequence[EvalRun], constraints: Constraints, told
             removed=(*removed, *refused),
             flips=flips,
             notes=notes,
+            advice=told.advice,
         ),
         predicted,
     )
@@ -81,7 +96,7 @@ def is_elsewhere(model: str, runs: Sequence[EvalRun], constraints: Constraints) 
     Of an imported run nobody knows where the model answered: it may well be to be served here.
     """
     url, place = _places(runs)[model]
-    return dict(constraints.places).get(model, place if url else HERE) != HERE
+    return leaves(model, place if url else HERE, constraints)
 
 
 def _places(runs: Sequence[EvalRun]) -> dict[str, tuple[str, str | None]]:
@@ -110,7 +125,7 @@ def _licences(
     if intents is None:
         return (), ()
     answers = {model: _licence(model, sheets.get(model), intents, told) for model in models}
-    return by_licence(answers, constraints)
+    return by_licence(answers, constraints, told.advice)
 
 
 def _licence(model: str, sheet: Inspection | None, intents: Intents, told: Told) -> Answer | None:
@@ -244,18 +259,46 @@ def _of_option(option: CostedOption, run: CostRun) -> Spending:
         ),
         is_hosted=option.kind == "api",
         provenance=Provenance("predicted", run.info.id, run.info.created),
+        machine=_machine(option, run),
     )
 
 
+def _machine(option: CostedOption, run: CostRun) -> str:
+    """Which machine, at which price and kept by whom; empty where a bill is not for just one.
+
+    Bills of two models for the same machine have the same text, whenever they were made.
+    """
+    asked = next((one for one in run.report.question.selfhosted if one.name == option.name), None)
+    if asked is None or option.serving is None or option.serving.replicas != 1:
+        return ""
+    parts = (asked.rented, asked.owned, asked.all_in, asked.people, asked.fixed)
+    figures = _without_sources(msgspec.to_builtins(parts))
+    return f"{asked.gpus_per_replica} × {asked.device} {content_hash(figures)}"
+
+
+def _without_sources(found: Any) -> Any:  # noqa: ANN401 -- whatever msgspec builds
+    """Figures without where they come from, which has a date in it."""
+    if isinstance(found, dict):
+        return {key: _without_sources(one) for key, one in found.items() if key != "provenance"}
+    return [*map(_without_sources, found)] if isinstance(found, list | tuple) else found
+
+
 def _cost_flips(run: CostRun, option: str) -> Iterator[Flip]:
-    """What would make an option the cheaper or the dearer one; or that nothing alone would."""
+    """Of each comparison what is nearest to turning it; or that nothing alone would."""
     for comparison in run.report.comparisons:
         if option not in (comparison.option, comparison.against):
             continue
         pair = f"{comparison.option} against {comparison.against}"
         within = [flip for flip in comparison.flips if flip.value is not None]
-        for flip in within:
-            yield Flip(f"{flip.label} ({pair})", flip.base, flip.value, "", flip.sentence)
-        if comparison.flips and not within:
+        if within:
+            flip = min(within, key=_distance)
+            sentence = f"{pair}: {flip.sentence}"
+            yield Flip(f"{flip.label} ({pair})", flip.base, flip.value, "", sentence)
+        elif comparison.flips:
             words = f"No single assumption within range turns {pair}."
             yield Flip(f"cost ({pair})", None, None, "", words)
+
+
+def _distance(flip: CostFlip) -> float:
+    """How far a driver is from its turning point, as a share of where it stands."""
+    return abs((flip.value or 0.0) - flip.base) / (abs(flip.base) or 1.0)

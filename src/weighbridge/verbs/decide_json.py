@@ -81,4 +81,6 @@ def _assignment(assignment: Assignment) -> dict[str, Any]:
         "replicas": dict(assignment.replicas),
         "devices": [{"model": name, "on": list(on)} for name, on in assignment.devices],
         "usd_per_month": assignment.usd_per_month,
+        "machines": [list(models) for models in assignment.machines],
+        "is_upper_bound": assignment.is_upper_bound,
     }

@@ -13,8 +13,9 @@ from tests.verbs.study.lab import Lab, lab, ran, write_suite
 from weighbridge.core.errors import WorkspaceError
 from weighbridge.core.load import LoadRun
 from weighbridge.core.study import STAGES, StudyRun
-from weighbridge.verbs.effects import open_workspace
+from weighbridge.verbs.effects import Silent, open_workspace
 from weighbridge.verbs.study import load_study
+from weighbridge.verbs.study.candidate_progress import CandidateProgress
 from weighbridge.verbs.study.running import options
 from weighbridge.workspace.studies import Studies
 from weighbridge.workspace.traffic import Captured, CapturedUse, TrafficWriter
@@ -303,3 +304,51 @@ def test_without_captured_traffic_what_needs_it_fails_and_says_so(tmp_path: Path
         assert {unit.stage for unit in run.failed} >= {"plan"}
         assert "There is no captured traffic" in run.failed[0].why
         assert run.evals
+
+
+def test_a_price_or_that_it_leaves_goes_before_the_address(tmp_path: Path) -> None:
+    with lab(tmp_path) as study:
+        study.change("fair: {", "fair: {leaves: true, ")
+        study.change("good: {", "good: {price: {prompt: 1, output: 2}, ")
+        study.change("suites:", '  own: {url: "http://own.invalid/v1", device: L4, '
+                     "tokens_per_s: 100}\nsuites:")  # fmt: skip
+        run = study.run()
+        found = load_study(open_workspace(study.root), run.info.id)
+        assert found.cost is not None
+        asked = found.cost.report.question
+        assert [one.model for one in asked.selfhosted] == ["own"]
+        assert [one.name for one in asked.hosted] == ["big", "good"]
+        assert [note for note in found.cost.report.notes if note.startswith("fair")] == [
+            "fair has no bill: no machine of yours serves it, and no `price`."
+        ]
+        # What the file says has the file as its source.
+        (big,) = (one for one in asked.hosted if one.name == "big")
+        for value in (big.price.input, asked.demand.volume):
+            assert value.provenance.source == str(study.path)
+
+
+def test_progress_names_the_candidate_and_not_its_model() -> None:
+    class Told(Silent):
+        titles: list[str] = []  # noqa: RUF012 -- of one test
+
+        def stage(self, title: str, total: int) -> None:
+            self.titles.append(f"{title} ({total})")
+
+    told = CandidateProgress(Told(), "far", "m")
+    for title in ("bench m × 1 user", "eval m on sums", "tokens of mine"):
+        told.stage(title, 3)
+    assert Told.titles == ["bench far × 1 user (3)", "eval far on sums (3)", "tokens of mine (3)"]
+
+
+def test_what_is_only_judged_anew_and_not_looked_at_says_so(tmp_path: Path) -> None:
+    with lab(tmp_path) as study:
+        study.change(', inspect: "demo:tally-f16.gguf"', "")
+        study.change("suites:", "slo: e2e_p95<5s\nsuites:")
+        study.change("fair: {", "fair: {device: RTX 4090, ")
+        study.run()
+        study.change("e2e_p95<5s", "e2e_p95<6s")
+        stages = {one.name: one for one in study.stages()}
+        assert {unit.why for unit in stages["bench"].units} == {
+            "Only what is expected of it has changed: its requests are judged anew, none are sent."
+        }
+        assert "each is known by its address only" in stages["inspect"].why

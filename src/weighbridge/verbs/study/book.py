@@ -11,6 +11,7 @@ from weighbridge.verbs.study.jobs import Job
 from weighbridge.workspace.studies import UnitRecord
 
 _CHANGED = "What it rests on has changed since it was done."
+_JUDGED = "Only what is expected of it has changed: its requests are judged anew, none are sent."
 _GONE = "It was done, but its run is no longer in the workspace."
 
 
@@ -42,7 +43,8 @@ class Book:
         if any(one.state != "failed" for one in same):
             return Unit(job.stage, job.name, job.key, "stale", why=_GONE)
         if done:
-            return Unit(job.stage, job.name, job.key, "stale", why=_CHANGED)
+            why = _CHANGED if self.measured(job) is None else _JUDGED
+            return Unit(job.stage, job.name, job.key, "stale", why=why)
         return Unit(job.stage, job.name, job.key, "to do")
 
     def measured(self, job: Job) -> UnitRecord | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -19,6 +20,7 @@ from weighbridge.core.study_file import (
     StudyFile,
     SuiteEntry,
 )
+from weighbridge.core.territories import territory
 from weighbridge.core.workload import parse_slo
 from weighbridge.facts.devices.described import MachineBlock, from_block, parse_machine
 from weighbridge.facts.licenses.intents import parse_intents
@@ -137,6 +139,11 @@ def _workload(file: StudyFile) -> Iterator[Fault]:
 def _constraints(file: StudyFile) -> Iterator[Fault]:
     asked, at = file.constraints, ("constraints",)
     yield from _above(asked.usd_per_month, (*at, "usd_per_month"))
+    if asked.territory:
+        yield from _said(lambda: territory(asked.territory or ""), (*at, "territory"))
+    for name, entry in file.candidates.items():
+        if (place := entry.territory) is not None:
+            yield from _said(partial(territory, place), ("candidates", name, "territory"))
     if asked.intents:
         yield from _said(lambda: parse_intents(",".join(asked.intents)), (*at, "intents"))
     yield from _known(asked.license_read, tuple(file.candidates), (*at, "license_read"))

@@ -29,8 +29,6 @@ from weighbridge.verbs.study.jobs import Job, Left, Means, Settled
 from weighbridge.verbs.study.measuring import inspectable, typical_lengths
 
 _UNIT = "bill"
-# A half-width of 95 % of a normal distribution.
-_Z = 1.96
 
 
 def cost_unasked(asked: Asked) -> str:
@@ -53,7 +51,15 @@ def cost_jobs(asked: Asked, settled: Settled, root: Path) -> Iterator[Job]:
         for name in asked.contenders
     }
     lengths = typical_lengths(asked, root)
-    devices = [(name, file.candidates[name].device, file.candidates[name].price) for name in loads]
+    devices = [
+        (
+            name,
+            file.candidates[name].device,
+            file.candidates[name].price,
+            file.candidates[name].leaves,
+        )
+        for name in loads
+    ]
     what = [
         file.prices, lengths, file.workload, file.machine, file.seed, str(asked.slo),
         devices, loads, evals,
@@ -83,20 +89,25 @@ def _costed(
     prices = load_prices(
         today=effects.clock.now_iso(), environment=effects.environment, workspace=effects.root
     )
+    prices = replace(prices, said=str(asked.path))
     said_prices = asked.file.prices or PricesPart()
     for text in (*said_prices.api, *said_prices.same_model_api):
         if ".." not in text:  # a range is a price, and no name
             prices.find_api(text)  # one that nobody knows is no candidate's fault
-    sources = Sources(prices, effects.clock, effects.store, workspace=effects.root)
+    sources = Sources(
+        prices, effects.clock, effects.store, workspace=effects.root, said=prices.said
+    )
     found: list[CostQuestion] = []
     notes: list[str] = []
     for name in asked.contenders:
         if not _is_own(asked, name):
+            if asked.entries[name].price is None:
+                notes.append(f"{name} has no bill: no machine of yours serves it, and no `price`.")
             continue
         try:
             one, said = _own_question(asked, name, lengths, loads[name], sources)
         except InputError as error:
-            notes.append(f"{name} has no bill: {error}")
+            notes.append(f"{name} has no bill: {error.message} {_advice(name)}")
             continue
         rate = _pass_rate(asked, means, evals[name])
         own = tuple(
@@ -206,20 +217,29 @@ def _hosted_candidates(asked: Asked, means: Means, evals: dict[str, list[str]]) 
 
 def _pass_rate(asked: Asked, means: Means, runs: Sequence[str]) -> Uncertain | None:
     """The share of right answers over the mix of tasks; None where a task was not measured."""
+    from weighbridge.decide.statistics import run_accuracy  # noqa: PLC0415 -- numpy
+
     if not asked.tasks or len(runs) < len(asked.tasks):
         return None
     loaded = [means.effects.store.load(run, EvalRun) for run in runs]
     mix = asked.file.workload.mix or {run.suite: 1.0 for run in loaded}
     total = sum(mix[run.suite] for run in loaded)
-    shares = [mix[run.suite] / total for run in loaded]
-    rate = sum(share * run.accuracy for share, run in zip(shares, loaded, strict=True))
-    spread = sum(
-        share**2 * run.accuracy * (1 - run.accuracy) / max(1, len(run.items))
-        for share, run in zip(shares, loaded, strict=True)
-    )
-    half = _Z * sqrt(spread)
+    parts = [(mix[run.suite] / total, run_accuracy(run)) for run in loaded]
+    rate = sum(share * each.value for share, each in parts)
+    # Ends of a weighted sum from those of its parts: even where all or none were right, which of
+    # so many items proves little, there is an interval.
+    below = sqrt(sum((share * (each.value - each.low)) ** 2 for share, each in parts))
+    above = sqrt(sum((share * (each.high - each.value)) ** 2 for share, each in parts))
     source = Provenance("measured", ", ".join(runs), max(run.info.created for run in loaded))
-    return Uncertain(rate, max(0.0, rate - half), min(1.0, rate + half), "triangular", source)
+    return Uncertain(rate, max(0.0, rate - below), min(1.0, rate + above), "triangular", source)
+
+
+def _advice(name: str) -> str:
+    """What to write into a study's file for a bill."""
+    return (
+        f"Write under `candidates.{name}` a `device` and `tokens_per_s`, ask for a load test under "
+        "`bench` with an `slo`, and say how much there is in `workload.volume`."
+    )
 
 
 def _named(option: SelfHosted, candidate: str) -> str:
@@ -232,7 +252,12 @@ def _named(option: SelfHosted, candidate: str) -> str:
 
 def _is_own(asked: Asked, name: str) -> bool:
     """Whether a candidate is paid by its machine and not by its tokens."""
-    return asked.is_local(name) or asked.file.candidates[name].device is not None
+    said = asked.file.candidates[name]
+    if said.device is not None:
+        return True
+    if asked.entries[name].urls and (said.price is not None or said.leaves):
+        return False  # a proxy at our own address may stand before somebody else's API
+    return asked.is_local(name)
 
 
 def _device(machine: str | MachinePart) -> str:

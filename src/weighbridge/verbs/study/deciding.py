@@ -14,9 +14,10 @@ from weighbridge.core.machine import Machine
 from weighbridge.core.runs import EvalRun, content_hash
 from weighbridge.core.study import VerdictRun
 from weighbridge.core.study_file import HERE
+from weighbridge.core.territories import territory
 from weighbridge.core.units import parse_size
 from weighbridge.core.verdict import Comparison
-from weighbridge.decide.constraints import HERE as HERE_PLACE
+from weighbridge.decide.advice import STUDY
 from weighbridge.facts.licenses.intents import parse_intents
 from weighbridge.serve.config import parse_config
 from weighbridge.verbs import decide as decide_verb
@@ -51,6 +52,7 @@ def decide_jobs(asked: Asked, settled: Settled) -> Iterator[Job]:
     rests = (settled.runs("bench"), settled.runs("cost"), settled.runs("inspect"))
     what = (
         constraints_of(asked), _licenses(asked), file.workload.mix, file.machine, file.seed,
+        _memory(asked),
     )  # fmt: skip
     is_open = settled.is_open("eval", "bench", "cost") or not runs
 
@@ -66,13 +68,23 @@ def decide_jobs(asked: Asked, settled: Settled) -> Iterator[Job]:
 
 def decided(asked: Asked, means: Means, runs: tuple[str, ...], rests: Sequence[str]) -> VerdictRun:
     """The decision on these evaluations, and on nothing else that the workspace may have."""
+    store = SelectedStore(means.effects.store, {*runs, *rests})
+    evaluated = {store.find(run, "eval").model for run in runs}
     return decide_verb.decide(
-        SelectedStore(means.effects.store, {*runs, *rests}),
+        store,
         names=runs,
         mix=asked.file.workload.mix or None,
+        memory_bytes={name: size for name, size in _memory(asked).items() if name in evaluated},
         constraints=constraints_of(asked),
-        told=Told(machine=_target(asked), licenses=_licenses(asked)),
+        told=Told(machine=_target(asked), licenses=_licenses(asked), advice=STUDY),
+        seed=asked.file.seed,
     )
+
+
+def _memory(asked: Asked) -> dict[str, int]:
+    """What the file says of models whose servers others run: nobody can measure theirs."""
+    entries = asked.file.candidates.items()
+    return {name: parse_size(one.memory) for name, one in entries if one.urls and one.memory}
 
 
 def constraints_of(asked: Asked) -> Constraints:
@@ -83,18 +95,17 @@ def constraints_of(asked: Asked) -> Constraints:
     shares = (
         {} if least is None else least if isinstance(least, dict) else dict.fromkeys(names, least)
     )
-    places = {
-        name: HERE_PLACE if entry.leaves is False else entry.territory or ""
-        for name, entry in asked.file.candidates.items()
-        if entry.leaves is False or entry.territory
-    }
+    entries = asked.file.candidates.items()
+    places = {name: territory(one.territory) for name, one in entries if one.territory}
+    leaves = {name: one.leaves for name, one in entries if one.leaves is not None}
     users = max(load.levels, default=None)
     return Constraints(
         data_may_leave=said.data_may_leave is not False,
-        territory=said.territory,
+        territory=territory(said.territory) if said.territory else None,
         intents=parse_intents(",".join(said.intents)) if said.intents else None,
         license_read=said.license_read,
         places=tuple(places.items()),
+        leaves=tuple(leaves.items()),
         slo=asked.slo,
         load=ExpectedLoad(load.rate, None if load.rate is not None else users),
         memory_budget_bytes=None if budget is None else parse_size(budget),

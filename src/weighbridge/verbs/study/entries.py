@@ -11,6 +11,7 @@ import msgspec
 
 from weighbridge.core.routing import AUTO, ModelEntry, RouterConfig
 from weighbridge.core.study_file import DEMO, CandidateEntry, StudyFile
+from weighbridge.serve.config import values
 from weighbridge.serve.config.faults import Fault
 from weighbridge.serve.config.models import model_faults
 from weighbridge.serve.config.variables import texts, unknown_variables, variables
@@ -46,6 +47,8 @@ def gateway_entry(entry: CandidateEntry, folder: Path) -> ModelEntry:
         path = path_of(source, folder, "models")
         if source.startswith((DEMO, "/", "./", "../", "~")) or path.exists():
             said["source"] = str(path)
+    if entry.urls:
+        said["memory"] = None  # for the decision alone: the gateway does not start that server
     return ModelEntry(**said)
 
 
@@ -84,6 +87,8 @@ def _own(name: str, entry: CandidateEntry, environment: Mapping[str, str]) -> It
     if variable.isidentifier() and not environment.get(variable, "").strip():
         fault = f"the environment variable {variable} is not set, or is empty"
         yield Fault((*at, "key_env"), fault)
+    if entry.urls:
+        yield from values.size(entry.memory, (*at, "memory"))
     if len(entry.urls) > 1:
         yield Fault((*at, "url"), "a study measures one address: make each a candidate of its own")
 

@@ -22,6 +22,7 @@ from weighbridge.verbs import bench as bench_verb
 from weighbridge.verbs import eval as eval_verb
 from weighbridge.verbs import inspect as inspect_verb
 from weighbridge.verbs.study.asked import Asked, AskedSuite
+from weighbridge.verbs.study.candidate_progress import CandidateProgress
 from weighbridge.verbs.study.candidate_store import CandidateStore
 from weighbridge.verbs.study.identity import digest_of, identity_of, setup_of
 from weighbridge.verbs.study.jobs import Job, Left, Means, Settled
@@ -45,6 +46,16 @@ def inspectable(asked: Asked, name: str) -> str | None:
     if entry.source is None:
         return None
     return f"ollama:{entry.source}" if entry.engine == "ollama" else entry.source
+
+
+def inspect_unasked(asked: Asked) -> str:
+    """Why no configuration is read, as a sentence; empty where one is."""
+    if any(inspectable(asked, name) is not None for name in asked.entries):
+        return ""
+    return (
+        "What the candidates are made of was not looked at: each is known by its address only. "
+        "`inspect:` beside one says where its configuration can be read."
+    )
 
 
 def inspect_jobs(asked: Asked, _settled: Settled) -> Iterator[Job]:
@@ -194,7 +205,7 @@ def _bench_job(asked: Asked, name: str, settings: bench_verb.BenchSettings, mach
             effects.clock,
             endpoint,
             settings,
-            progress=effects.progress,
+            progress=CandidateProgress(effects.progress, name, endpoint.model),
         )
         return Left((run.info.id,))
 
@@ -263,7 +274,7 @@ def _eval_job(asked: Asked, name: str, one: AskedSuite) -> Job:
             endpoint,
             one.suite,
             settings=settings,
-            progress=effects.progress,
+            progress=CandidateProgress(effects.progress, name, endpoint.model),
         )
         return Left((run.info.id,))
 

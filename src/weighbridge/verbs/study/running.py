@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from weighbridge.core.errors import WeighbridgeError, WorkspaceError
-from weighbridge.core.study import STAGES, StageName, StageState, StudyRun, Unit
+from weighbridge.core.study import RESTS, STAGES, StageName, StageState, StudyRun, Unit
 from weighbridge.verbs.study.asked import Asked
 from weighbridge.verbs.study.book import Book
 from weighbridge.verbs.study.engines import Engines
@@ -17,7 +17,6 @@ from weighbridge.verbs.study.summing_up import study_run
 from weighbridge.workspace.ballots import Ratings
 from weighbridge.workspace.studies import Studies, StudyLedger, UnitRecord
 
-_REST = "It rests on what failed or is still to be done."
 _EVERY: frozenset[StageName] = frozenset(STAGES)
 
 
@@ -137,7 +136,7 @@ class _Work:
             return unit
         if not job.key:
             state = "failed" if self.settled.has_failures else unit.state
-            return replace(unit, state=state, why=_REST)
+            return replace(unit, state=state, why=RESTS)
         measured = None if job.stage in self._how.again else book.measured(job)
         if measured is not None and job.judge is not None:
             judge, runs = job.judge, measured.runs

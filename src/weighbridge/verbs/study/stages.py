@@ -9,7 +9,13 @@ from weighbridge.verbs.study.asked import Asked
 from weighbridge.verbs.study.costing import cost_jobs, cost_unasked
 from weighbridge.verbs.study.deciding import decide_jobs, route_jobs, route_unasked
 from weighbridge.verbs.study.jobs import Effects, Job, Settled
-from weighbridge.verbs.study.measuring import bench_asked, bench_jobs, eval_jobs, inspect_jobs
+from weighbridge.verbs.study.measuring import (
+    bench_asked,
+    bench_jobs,
+    eval_jobs,
+    inspect_jobs,
+    inspect_unasked,
+)
 from weighbridge.verbs.study.planning import plan_jobs, plan_unasked
 from weighbridge.verbs.study.rating import rate_jobs
 
@@ -48,6 +54,7 @@ def unasked(stage: StageName, asked: Asked) -> str:
     """Why the file asks nothing of a stage, as a sentence; empty where it does."""
     file = asked.file
     reasons = {
+        "inspect": inspect_unasked(asked),
         "plan": plan_unasked(asked),
         "bench": "" if bench_asked(asked) else _NO_LOAD,
         "eval": "" if file.suites else _NO_SUITES,

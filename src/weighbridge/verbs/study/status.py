@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from weighbridge.core.effects import Store
-from weighbridge.core.study import StageState, StudyStatus, Unit
+from weighbridge.core.study import RESTS, StageState, StudyStatus, Unit
 from weighbridge.core.units import plural
 from weighbridge.verbs.study.asked import Asked
 from weighbridge.verbs.study.jobs import Effects
@@ -39,6 +39,13 @@ def next_action(
     failed = [unit for unit in units if unit.state == "failed"]
     open_ = [unit for unit in units if unit.state in ("to do", "stale")]
     waiting = [unit for unit in units if unit.state == "waiting"]
+    if failed and all(unit.is_no or unit.why == RESTS for unit in failed):
+        why = next(unit.why for unit in failed if unit.is_no).partition("\n")[0]
+        said = (
+            f"The answer is no. {why} Change `constraints` in {asked.path.name}, or add "
+            "candidates; the report has the reason of each."
+        )
+        return said, f"weigh study report {asked.path}"
     if failed:
         said = f"{plural(len(failed), 'unit')} failed: {failed[0].why} Then run it again."
     elif open_ and not any(unit.state == "done" for unit in units):

@@ -58,6 +58,8 @@ def not_checked(asked: Asked, stages: Sequence[StageState]) -> Iterator[str]:
         if stage.state == "not asked" and stage.why:
             yield stage.why
         for unit in stage.units:
+            if unit.is_no:
+                continue  # an answer
             if unit.state == "failed":
                 yield f"{_subject(unit)} failed: {unit.why}"
             elif unit.state == "waiting":
@@ -65,7 +67,7 @@ def not_checked(asked: Asked, stages: Sequence[StageState]) -> Iterator[str]:
             elif unit.state in ("to do", "stale"):
                 yield f"{_subject(unit)} was not done."
     blind = [name for name in asked.entries if inspectable(asked, name) is None]
-    if blind:
+    if blind and _state(stages, "inspect") != "not asked":
         yield (
             f"What {_listed(blind)} is made of was not looked at: it is known by its address only. "
             "`inspect:` beside the candidate says where its configuration can be read."

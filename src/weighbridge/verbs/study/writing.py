@@ -6,16 +6,19 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from weighbridge.core.errors import InputError
+from weighbridge.core.errors import InputError, WeighbridgeError
 from weighbridge.core.study_file import HERE
+from weighbridge.facts.prices.inline import parse_inline
 from weighbridge.serve.config.faults import FaultyConfigError
 from weighbridge.verbs.effects import writing
 from weighbridge.verbs.study.reading import check_study
 
 _WORD = re.compile(r"[^\w.-]+")
+PROMPT_TOKENS = 800
+OUTPUT_TOKENS = 200
 _EXAMPLE = "Write tally=models/tally.gguf, api=https://host/v1#its-model, or Qwen/Qwen3-8B."
 
 
@@ -33,6 +36,9 @@ class Answers:
         slo: what users expect; empty for nothing.
         data_may_leave: None where nobody says.
         key_env: environment variable with the key of the addresses; empty for none.
+        apis: that would be displaced, by name or price.
+        same_model_apis: hosts of the same open model, likewise.
+        gpu_price: USD an hour of a GPU, or a range of it; empty where nobody says.
     """
 
     name: str
@@ -44,6 +50,23 @@ class Answers:
     slo: str = ""
     data_may_leave: bool | None = None
     key_env: str = ""
+    apis: Sequence[str] = ()
+    same_model_apis: Sequence[str] = ()
+    gpu_price: str = ""
+
+
+def refusal(answers: Answers, path: Path, environment: Mapping[str, str] | None = None) -> str:
+    """Why a study of these answers would not be accepted; empty where it would."""
+    environment = os.environ if environment is None else environment
+    try:
+        for text in (*answers.apis, *answers.same_model_apis):
+            if ".." not in text:  # ranges are looked at with the rest of the file
+                parse_inline(text, today="")
+        found = check_study(draft(answers), path, environment=environment)
+    except WeighbridgeError as error:
+        return str(error)
+    # A line of a file that nobody has seen yet would help nobody.
+    return " ".join(str(replace(fault, line=0)) for fault in found.faults)
 
 
 def new_study(answers: Answers, path: Path, environment: Mapping[str, str] | None = None) -> str:
@@ -93,9 +116,16 @@ def draft(answers: Answers) -> str:
         *_workload(answers),
         "",
         "# What the candidates are asked: folders of suites, or names of `weigh suites list`.",
-        f"suites: [{', '.join(map(_quoted, answers.suites))}]",
+        f"suites: [{_listed(answers.suites)}]",
+        "",
+        *_bench(answers),
+        "",
+        *_prices(answers),
         "",
         *_constraints(answers),
+        "",
+        "# Proof of the routes: a file of unseen requests: id, task, prompt and answer a line.",
+        "# route: {traffic: unseen.jsonl}",
     ]
     return "\n".join(lines) + "\n"
 
@@ -109,13 +139,51 @@ def _workload(answers: Answers) -> list[str]:
     return [
         "# What users ask; `users` are the levels of the load test.",
         "workload:",
-        "  # prompt_tokens: 800",
-        "  # output_tokens: 200",
+        f"  prompt_tokens: {PROMPT_TOKENS}  # a guess: plans and costs rest on it, so put your own",
+        f"  output_tokens: {OUTPUT_TOKENS}  # likewise",
         f"  users: [{users}]",
         volume,
         "# What users expect.",
         slo,
     ]
+
+
+def _bench(answers: Answers) -> list[str]:
+    if not answers.suites:  # what is sent is then made up, of the lengths above
+        return ["# How the candidates are loaded.", "# bench: {requests: 60}"]
+    return [
+        "# How the candidates are loaded: with the prompts of the suites.",
+        "bench: {send: suites, requests: 60}",
+    ]
+
+
+def _prices(answers: Answers) -> list[str]:
+    """What things cost, where a bill can be made of it; else as an example."""
+    has_prices = answers.apis or answers.same_model_apis or answers.gpu_price
+    is_asked = bool(answers.volume) and bool(has_prices or answers.machine != HERE)
+    key = "" if is_asked else "# "
+
+    def line(name: str, value: str, example: str) -> str:
+        return f"{key}  {name}: {value}" if is_asked and value else f"#   {name}: {example}"
+
+    return [
+        "# What things cost, in USD; quantities may be ranges. `weigh prices` lists names of APIs.",
+        *([] if answers.volume else ["# A bill needs a `volume` above."]),
+        f"{key}prices:",
+        line("api", _bracketed(answers.apis), '["some-api=0.15/0.60"]  # per million tokens'),
+        line("same_model_api", _bracketed(answers.same_model_apis), '["a-host=0.05/0.20"]'),
+        line(
+            "hardware",
+            f"{{gpu_price: {_quoted(answers.gpu_price)}}}" if answers.gpu_price else "",
+            "{gpu_price: 0.8..1.1..1.9}  # an hour",
+        ),
+        "#   people: {fte: 0.1..0.2, fte_cost: 150k}",
+        *(["  spare_replicas: 0"] if is_asked else []),
+    ]
+
+
+def _bracketed(texts: Sequence[str]) -> str:
+    return f"[{_listed(texts)}]" if texts else ""
 
 
 def _constraints(answers: Answers) -> list[str]:
@@ -166,6 +234,10 @@ def _name_of(where: str) -> str:
     """A short name for a file or a name of the Hub."""
     last = where.rstrip("/").rpartition("/")[2].removesuffix(".gguf").removeprefix("demo:")
     return _WORD.sub("-", last).strip("-")
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return ", ".join(map(_quoted, texts))
 
 
 def _quoted(text: str) -> str:
