@@ -16,10 +16,11 @@ from tests.report.sample_full_study import (
 from tests.report.sample_study import HOSTILE, MACHINE, sample_study
 from weighbridge.core.provenance import Provenance
 from weighbridge.core.runs import RunInfo
-from weighbridge.core.study import Study
+from weighbridge.core.study import RESTS, StageState, Study, Unit
+from weighbridge.core.telemetry import ClientHealth
 from weighbridge.report.study import study_page
 from weighbridge.report.study_blocks import Block, Cell, marks_of
-from weighbridge.report.study_first_page import first_page
+from weighbridge.report.study_first_page import first_page, not_checked
 from weighbridge.report.study_markdown import study_markdown
 from weighbridge.report.study_money import focus
 
@@ -107,7 +108,8 @@ def test_both_break_evens_and_the_money_behind_them() -> None:
     assert report is not None
     against = [row[0].text for row in _grid(_block(FULL, "break-even"))]
     assert against == ["big-api (displaced)", "tally-host (the same model)"]
-    assert {one.option for one in focus(FULL)} == {"tally on rented GPU"}
+    # 43 MiB of both fit the 64 MiB of one machine: it is billed once, as either alone would be.
+    assert {one.option for one in focus(FULL)} == {"tally + clerk on rented GPU"}
     costs = {row[0].text: row for row in _grid(_block(FULL, "cost"))}
     big = costs["big-api"]
     # 5M tokens a day of 30.4375 days, three quarters of them at 5 and the rest at 25 USD a million.
@@ -217,3 +219,69 @@ def _block(study: Study, key: str) -> Block:
 def _grid(block: Block) -> tuple[tuple[Cell, ...], ...]:
     assert block.grid is not None
     return block.grid.rows
+
+
+def test_a_limit_of_the_client_is_on_the_page_and_in_the_markdown() -> None:
+    assert FULL.verdict is not None
+    limited = ClientHealth(1, 1, 0.1, 0.2, 0.3, 0.4, 50, limited=("Its CPU was full.",))
+    tally, *others = FULL.loads
+    levels = tuple(replace(one, client=limited) for one in tally.levels)
+    note = "What tally serves at most is not known: one replica is taken to do."
+    verdict = replace(FULL.verdict.verdict, notes=(note,))
+    study = replace(
+        FULL,
+        loads=(replace(tally, levels=levels), *others),
+        verdict=replace(FULL.verdict, verdict=verdict),
+    )
+    assert study.loads[0].is_client_limited
+    grid = _block(study, "capacity").grid
+    assert grid is not None
+    assert "The client was the limit for tally: these are lower bounds." in grid.note
+    assert "Of tally one replica is taken to do." in grid.note
+    assert "The client was the limit for tally" in study_markdown(study)
+    assert "The client was the limit" not in (_block(FULL, "capacity").grid or grid).note
+
+
+def test_nothing_left_is_an_answer_with_its_reasons_and_no_failure() -> None:
+    why = (
+        "Nothing is left for arithmetic: the constraints remove every option.\n"
+        "  tally: It is right in 20.0 %, not 80 %.\n"
+        "  clerk: It leaves to a.example."
+    )
+    units = {
+        "decide": Unit("decide", "verdict", "k", "failed", why=why),
+        "route": Unit("route", "traffic", "", "failed", why=RESTS),
+    }
+    stages = tuple(
+        StageState(one.name, (units[one.name],) if one.name in units else (), "Not asked for.")
+        for one in FAILED.run.stages
+    )
+    study = replace(FAILED, run=replace(FAILED.run, stages=stages))
+    page = first_page(study)
+    assert page.title == "Nothing is left for arithmetic: the constraints remove every option."
+    assert page.failures == ()
+    assert [line.said.text for line in page.block("removed").lines] == [
+        "tally: It is right in 20.0 %, not 80 %.",
+        "clerk: It leaves to a.example.",
+    ]
+    assert "not complete" not in study_page(study, standalone=False)
+
+
+def test_of_the_wrong_answers_only_the_first_are_shown() -> None:
+    assert "clerk on arithmetic: 179 wrong; the first 8" in study_markdown(FULL)
+    assert "clerk on arithmetic: 179 wrong; the first 8" in study_page(FULL, standalone=False)
+
+
+def test_what_weighs_most_of_what_was_not_checked_comes_first() -> None:
+    told = ("No plan was made.", "eval of a failed: no answer.", NOT_CHECKED)
+    text = FULL.run.text + "bench: {repeats: 3}\n"
+    loads = tuple(replace(load, url="http://localhost:9/v1") for load in FULL.loads)
+    run = replace(FULL.run, machines=(MACHINE,), not_checked=told, text=text)
+    found = list(not_checked(replace(FULL, run=run, loads=loads)))
+    assert found[0].startswith("One machine, and each load repeated 3 times.")
+    assert found[1].startswith("The load generator ran on the machine that it measured")
+    assert found[2] == "eval of a failed: no answer."
+    assert "nobody has read their text" in found[3]
+    assert found[4:6] == ["No plan was made.", NOT_CHECKED]
+    once = list(not_checked(replace(FULL, run=replace(run, text=FULL.run.text))))
+    assert once[0].startswith("One machine, and one run of each measurement.")

@@ -24,6 +24,11 @@ def test_what_one_signs_is_one_sheet_and_nothing_is_wider_than_it(
     file = tmp_path / "study.html"
     file.write_text(study_page(full_study(), standalone=True), encoding="utf-8")
     page.goto(file.as_uri())
+    # Marks of sources are no part of a value, and its interval stands apart.
+    with page.expect_download() as asked:
+        page.get_by_role("button", name="Save the table Accuracy, latency, cost as CSV").click()
+    lines = Path(asked.value.path()).read_text(encoding="utf-8").splitlines()
+    assert lines[1].startswith("arithmetic,tally,200,92.0 % 87.4–95.0,321 ms p95 300–350,")
     whole = page.pdf(prefer_css_page_size=True)
     page.evaluate("() => document.querySelectorAll('.study > :not(.first-page)')"
                   ".forEach((each) => each.remove())")  # fmt: skip

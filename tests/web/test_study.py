@@ -72,7 +72,8 @@ def test_over_the_network_the_token_only_shows(tmp_path: Path) -> None:
 
 
 def test_a_study_is_begun_kept_and_shown(app: Starlette, tmp_path: Path) -> None:
-    answer = post(app, "/study/new", form())
+    money = {"volume": "1M-tokens/day", "apis": "big=1/2\nsmall=.1/.2\n", "gpu_price": "1..2"}
+    answer = post(app, "/study/new", form(**money, same_model_apis="host=.3/.4"))
     assert (answer.status, answer.json()["address"]) == (201, "/study/mine")
     path = tmp_path / "mine.study.yaml"
     assert keys(tmp_path / ".weighbridge") == ["mine", "demo"]
@@ -80,6 +81,9 @@ def test_a_study_is_begun_kept_and_shown(app: Starlette, tmp_path: Path) -> None
     assert "Nothing is done yet" in page.text
     assert "Run all that is to do" in page.text
     text = path.read_text()
+    assert 'api: ["big=1/2", "small=.1/.2"]' in text
+    assert 'same_model_api: ["host=.3/.4"]' in text
+    assert 'hardware: {gpu_price: "1..2"}' in text
     assert post(app, "/study/mine/file", {"text": text + "# more\n"}).status == 200
     assert path.read_text().endswith("# more\n")
     refused = post(app, "/study/mine/file", {"text": text.replace("suites:", "suitse:")})

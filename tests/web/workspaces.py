@@ -14,5 +14,6 @@ def fill(root: Path, study: Study) -> None:
     store = open_workspace(root)
     records: tuple[Record | None, ...]
     records = (*study.sheets, *study.loads, *study.evals, study.verdict, study.route, study.run)
-    for record in filter(None, records):
-        store.save(record.info, record)
+    for record in records:
+        if record is not None:
+            store.save(record.info, record)

@@ -116,6 +116,7 @@ def _environment() -> Environment:
     }
     environment.globals |= {
         "computed": words.computed,
+        "wrong_count": words.wrong_count,
         "expected_accuracy": words.expected_accuracy,
         "wilson": wilson,
         "plotly_version": installed("plotly"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -26,6 +27,24 @@ def _decoded(text: str) -> StudyFile | None:
         return msgspec.convert(load_yaml(text, origin="").document, StudyFile, strict=False)
     except (ConfigError, msgspec.ValidationError):
         return None
+
+
+def nothing_left(study: Study) -> tuple[str, ...]:
+    """That the constraints remove every option, then each with its reason; else nothing.
+
+    That is a decision's answer, and no failure of the study.
+    """
+    for stage in study.run.stages:
+        for unit in stage.units if stage.name == "decide" else ():
+            if unit.is_no:
+                return tuple(filter(None, map(str.strip, unit.why.splitlines())))
+    return ()
+
+
+def is_this_machine(address: str) -> bool:
+    """Whether an address is one of this machine, by its name alone."""
+    host = (urlsplit(address).hostname or "").lower()
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def names_of(study: Study) -> list[str]:

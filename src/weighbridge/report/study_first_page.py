@@ -8,12 +8,19 @@ from typing import Final
 
 from weighbridge.core.cost_comparison import Comparison
 from weighbridge.core.provenance import Provenance
-from weighbridge.core.study import Study, Unit
+from weighbridge.core.study import RESTS, Study, Unit
 from weighbridge.core.verdict import Verdict
 from weighbridge.report.numbers import percent, point_bounds, points, size
+from weighbridge.report.study_asked import asked_of, is_this_machine, nothing_left
 from weighbridge.report.study_blocks import Block, Cell, Line, marks_of, sentences
-from weighbridge.report.study_money import break_even_block, cost_block, cost_flips, tornado_rows
-from weighbridge.report.study_tasks import capacity_block, evaluation_block
+from weighbridge.report.study_money import (
+    break_even_block,
+    cost_block,
+    cost_flips,
+    self_or_api,
+    tornado_rows,
+)
+from weighbridge.report.study_tasks import ONE_REPLICA, capacity_block, evaluation_block
 from weighbridge.report.study_terms import (
     governance_block,
     licence_block,
@@ -23,8 +30,16 @@ from weighbridge.report.study_terms import (
 from weighbridge.report.words import decision
 
 _MOST_FLIPS: Final = 6
-_MOST_UNCHECKED: Final = 6
+_MOST_UNCHECKED: Final = 5
 SIGNATURES: Final = ("Decided by", "Date", "Review on")
+# Parts of sentences of a study about what is missing of its evidence or of its conditions.
+_WEIGHTY: Final = (
+    " failed: ",
+    " was not done.",
+    "`slo` is empty",
+    "data may leave",
+    "not held against",
+)
 _OF_DEMO: Final = (
     (
         "The tasks are synthetic and their answers short; your tasks will rank models differently. "
@@ -46,6 +61,7 @@ class FirstPage:
     Attributes:
         title: the decision, or that there is none.
         alternative: what to run if only one model may run; may be empty.
+        money: whether to serve it oneself or to buy from an API, in a sentence; may be empty.
         failures: what could not be done, each a sentence; comes first.
         blocks: its parts by key, in reading order.
         tornado: the comparison whose drivers are drawn, and the unit of its volume; or None.
@@ -55,6 +71,7 @@ class FirstPage:
 
     title: str
     alternative: str
+    money: str
     failures: tuple[str, ...]
     blocks: tuple[Block, ...]
     tornado: tuple[Comparison, str] | None
@@ -88,7 +105,8 @@ def first_page(study: Study) -> FirstPage:
     return FirstPage(
         title=title,
         alternative=alternative,
-        failures=tuple(map(failure, study.run.failed)),
+        money=self_or_api(study),
+        failures=tuple(map(failure, _failed(study))),
         blocks=blocks,
         tornado=tornado_rows(study),
         marks=marks_of(cell for block in blocks for cell in block.cells),
@@ -100,9 +118,19 @@ def headline(study: Study) -> tuple[str, str]:
     """The decision and its alternative; where there is none, that and why."""
     if study.verdict is not None:
         return decision(study.verdict.verdict)
+    said_no = nothing_left(study)
+    if said_no:
+        return said_no[0], ""
     stage = next((one for one in study.run.stages if one.name == "decide"), None)
     why = "" if stage is None else stage.why or next((u.why for u in stage.units if u.why), "")
     return "Nothing was decided.", why
+
+
+def _failed(study: Study) -> list[Unit]:
+    """What could not be done. That nothing is left is an answer, after which nothing is routed."""
+    if not nothing_left(study):
+        return list(study.run.failed)
+    return [one for one in study.run.failed if not one.is_no and one.why != RESTS]
 
 
 def failure(unit: Unit) -> str:
@@ -113,19 +141,35 @@ def failure(unit: Unit) -> str:
 
 def not_checked(study: Study) -> Iterator[str]:
     """What the study says nothing about, one sentence each."""
-    yield from study.run.not_checked
+    yield from _about_measuring(study)
+    unread = "Licences are shown as the checkpoints state them; nobody has read their text for you."
+    told = study.run.not_checked
+    yield from (text for text in told if _is_weighty(text))
+    yield unread
     if study.run.info.kind == "demo" or "source: demo:" in study.run.text:
         yield from _OF_DEMO
-    if len(study.run.machines) < 2:
-        yield (
-            "One machine, and one run of each measurement. The intervals cover the choice of "
-            "items, not the variation between machines, days or restarts."
-        )
-    if study.loads and any("127.0.0.1" in load.url for load in study.loads):
-        yield "The load generator ran on the machine that it measured and took part of its CPU."
+    yield from (text for text in told if not _is_weighty(text))
     if study.cost is not None:
         yield "Prices are before taxes, currency and discounts that nobody told."
-    yield "Licences are shown as the checkpoints state them; nobody has read their text for you."
+
+
+def _about_measuring(study: Study) -> Iterator[str]:
+    """What the measurements themselves cannot tell: it weighs on every figure."""
+    if len(study.run.machines) < 2:
+        asked = asked_of(study)
+        most = 1 if asked is None or asked.bench is None else asked.bench.repeats
+        runs = "one run of each measurement" if most < 2 else f"each load repeated {most} times"
+        yield (
+            f"One machine, and {runs}. The intervals cover the choice of items, not the variation "
+            "between machines, days or restarts."
+        )
+    if any(is_this_machine(load.url) for load in study.loads):
+        yield "The load generator ran on the machine that it measured and took part of its CPU."
+
+
+def _is_weighty(text: str) -> bool:
+    """Whether the decision itself may be wrong for it: something failed, waits or was left out."""
+    return any(part in text for part in _WEIGHTY)
 
 
 # -- parts ------------------------------------------------------------------------------------
@@ -156,7 +200,8 @@ def _sureness(study: Study) -> Block:
             Line("Routing", Cell(said, f"95 %: {point_bounds(gained.difference)}", measured))
         )
     lines.append(_memory(verdict))
-    lines += [Line("", Cell(text)) for text in verdict.notes if "replica is taken" not in text]
+    # What is said with the capacity of each model is not said twice.
+    lines += [Line("", Cell(text)) for text in verdict.notes if ONE_REPLICA not in text]
     return Block("sure", "How sure", lines=tuple(lines))
 
 

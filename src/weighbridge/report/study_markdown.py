@@ -24,7 +24,7 @@ from weighbridge.report.study_blocks import Block, Cell, Grid, Line, of_day, wor
 from weighbridge.report.study_first_page import SIGNATURES, FirstPage, first_page
 from weighbridge.report.study_money import appendix_grids
 from weighbridge.report.study_tornado import SHOWN, swing_words
-from weighbridge.report.words import sheet_names
+from weighbridge.report.words import sheet_names, wrong_count
 
 # What Markdown may take for its own wherever it stands: dialects have tables, strokes and formulas.
 _SPECIAL: Final = re.compile(r"([\\`*_\[\]<>|~$&])")
@@ -80,6 +80,8 @@ def _first(page: FirstPage, study: Study) -> Iterator[str]:
         yield _bullets(map(escaped, page.failures))
     if page.alternative:
         yield escaped(page.alternative)
+    if page.money:
+        yield escaped(page.money)
     yield escaped(f"Study {run.name}, run {run.info.id}, {run.info.created[:10]}")
     for block in page.blocks:
         if block.key not in _SILENT or not block.absent:
@@ -237,7 +239,8 @@ def _wrong(study: Study) -> Iterator[str]:
         shown, total = wrong_answers(run)
         if not shown:
             continue
-        yield f"### {escaped(f'{run.info.model} on {run.suite}: {len(shown)} of {total} wrong')}"
+        count = wrong_count(len(shown), total)
+        yield f"### {escaped(f'{run.info.model} on {run.suite}: {count}')}"
         rows = [
             [
                 coded_cell(item.id),

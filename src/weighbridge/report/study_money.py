@@ -10,6 +10,7 @@ from weighbridge.core.cost import (
     DAYS_PER_MONTH,
     NOBODY_SAYS,
     CostedOption,
+    CostReport,
     CostRun,
     Uncertain,
 )
@@ -17,10 +18,12 @@ from weighbridge.core.cost_comparison import Comparison
 from weighbridge.core.provenance import Interval, Provenance
 from weighbridge.core.study import Study
 from weighbridge.predict.cost.labels import label, money, short, value_text
-from weighbridge.report.study_blocks import Block, Cell, Grid, Line, is_old, words
+from weighbridge.report.study_blocks import Block, Cell, Grid, is_old, sentences, words
+from weighbridge.report.study_decision_bill import UPPER, DecisionBill, decision_bill
 
 _DASH: Final = "\N{EN DASH}"
 _NONE: Final = Cell(_DASH)
+_AT_MOST: Final = "\N{LESS-THAN OR EQUAL TO} "
 MOST_OPTIONS: Final = 6
 
 
@@ -30,20 +33,30 @@ def cost_block(study: Study, most: int | None = MOST_OPTIONS) -> Block:
         return Block("cost", "Cost", absent=_absent(study))
     run = study.cost
     options = _options_first(study, run)
-    shown = options if most is None else options[:most]
+    together = tuple(_together(study, run))
+    shown = options if most is None else _shortened(study, run, options, most - len(together))
     left = len(options) - len(shown)
     note = "USD; base and 80 % of the draws. Average and marginal are per 1,000 requests."
     if left:
         note += f" {left} more in the appendix."
     rows = tuple(_option_row(run, one, _is_chosen(study, run, one)) for one in shown)
-    together = tuple(_together(study, run))
     heads = ("Option", "USD a month", "average", "marginal", "1,000 accepted", "Replicas, use")
     grid = Grid("Cost of each option", heads, (*together, *rows), frozenset({1, 2, 3, 4, 5}), note)
     return Block("cost", "Cost", grid)
 
 
+def _shortened(
+    study: Study, run: CostRun, options: list[CostedOption], most: int
+) -> list[CostedOption]:
+    """The first of them; of models that share a machine none alone, as none is billed alone."""
+    found = decision_bill(study)
+    if found is not None and found.shared is not None:
+        options = [one for one in options if not _is_chosen(study, run, one)]
+    return options[:most]
+
+
 def break_even_block(study: Study) -> Block:
-    """The decision's own option against the API displaced and a host of the same model."""
+    """What the decision runs against the API displaced and a host of the same model."""
     title = "Self-hosting or API"
     if study.cost is None:
         return Block("break-even", title, absent=_absent(study))
@@ -56,22 +69,87 @@ def break_even_block(study: Study) -> Block:
     heads = ("Against", "Difference, USD a month", "P(self cheaper)", "Cheaper from")
     note = f"{compared[0].option} minus the API, 80 % of the draws; break-even in tokens a day."
     grid = Grid("Both break-evens", heads, rows, frozenset({1, 2}), note)
-    lines = tuple(
-        Line("", Cell(text)) for text in study.cost.report.notes if "Not compared" in text
-    )
-    return Block("break-even", title, grid, lines)
+    texts = [*_of_which_part(study, compared[0])]
+    texts += [text for text in study.cost.report.notes if "Not compared" in text]
+    return Block("break-even", title, grid, sentences(texts))
 
 
 def focus(study: Study) -> tuple[Comparison, ...]:
-    """The comparisons of the option that the decision runs; without one, of the first option."""
+    """The comparisons of what the decision runs; without one, of the first option.
+
+    Where several models run apart, those of the first: :func:`break_even_block` says so.
+    """
     if study.cost is None:
         return ()
+    together = decision_bill(study)
+    if together is not None and together.shared is not None:
+        return together.shared.comparisons
     report = study.cost.report
     named = {one.model: one.name for one in reversed(report.question.selfhosted)}
     chosen = () if study.verdict is None else study.verdict.verdict.chosen.models
     options = [named[model] for model in chosen if model in named]
     first = options[0] if options else next((one.option for one in report.comparisons), None)
     return tuple(one for one in report.comparisons if one.option == first)
+
+
+def _of_which_part(study: Study, shown: Comparison) -> Iterator[str]:
+    """That the figures are not those of the whole decision, where they are not."""
+    together = decision_bill(study)
+    if together is not None and together.shared is not None:
+        notes = study.verdict.verdict.notes if study.verdict else ()
+        if not any("billed one machine" in one for one in notes):  # said with the decision
+            yield together.why
+    elif together is not None:
+        yield (
+            f"These figures are for {shown.option} doing everything, and not for the decision, "
+            f"whose bill is an {UPPER}. {together.why}"
+        )
+    elif study.verdict is not None:
+        chosen = study.verdict.verdict.chosen.models
+        owns = study.cost.report.question.selfhosted if study.cost else ()
+        if not any(one.name == shown.option and one.model in chosen for one in owns):
+            yield f"These figures are for {shown.option}, which the decision does not run."
+
+
+def self_or_api(study: Study) -> str:
+    """Whether to serve the decision oneself, in a sentence; empty where nothing says."""
+    if study.cost is None or study.verdict is None or not study.cost.report.question.hosted:
+        return ""
+    together = decision_bill(study)
+    if together is not None and together.shared is None:
+        return _apart_words(study.cost.report, together)
+    report = study.cost.report if together is None or together.shared is None else together.shared
+    chosen = study.verdict.verdict.chosen.models
+    owns = {one.name for one in report.question.selfhosted if together or one.model in chosen}
+    compared = [one for one in focus(study) if one.option in owns]
+    if not compared:
+        return ""
+    option = report.option(compared[0].option)
+    if option.serving is not None and not option.serving.within_capacity:
+        return f"Self-hosting {option.name} cannot serve this demand with the GPUs allowed."
+    per = " per as many right answers" if any(one.per_accepted for one in compared) else ""
+    found = [_against(one.difference.value, one.against) for one in compared]
+    said = f"Self-hosting ({option.name}) costs {money(option.usd_per_month.value)} a month: "
+    return f"{said}{', '.join(found)}{per}."
+
+
+def _against(usd: float, name: str, less: str = "", more: str = "") -> str:
+    if usd == 0:
+        return f"as much as {name}"
+    most, word = (less, "less") if usd < 0 else (more, "more")
+    return f"{most}{money(abs(usd))} {word} than {name}"
+
+
+def _apart_words(report: CostReport, together: DecisionBill) -> str:
+    if together.most_usd is None:
+        return f"What self-hosting the decision costs cannot be told. {together.why}"
+    found = [
+        _against(together.most_usd - one.usd_per_month.value, one.name, "at least ", "at most ")
+        for one in report.options
+        if one.kind == "api"
+    ]
+    usd = money(together.most_usd)
+    return f"Self-hosting the decision costs at most {usd} a month ({UPPER}): {', '.join(found)}."
 
 
 def cost_flips(study: Study) -> Iterator[Cell]:
@@ -193,21 +271,30 @@ def _is_chosen(study: Study, run: CostRun, option: CostedOption) -> bool:
 
 
 def _together(study: Study, run: CostRun) -> Iterator[tuple[Cell, ...]]:
-    """The decision's bill, where several models make it up."""
-    chosen = None if study.verdict is None else study.verdict.verdict.chosen
-    if chosen is None or len(chosen.models) < 2 or chosen.usd_per_month is None:
+    """The bill of the decision, where several models make it up."""
+    found = decision_bill(study)
+    if found is None:
         return
+    name = f"The decision: {found.name}"
+    if found.shared is not None:
+        option = found.shared.options[0]
+        yield (words(name, is_best=True), *_option_row(run, option, is_chosen=True)[1:])
+        return
+    if found.most_usd is None or study.verdict is None:
+        return
+    chosen = study.verdict.verdict.chosen
     per_month = run.report.question.demand.requests_per_day * DAYS_PER_MONTH
-    name = f"The decision: {' + '.join(chosen.models)}"
-    usd, origin = chosen.usd_per_month, _computed(run)
-    average = Cell(money(1000 * usd / per_month), origin=origin)
-    replicas = ", ".join(f"{count} × {model}" for model, count in chosen.replicas)
+    usd, origin = found.most_usd, _computed(run)
+    each = 1000 * usd / per_month
+    replicas = ", ".join(
+        f"{count} \N{MULTIPLICATION SIGN} {model}" for model, count in chosen.replicas
+    )
     yield (
-        words(name, is_best=True),
-        Cell(money(usd), origin=origin),
-        average,
+        words(f"{name} ({UPPER})", is_best=True),
+        Cell(f"{_AT_MOST}{money(usd)}", origin=origin),
+        Cell(f"{_AT_MOST}{money(each)}", origin=origin),
         _NONE,
-        Cell(money(1000 * usd / per_month / chosen.accuracy), origin=origin)
+        Cell(f"{_AT_MOST}{money(each / chosen.accuracy)}", origin=origin)
         if chosen.accuracy
         else _NONE,
         words(replicas or _DASH),
@@ -253,7 +340,7 @@ def _comparison_row(one: Comparison, origin: Provenance) -> tuple[Cell, ...]:
     return (
         words(f"{one.against} ({kind})"),
         _usd(one.difference, origin),
-        Cell(chance(one.p_self_cheaper), origin=origin),
+        Cell(_DASH if one.p_self_cheaper is None else chance(one.p_self_cheaper), origin=origin),
         Cell(where, origin=origin),
     )
 

@@ -19,10 +19,13 @@ from weighbridge.report.numbers import bounds, number, percent
 from weighbridge.report.study_asked import entry_of
 from weighbridge.report.study_blocks import Block, Cell, Grid, words
 from weighbridge.report.study_money import chance, ends
+from weighbridge.report.words import listed
 
 _DASH: Final = "\N{EN DASH}"
 _UNKNOWN: Final = Cell("unknown")
 MOST_MODELS: Final = 4
+# How the decision says of a model that nobody knows what it serves at most.
+ONE_REPLICA: Final = "one replica is taken to do"
 
 
 def evaluation_block(study: Study, most: int | None = MOST_MODELS) -> Block:
@@ -41,6 +44,7 @@ def evaluation_block(study: Study, most: int | None = MOST_MODELS) -> Block:
     note += "On the front: nothing else is as good in accuracy, latency and cost, better in one."
     if most is not None and any(len(task.standings) > most for task in verdict.tasks):
         note += f" The best {most} of each task; all in the appendix."
+    note += _why_unknown(study, verdict)
     grid = Grid("Accuracy, latency, cost", heads, rows, frozenset({2, 3, 4, 5, 6}), note)
     return Block("evaluation", "On your tasks", grid)
 
@@ -57,15 +61,45 @@ def capacity_block(study: Study, most: int | None = MOST_MODELS) -> Block:
     what = f"goodput at {slo}" if slo else "no SLO was asked for, so the most that was measured"
     heads = ["Model", "A replica serves", "p95 there", "Engine", "Machine", "Replicas, spares",
              "Use, peak"]  # fmt: skip
-    note = f"Capacity: {what}. Versions of engines were not recorded."
-    machines = {row[4].text for row in rows}
-    if len(machines) == 1:  # said once, it leaves room for the rest
-        note += f" On {machines.pop()}."
-        heads.pop(4)
-        rows = tuple((*row[:4], *row[5:]) for row in rows)
+    note = f"Capacity: {what}. Versions of engines were not recorded.{_client_words(study)}"
+    for column, said in ((4, "On"), (3, "Served by")):
+        same = {row[column].text for row in rows}
+        if len(same) == 1:  # said once, it leaves room for the rest
+            note += f" {said} {same.pop()}."
+            heads.pop(column)
+            rows = tuple((*row[:column], *row[column + 1 :]) for row in rows)
     numeric = frozenset({1, 2, len(heads) - 2, len(heads) - 1})
     grid = Grid("Capacity of a replica", tuple(heads), rows, numeric, note)
     return Block("capacity", "Capacity", grid)
+
+
+def _client_words(study: Study) -> str:
+    """Whose load was limited by the client, and of whom nobody knows what they serve, if any."""
+    limited = [*dict.fromkeys(load.info.model for load in study.loads if load.is_client_limited)]
+    notes = () if study.verdict is None else study.verdict.verdict.notes
+    taken = [one.split()[1] for one in notes if ONE_REPLICA in one]
+    said = ""
+    if limited:
+        said += f" The client was the limit for {listed(limited)}: these are lower bounds."
+    if taken:
+        said += f" Of {listed(taken)} {ONE_REPLICA}."
+    return said
+
+
+def _why_unknown(study: Study, verdict: Verdict) -> str:
+    """Why no latency stands beside some models, as a sentence; empty where all have one."""
+    standings = (one for task in verdict.tasks for one in task.standings)
+    unknown = dict.fromkeys(one.model for one in standings if _latency(one.served) is _UNKNOWN)
+    limited = {load.info.model for load in study.loads if load.is_client_limited}
+    loaded = {load.info.model for load in study.loads}
+    said = ""
+    for why, names in (
+        ("its client limited the load test", [one for one in unknown if one in limited]),
+        ("nobody loaded it", [one for one in unknown if one not in loaded]),
+    ):
+        if names:
+            said += f" Unknown at the load for {listed(names)}: {why}."
+    return said
 
 
 def engine_words(entry: ModelEntry | None) -> str:
@@ -217,14 +251,14 @@ def _predicted_rows(study: Study) -> Iterator[tuple[Cell, ...]]:
 def _capacity(run: LoadRun, served: Served | None) -> tuple[Cell, Cell]:
     """What a replica serves, and how fast it is then."""
     level = _best_level(run)
+    # The client could not send more, so the server may well serve more.
+    least = "\N{GREATER-THAN OR EQUAL TO} " if run.is_client_limited else ""
     if served is not None and served.capacity is not None:
         text = f"{number(served.capacity.value)} {served.capacity_unit}"
-        capacity = Cell(text, _bounded(served.capacity), served.provenance)
+        capacity = Cell(f"{least}{text}", _bounded(served.capacity), served.provenance)
         return capacity, _p95(level, measured_at(run)) if level else _UNKNOWN
     if level is None:
         return Cell("none that meets the SLO"), _UNKNOWN
-    # The client could not send more, so the server may well serve more.
-    least = "\N{GREATER-THAN OR EQUAL TO} " if run.is_client_limited else ""
     rate = level.goodput.requests_per_s if level.goodput else level.requests_per_s
     capacity = Cell(f"{least}{number(rate)} requests/s", origin=measured_at(run))
     return capacity, _p95(level, measured_at(run))

@@ -19,7 +19,13 @@ from weighbridge.facts.licenses.read import recognise
 from weighbridge.facts.licenses.summary import summarise
 from weighbridge.predict.cost.labels import short
 from weighbridge.report.numbers import percent
-from weighbridge.report.study_asked import address_of, asked_of, entry_of, names_of
+from weighbridge.report.study_asked import (
+    address_of,
+    asked_of,
+    entry_of,
+    names_of,
+    nothing_left,
+)
 from weighbridge.report.study_blocks import Block, Cell, Line, sentences
 
 _MIX: Final = Provenance("assumed", "shares of the tasks as the study's file says", "")
@@ -34,6 +40,9 @@ def workload_block(study: Study) -> Block:
 
 def removed_block(study: Study, most: int | None = 5) -> Block:
     """Options that a constraint ruled out, each with its reason."""
+    said_no = nothing_left(study)
+    if study.verdict is None and said_no:
+        return Block("removed", "Ruled out", lines=sentences(said_no[1:]), is_list=True)
     if study.verdict is None:
         return Block(
             "removed", "Ruled out", absent="Nothing was decided, so nothing was ruled out."

@@ -27,6 +27,16 @@ def decision(verdict: Verdict) -> tuple[str, str]:
     return (f"{head}.", alternative) if alternative else (head, "")
 
 
+def listed(names: Sequence[str]) -> str:
+    """Names as a sentence has them: ``a, b and c``."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def wrong_count(shown: int, total: int) -> str:
+    """How many answers are wrong, and how many of these are shown."""
+    return f"{total} wrong" if shown == total else f"{total} wrong; the first {shown}"
+
+
 def lead(task: TaskVerdict) -> str:
     """How clear a task's winner is, in words."""
     if task.lead is None:

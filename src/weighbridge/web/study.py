@@ -43,6 +43,9 @@ class _NewStudy(msgspec.Struct):
     machine: str = "here"
     users: str = "1"
     volume: str = ""
+    apis: str = ""
+    same_model_apis: str = ""
+    gpu_price: str = ""
     slo: str = ""
     data_may_leave: str = ""
 
@@ -226,14 +229,22 @@ def _answers(form: _NewStudy, path: Path) -> Answers:
         raise InputError(f"{form.users!r} are no numbers of users.", fix="Write 1, 8.") from None
     return Answers(
         name=path.parent.name if form.key == "study" else form.key,
-        models=tuple(filter(None, map(str.strip, form.models.splitlines()))),
-        suites=(*form.suites, *filter(None, map(str.strip, form.own.splitlines()))),
+        models=_lines(form.models),
+        suites=(*form.suites, *_lines(form.own)),
         machine=form.machine.strip() or "here",
         users=users or (1,),
         volume=form.volume.strip(),
         slo=form.slo.strip(),
         data_may_leave=_YES_NO.get(form.data_may_leave),
+        apis=_lines(form.apis),
+        same_model_apis=_lines(form.same_model_apis),
+        gpu_price=form.gpu_price.strip(),
     )
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    """What stands on the lines of a field."""
+    return tuple(filter(None, map(str.strip, text.splitlines())))
 
 
 async def _body(request: Request, shape: type[Any]) -> Any:  # noqa: ANN401 -- one of the above

@@ -206,7 +206,13 @@ function setUpFilter(box) {
 const FILTER_FROM = 12;
 const FORMULA = /^[=+@\t\r-](?![\d.,\s]*%?$)/;
 
-const cellText = (cell) => cell.innerText.replace(/\s+/g, " ").trim();
+// Marks of sources are for the eye: beside a value they would be part of it. An interval is apart.
+function cellText(cell) {
+  const copy = cell.cloneNode(true);
+  copy.querySelectorAll("sup, .mark, [hidden]").forEach((mark) => mark.remove());
+  copy.querySelectorAll(".range, .tag, .unsure, br, div, p, li").forEach((part) => part.before(" "));
+  return copy.textContent.replace(/\s+/g, " ").trim();
+}
 
 function shownCells(table) {
   const rows = [...table.rows].filter((row) => !row.hidden);
