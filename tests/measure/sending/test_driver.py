@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -135,6 +137,20 @@ def test_time_ends_a_level_and_prompts_begin_anew() -> None:
     assert len({record.index for record in result.records}) == len(result.records)
     assert all(record.sent_ms <= 400 + 100 for record in result.records)
     assert all(record.error is None for record in result.records)
+
+
+def test_a_long_collection_comes_before_a_level_begins() -> None:
+    def slow(phase: str, info: dict[str, int]) -> None:
+        if phase == "start" and info["generation"] == 2:
+            time.sleep(0.6)  # as in a process that holds much
+
+    gc.callbacks.append(slow)
+    try:
+        plan = LevelPlan(0, CLOSED, asks(), duration_s=0.4)
+        result, _, _ = load(Behaviour(), plan, timeouts=LONG)
+    finally:
+        gc.callbacks.remove(slow)
+    assert len(result.records) > 3
 
 
 @pytest.mark.flaky(reruns=2)  # a second of real time, which a busy machine may not give

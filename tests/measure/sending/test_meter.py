@@ -46,7 +46,14 @@ def test_resident_memory_is_this_processs_own() -> None:
 
 def test_the_collector_is_left_as_it_was() -> None:
     before = gc.get_threshold()
+    gc.unfreeze()
     with undisturbed():
         assert gc.get_threshold() != before
     assert gc.get_threshold() == before
     assert gc.get_freeze_count() == 0
+    # What others have frozen they want to stay so: their collections would be long.
+    gc.freeze()
+    frozen = gc.get_freeze_count()
+    with undisturbed():
+        pass
+    assert gc.get_freeze_count() >= frozen

@@ -20,7 +20,7 @@ from weighbridge.core.load import RequestRecord
 from weighbridge.core.traffic import Conversation, LoadShape, Message
 from weighbridge.measure.load.sending.exchange import Place, Sent, record, send
 from weighbridge.measure.load.sending.live import LiveView
-from weighbridge.measure.load.sending.meter import Meter, Reading, undisturbed
+from weighbridge.measure.load.sending.meter import Meter, Reading
 from weighbridge.measure.load.sending.target import LoadTarget
 
 # Timers of event loops wake up to a millisecond late; the last stretch is waited in small steps.
@@ -80,20 +80,23 @@ async def run_share(
     view: LiveView,
     on_done: Callable[[RequestRecord], None],
 ) -> Outcome:
-    """Send a share; failures are records, not exceptions. Cancelling it ends what is in flight."""
+    """Send a share; failures are records, not exceptions. Cancelling it ends what is in flight.
+
+    Call it :func:`~weighbridge.measure.load.sending.meter.undisturbed`, entered before the share's
+    beginning was set: that may take a second in a process that holds much.
+    """
     sender = _Sender(client, target, share, view, on_done)
     meter = Meter()
-    with undisturbed():
-        await _until(share.start_ns, fine=True)
-        meter.start()
-        try:
-            if share.shape.kind == "closed":
-                await sender.closed_loop()
-            else:
-                await sender.open_loop()
-        finally:
-            reading = meter.stop()
-            sender.put_on_record(sender.ended)
+    await _until(share.start_ns, fine=True)
+    meter.start()
+    try:
+        if share.shape.kind == "closed":
+            await sender.closed_loop()
+        else:
+            await sender.open_loop()
+    finally:
+        reading = meter.stop()
+        sender.put_on_record(sender.ended)
     end_ns = sender.last_end_ns or perf_counter_ns()
     return Outcome(end_ns, view.busy_s(), tuple(sender.send_lags_ms), reading)
 

@@ -19,7 +19,7 @@ from weighbridge.measure.load.figures.percentiles import percentile
 from weighbridge.measure.load.sending.ahead import connect_ahead, render_ahead
 from weighbridge.measure.load.sending.driver import Outcome, Share, run_share
 from weighbridge.measure.load.sending.live import LiveView
-from weighbridge.measure.load.sending.meter import Meter, Reading
+from weighbridge.measure.load.sending.meter import Meter, Reading, undisturbed
 from weighbridge.measure.load.sending.target import LoadTarget
 from weighbridge.measure.load.sending.workers import WorkerJob, run_workers
 
@@ -98,7 +98,8 @@ async def run_level(
         start_ns, outcomes = await run_workers(target, jobs, keep, on_look)
         here = meter.stop()
     else:
-        start_ns, outcomes = await _run_here(client, target, plan, keep, on_look)
+        with undisturbed():
+            start_ns, outcomes = await _run_here(client, target, plan, keep, on_look)
         here = None
     records.sort(key=lambda record: (record.sent_ms, record.index))
     duration_s = (max(outcome.end_ns for outcome in outcomes) - start_ns) / 1e9

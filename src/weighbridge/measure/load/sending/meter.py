@@ -85,7 +85,7 @@ def max_rss_mb() -> float:
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Keep the garbage collector from pausing the block: it may look, but seldom and at little."""
-    thresholds = gc.get_threshold()
+    thresholds, others = gc.get_threshold(), gc.get_freeze_count()
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 1000)
@@ -93,4 +93,5 @@ def undisturbed() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*thresholds)
-        gc.unfreeze()
+        if not others:  # what somebody else has frozen cannot be told from ours, and stays so
+            gc.unfreeze()

@@ -19,8 +19,9 @@ from weighbridge.core.load import RequestRecord
 from weighbridge.measure.load.sending.ahead import connect_ahead, render_ahead
 from weighbridge.measure.load.sending.driver import Share, run_share
 from weighbridge.measure.load.sending.live import LiveView
+from weighbridge.measure.load.sending.meter import undisturbed
 from weighbridge.measure.load.sending.target import LoadTarget
-from weighbridge.measure.load.sending.workers import Order, Report, WorkerTarget
+from weighbridge.measure.load.sending.workers import Order, Report, WorkerJob, WorkerTarget
 from weighbridge.measure.load.traffic.tokens import load_tokenizer
 from weighbridge.wire.client import Client
 
@@ -42,6 +43,11 @@ def main() -> None:
 
 async def _work(order: Order, source: BinaryIO, sink: BinaryIO) -> None:
     target, job = _target(order.target), order.job
+    with undisturbed():
+        await _send(target, job, source, sink)
+
+
+async def _send(target: LoadTarget, job: WorkerJob, source: BinaryIO, sink: BinaryIO) -> None:
     async with Client() as client:
         rendered = render_ahead(target, job.conversations)
         await connect_ahead(client, target, job.shape, len(job.conversations))
