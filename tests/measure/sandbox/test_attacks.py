@@ -444,6 +444,9 @@ for _ in range(3):
         os.fork()
 time.sleep(0.5)
 print("done", flush=True)
+if os.getpid() == first:  # with its end all would end
+    for _ in range(3):
+        os.wait()
 """
     ended = sandbox.python(source, replace(_LIMITS, total_memory_bytes=96 * MIB))
     assert (ended.ending, ended.stdout.count(b"done")) == ("finished", 4)
