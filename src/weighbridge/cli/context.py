@@ -10,7 +10,7 @@ import click
 from weighbridge.cli.diagnostics import OK, UNDECIDED, printable, run_async
 from weighbridge.cli.options import (
     Integers,
-    Seconds,
+    answer_timeout_option,
     json_option,
     key_option,
     open_workspace,
@@ -71,13 +71,7 @@ Example:
     show_default=True,
     help="Questions asked at once.",
 )
-@click.option(
-    "--timeout",
-    type=Seconds(),
-    default=600.0,
-    show_default=True,
-    help="Longest time an answer may take, in seconds.",
-)
+@answer_timeout_option
 @key_option
 @json_option
 @workspace_option

@@ -12,7 +12,7 @@ from weighbridge.cli.diagnostics import run_async, say
 from weighbridge.cli.eval_files import export, import_
 from weighbridge.cli.eval_quants import compare_quants
 from weighbridge.cli.options import (
-    Seconds,
+    answer_timeout_option,
     json_option,
     key_option,
     open_workspace,
@@ -88,13 +88,7 @@ class _Asked:
     show_default=True,
     help="Items asked at once.",
 )
-@click.option(
-    "--timeout",
-    type=Seconds(),
-    default=600.0,
-    show_default=True,
-    help="Longest time an answer may take, in seconds.",
-)
+@answer_timeout_option
 @click.option(
     "--attempts",
     type=click.IntRange(1),

@@ -9,7 +9,7 @@ import click
 
 from weighbridge.cli.diagnostics import printable, run_async
 from weighbridge.cli.options import (
-    Seconds,
+    answer_timeout_option,
     json_option,
     key_option,
     open_workspace,
@@ -53,13 +53,7 @@ Example:
     show_default=True,
     help="Items whose token probabilities are compared; 0 for none.",
 )
-@click.option(
-    "--timeout",
-    type=Seconds(),
-    default=600.0,
-    show_default=True,
-    help="Longest time an answer may take, in seconds.",
-)
+@answer_timeout_option
 @key_option
 @json_option
 @workspace_option

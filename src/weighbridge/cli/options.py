@@ -112,6 +112,15 @@ class Seconds(click.ParamType[float]):
         return seconds
 
 
+answer_timeout_option = click.option(
+    "--timeout",
+    type=Seconds(),
+    default=600.0,
+    show_default=True,
+    help="Longest time an answer may take, in seconds.",
+)
+
+
 timeout_option = click.option(
     "--timeout",
     type=Seconds(),
