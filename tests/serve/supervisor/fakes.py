@@ -190,6 +190,7 @@ async def supervised(
         tell=(told if told is not None else []).append,
         patience=patience,
         pace=HURRIED,
+        now_s=asyncio.get_running_loop().time,
     )
     async with supervisor:
         yield supervisor

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 
 import pytest
 
@@ -15,13 +14,10 @@ from tests.serve.supervisor.fakes import (
     supervised,
     until,
 )
+from tests.serve.supervisor.virtual_time import run_virtually
 from weighbridge.core.errors import BusyError, ConfigError, EngineError
 from weighbridge.core.routing import Limits, ModelEntry
 from weighbridge.serve.supervisor.fleet import Supervisor
-
-
-def run(scenario: Coroutine[None, None, None]) -> None:
-    asyncio.run(asyncio.wait_for(scenario, 20))
 
 
 def state(fleet: Supervisor, name: str) -> str:
@@ -49,7 +45,7 @@ def test_a_model_starts_when_it_is_asked_for() -> None:
         assert machine.events == ["start a", "stop a"]
         assert told[0] == "a is starting."
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_many_requests_start_one_engine() -> None:
@@ -59,7 +55,7 @@ def test_many_requests_start_one_engine() -> None:
             assert await asyncio.gather(*(ask(fleet, "a", 0.001) for _ in range(50)))
         assert machine.starts() == 1
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_one_goes_so_that_another_fits_and_memory_is_never_overdrawn() -> None:
@@ -71,7 +67,7 @@ def test_one_goes_so_that_another_fits_and_memory_is_never_overdrawn() -> None:
         assert machine.most_taken <= 100
         assert machine.events.index("stop a") < machine.events.index("start b")
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_no_more_requests_at_once_than_slots_first_come_first_served() -> None:
@@ -94,7 +90,7 @@ def test_no_more_requests_at_once_than_slots_first_come_first_served() -> None:
         assert most == 2
         assert order == sorted(order)
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_a_full_queue_says_when_to_come_back() -> None:
@@ -113,7 +109,7 @@ def test_a_full_queue_says_when_to_come_back() -> None:
             await asyncio.gather(*waiting)
             assert fleet.views["a"].in_flight == 0
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_a_turn_that_does_not_come_in_time_is_given_up() -> None:
@@ -133,7 +129,7 @@ def test_a_turn_that_does_not_come_in_time_is_given_up() -> None:
             assert fleet.enter("a")
             fleet.leave("a")
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_a_turn_at_the_moment_of_giving_up_is_not_lost() -> None:
@@ -148,7 +144,7 @@ def test_a_turn_at_the_moment_of_giving_up_is_not_lost() -> None:
                 await gone
             assert fleet.views["a"].in_flight == 0
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_what_does_not_start_says_why_and_recovers_without_a_restart() -> None:
@@ -177,7 +173,7 @@ def test_what_does_not_start_says_why_and_recovers_without_a_restart() -> None:
             assert await ask(fleet, "a") == "a"
         assert machine.starts() == 3
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_a_context_that_the_engine_caps_is_told_once() -> None:
@@ -192,7 +188,7 @@ def test_a_context_that_the_engine_caps_is_told_once() -> None:
         assert len(said) == 1
         assert said[0].startswith("a offers a context of 512 tokens, not the 2,048 that are")
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_a_cold_start_has_a_deadline() -> None:
@@ -204,7 +200,7 @@ def test_a_cold_start_has_a_deadline() -> None:
             assert SECRET not in str(seen.value)
             assert SECRET in fleet.views["a"].detail
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_one_crash_is_forgiven_to_those_who_wait() -> None:
@@ -220,7 +216,7 @@ def test_one_crash_is_forgiven_to_those_who_wait() -> None:
             assert await waiting == "a"
         assert machine.starts() == 2
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_nobody_enters_an_engine_that_refused_until_it_was_looked_after() -> None:
@@ -248,7 +244,7 @@ def test_nobody_enters_an_engine_that_refused_until_it_was_looked_after() -> Non
             assert await ask(fleet, "a") == "a"
             assert machine.starts() == 2
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_an_engine_that_keeps_crashing_is_left_alone_for_longer_and_longer() -> None:
@@ -271,7 +267,7 @@ def test_an_engine_that_keeps_crashing_is_left_alone_for_longer_and_longer() -> 
             await asyncio.sleep(0.25)
             assert await ask(fleet, "a") == "a"
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_a_frozen_engine_is_noticed_killed_and_started_again() -> None:
@@ -284,7 +280,7 @@ def test_a_frozen_engine_is_noticed_killed_and_started_again() -> None:
             assert await ask(fleet, "a") == "a"
         assert any("has not answered" in line for line in told)
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_memory_that_does_not_come_back_is_told_and_waited_for() -> None:
@@ -306,7 +302,7 @@ def test_memory_that_does_not_come_back_is_told_and_waited_for() -> None:
             assert await ask(fleet, "a") == "a"
         assert "The memory of a has come back." in told
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_memory_that_other_programs_take_is_told_before_anything_starts() -> None:
@@ -321,7 +317,7 @@ def test_memory_that_other_programs_take_is_told_before_anything_starts() -> Non
             await asyncio.sleep(0.12)
             assert await ask(fleet, "a") == "a"
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_what_can_never_fit_is_refused_at_once() -> None:
@@ -332,7 +328,7 @@ def test_what_can_never_fit_is_refused_at_once() -> None:
             with pytest.raises(EngineError, match="all engines together"):
                 await fleet.start("a")
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_idle_engines_end_when_their_time_is_up_and_sleepers_sleep() -> None:
@@ -350,7 +346,7 @@ def test_idle_engines_end_when_their_time_is_up_and_sleepers_sleep() -> None:
         assert machine.starts("b") == 1
         assert "wake b" in machine.events
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_an_engine_that_keeps_its_memory_asleep_is_stopped() -> None:
@@ -365,7 +361,7 @@ def test_an_engine_that_keeps_its_memory_asleep_is_stopped() -> None:
         assert "a keeps 60 B asleep; it is stopped." in told
         assert machine.most_taken <= 100
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_sleepers_make_room_and_wake_up_again() -> None:
@@ -378,7 +374,7 @@ def test_sleepers_make_room_and_wake_up_again() -> None:
         assert machine.starts() == 2
         assert machine.events.count("wake a") == machine.events.count("wake b") == 1
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_nothing_is_stopped_while_it_answers() -> None:
@@ -394,7 +390,7 @@ def test_nothing_is_stopped_while_it_answers() -> None:
             fleet.leave("a")
             assert await other == "b"
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_administrators_start_stop_and_put_to_sleep() -> None:
@@ -423,7 +419,7 @@ def test_administrators_start_stop_and_put_to_sleep() -> None:
                 await fleet.start("b")
             await fleet.start("b")  # at once: an administrator need not wait
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_preloaded_models_start_with_the_gateway() -> None:
@@ -433,7 +429,7 @@ def test_preloaded_models_start_with_the_gateway() -> None:
             await until(lambda: fleet.views["a"].state == "ready")
             assert fleet.views["c"].state == "stopped"
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_engines_that_measure_free_memory_start_one_by_one() -> None:
@@ -447,7 +443,7 @@ def test_engines_that_measure_free_memory_start_one_by_one() -> None:
             assert machine.starts() == 1
             await both
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_a_new_configuration_leaves_alone_what_has_not_changed() -> None:
@@ -475,7 +471,7 @@ def test_a_new_configuration_leaves_alone_what_has_not_changed() -> None:
             with pytest.raises(EngineError, match="no model 'c'"):
                 await ask(fleet, "c")
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_a_configuration_that_cannot_be_run_changes_nothing() -> None:
@@ -489,7 +485,7 @@ def test_a_configuration_that_cannot_be_run_changes_nothing() -> None:
             assert await ask(fleet, "a") == "a"
             assert list(fleet.views) == ["a"]
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_the_end_waits_for_answers_and_then_for_nobody() -> None:
@@ -502,7 +498,7 @@ def test_the_end_waits_for_answers_and_then_for_nobody() -> None:
                 await waiting
         assert machine.events[-1] == "stop a"
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_the_end_while_an_engine_starts_leaves_nobody_waiting() -> None:
@@ -514,7 +510,7 @@ def test_the_end_while_an_engine_starts_leaves_nobody_waiting() -> None:
         with pytest.raises(EngineError, match="The gateway ends"):
             await waiting
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_servers_of_others_fail_and_recover_replica_by_replica() -> None:
@@ -538,7 +534,7 @@ def test_servers_of_others_fail_and_recover_replica_by_replica() -> None:
             client.down.clear()
             assert await ask(fleet, "far") == "far"
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_an_engine_that_somebody_else_unloaded_is_merely_stopped() -> None:
@@ -552,7 +548,7 @@ def test_an_engine_that_somebody_else_unloaded_is_merely_stopped() -> None:
             await until(lambda: fleet.views["a"].state == "stopped")
             assert await ask(fleet, "a") == "a"
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_one_that_failed_comes_back_without_being_asked_for() -> None:
@@ -573,7 +569,7 @@ def test_one_that_failed_comes_back_without_being_asked_for() -> None:
             await asyncio.sleep(0.5)
             assert (state(fleet, "a"), state(fleet, "b")) == ("failed", "ready")
 
-    run(scenario())
+    run_virtually(scenario())
 
 
 def test_one_that_never_starts_is_not_tried_for_ever() -> None:
@@ -586,4 +582,4 @@ def test_one_that_never_starts_is_not_tried_for_ever() -> None:
             await asyncio.sleep(2)
             assert machine.failures["a"] == 97
 
-    run(scenario())
+    run_virtually(scenario())

@@ -8,6 +8,7 @@ import pytest
 
 import weighbridge
 from tests.serve.supervisor.fakes import FakeMachine, ask, config, model, supervised
+from tests.serve.supervisor.virtual_time import run_virtually
 from weighbridge.core.errors import ConfigError
 from weighbridge.core.routing import MachineEntry, ModelEntry
 from weighbridge.core.units import GIB, MIB
@@ -159,4 +160,4 @@ def test_where_the_driver_does_not_know_our_processes_free_memory_tells() -> Non
             await ask(fleet, "b")
             assert fleet.views["b"].memory_bytes == 55
 
-    asyncio.run(scenario())
+    run_virtually(scenario())

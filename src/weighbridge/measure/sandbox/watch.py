@@ -15,6 +15,7 @@ _KIB = 1024
 # the host's files, as of the interpreter, are nobody's.
 _STATUS = ("RssAnon", "RssShmem", "VmSwap", "VmPTE")
 _PROPORTIONAL = ("Pss_Anon", "Pss_Shmem", "SwapPss")
+_READINGS = 5
 _BUFFER_FILE = "/proc/sys/net/core/wmem_default"
 _USUAL_BUFFER = 212_992
 _OWN_NAMESPACE = "/proc/{}/net/sockstat"
@@ -25,12 +26,33 @@ def excess(pid: int, limits: Limits) -> Ending | None:
 
     Memory that processes share counts once.
     """
-    family = descendants(pid)
-    if memory_of(family, limits.total_memory_bytes) > limits.total_memory_bytes:
+    if _holds_too_much(pid, limits.total_memory_bytes):
         return "memory"
+    family = descendants(pid)
     if family and _files(family[-1]) > limits.files:
         return "files"
     return None
+
+
+def _holds_too_much(pid: int, most_bytes: int) -> bool:
+    """Whether a process and its descendants hold more.
+
+    They are read one after the other. Where some begin or end meanwhile, the shares of what all
+    of them share change, and the sum can be more than was ever held: it is taken again, but not
+    for ever, as a program may keep starting and ending others.
+    """
+    for _ in range(_READINGS):
+        family = _living(pid)
+        if memory_of(family, most_bytes) <= most_bytes:
+            return False
+        if family == _living(pid):
+            break
+    return True
+
+
+def _living(pid: int) -> list[int]:
+    """Descendants without those that have ended and are not waited for yet."""
+    return [one for one in descendants(pid) if _kib(f"/proc/{one}/status", _STATUS)]
 
 
 def descendants(pid: int) -> list[int]:
