@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -95,6 +95,18 @@ def test_a_wrong_path(tmp_path: Path) -> None:
 Answer = Callable[[socket.socket, int], bool]
 
 
+def end_accepting(listener: socket.socket, accepting: threading.Thread) -> None:
+    """Close a listener at which a thread waits.
+
+    Closing it at once leaves the thread waiting; interrupted, it goes on to wait at whichever
+    socket has that number by then, and answers for another server.
+    """
+    with suppress(OSError):
+        listener.shutdown(socket.SHUT_RDWR)
+    accepting.join(10)
+    listener.close()
+
+
 class ThreadServer:
     """Answers with threads: ``answer`` writes to request n, and tells whether to live on."""
 
@@ -106,11 +118,12 @@ class ThreadServer:
         self._connections: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/v1"
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def die(self) -> None:
         """Close everything."""
-        self._listener.close()
+        end_accepting(self._listener, self._accepting)
         for connection in self._connections:
             connection.close()
 
@@ -270,8 +283,10 @@ def test_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:
                 return
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=shake, args=(listener,), daemon=True).start()
+        shaking = threading.Thread(target=shake, args=(listener,), daemon=True)
+        shaking.start()
         outcome = bench(f"https://127.0.0.1:{listener.getsockname()[1]}/v1", folder)
+        end_accepting(listener, shaking)
     assert_refused(outcome, folder, 3, "no TLS connection", "certificate")
 
 
