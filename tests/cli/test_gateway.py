@@ -69,6 +69,28 @@ def test_actions(tmp_path: Path, url: str, gateway: FakeGateway) -> None:
     assert (reloaded.code, gateway.reloads) == (0, 1)
 
 
+def test_the_address_may_stand_anywhere(tmp_path: Path, url: str, gateway: FakeGateway) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for words in (
+        ("stop", "tally", url),
+        ("stop", "tally", "--gateway", url),
+        (url, "stop", "tally"),
+        ("--gateway", url, "stop", "tally"),
+        ("reload", url),
+        (url, "reload"),
+        ("--gateway", url),
+    ):
+        done = weigh("gateway", *words, cwd=elsewhere)
+        assert done.code == 0, (words, done.err)
+    assert gateway.fleet.asked == [("stop", "tally")] * 4
+    assert gateway.reloads == 2
+    twice = weigh("gateway", "reload", url, "--gateway", url, cwd=elsewhere)
+    assert twice.code == 2
+    assert "Name the gateway once" in twice.err
+    assert "weigh gateway stop tally --gateway" in weigh("gateway", "--help", cwd=elsewhere).out
+
+
 @pytest.mark.usefixtures("url")
 def test_what_goes_wrong_is_a_sentence(tmp_path: Path) -> None:
     unknown = weigh("gateway", "stop", "taly", cwd=tmp_path)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from weighbridge.cli.keys import command
+from weighbridge.cli.keys import _spent, command
+from weighbridge.core.gateway import Spending
 
 MODELS = "models:\n  m: {url: 'http://127.0.0.1:1/v1'}\n"
 
@@ -64,6 +65,18 @@ def test_a_list_shows_limits_and_no_digest(alice: tuple[Path, str]) -> None:
     assert row["models"] == ["m"]
     assert row["requests_per_minute"] == 60
     assert row["budget"]["tokens_used"] == 0
+
+
+@pytest.mark.parametrize(
+    ("spent", "text"),
+    [
+        ((630.0, 1000.0), "$630.00 of $1,000.00"),
+        ((0.000606, 20.0), "$0.00061 of $20.00"),
+        ((0.0, 20.0), "$0.00 of $20.00"),
+    ],
+)
+def test_money_is_written_as_the_gateway_writes_it(spent: tuple[float, float], text: str) -> None:
+    assert _spent(Spending("team", (), spent, (0, None), "")) == text
 
 
 def test_no_keys_is_said(tmp_path: Path) -> None:

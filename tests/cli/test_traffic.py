@@ -79,3 +79,47 @@ def test_without_captures_the_way_to_them_is_said(tmp_path: Path) -> None:
     assert outcome.code == 2
     assert "capture" in outcome.err
     assert not (tmp_path / ".weighbridge").exists()
+
+
+CONFIG = """
+models: {tally: {url: "http://127.0.0.1:1/v1"}}
+signals: {task: {arithmetic: {keywords: [plus]}}}
+routes: [{use: [tally]}]
+"""
+
+
+@pytest.fixture
+def by_name(tmp_path: Path) -> Path:
+    """Traffic that named its model: nobody had to recognise a task."""
+    writer = TrafficWriter(tmp_path / ".weighbridge", 10**6)
+    for number in range(12):
+        text = f"What is {number} plus 3?" if number % 3 else f"Who was number {number}?"
+        writer.append(msgspec.json.encode(asked(number, text)))
+    return tmp_path
+
+
+def test_traffic_that_named_its_model_is_sorted_by_the_same_rules(by_name: Path) -> None:
+    words = ["traffic", "sample", "6", "--stratify", "task", "--json"]
+    without = weigh(*words, cwd=by_name)
+    assert json.loads(without.out)["strata"] == {"(none)": {"requests": 12, "sampled": 6}}
+    assert "--config" in without.err
+    (by_name / "gateway.yaml").write_text(CONFIG)
+    named = weigh(*words, "--config", "gateway.yaml", cwd=by_name)
+    drawn = json.loads(named.out)
+    assert drawn["strata"] == {
+        "(none)": {"requests": 4, "sampled": 2},
+        "arithmetic": {"requests": 8, "sampled": 4},
+    }
+    assert {one["task"] for one in drawn["items"] if "plus" in one["prompt"]} == {"arithmetic"}
+    assert named.err == ""
+    (by_name / "router.config.yaml").write_text(CONFIG)
+    assert weigh(*words, cwd=by_name).out == named.out
+
+
+def test_a_configuration_that_only_lies_there_may_be_wrong(by_name: Path) -> None:
+    (by_name / "router.config.yaml").write_text(CONFIG.replace("signals", "signal"))
+    words = ["traffic", "sample", "6"]
+    done = weigh(*words, cwd=by_name)
+    assert done.code == 0
+    assert "Did you mean `signals`?" in done.err
+    assert weigh(*words, "--config", "router.config.yaml", cwd=by_name).code == 2

@@ -90,6 +90,8 @@ def test_a_search_for_the_limit_of_this_very_slo_is_believed() -> None:
 def test_no_load_holds_what_is_too_strict_and_what_was_not_measured_is_not_known() -> None:
     assert found(slo="ttft<50ms").holds_slo is False
     assert found(slo="ttft<50ms").capacity is None
+    assert found(slo="ttft<50ms").nearest == (("ttft_p95", 100.0),)
+    assert found(slo="ttft<500ms").nearest == ()
     assert found(slo="tpot<50ms").holds_slo is None
     assert found(slo="tpot<50ms").capacity is None
     assert found(slo="ttft<50ms,tpot<50ms").holds_slo is False
@@ -133,7 +135,10 @@ def test_what_holds_although_the_client_was_the_bottleneck_holds() -> None:
     assert one.capacity == Bounded(9.0, 6.0, None)
     # What does not hold may be the client's fault; and a run without a fault goes before.
     assert served([limited], NO_LOAD, parse_slo("ttft<50ms")) is None
-    assert served([limited], NO_LOAD, ANY) is None
+    # Without conditions what was served is the least that can be.
+    free = served([limited], NO_LOAD, ANY)
+    assert free is not None
+    assert (free.capacity, free.is_client_limited) == (Bounded(10.0, 10.0, None), True)
     assert found(slo="ttft<50ms", run=RUN).holds_slo is False
     newest = served([limited, RUN], NO_LOAD, parse_slo("ttft<500ms"))
     assert newest is not None

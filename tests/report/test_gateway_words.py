@@ -72,6 +72,25 @@ def test_memory_of_all_engines() -> None:
     assert over == "5.00 GiB, 1.00 GiB over the budget of 4.00 GiB"
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "$0.00"),
+        (0.0006, "$0.0006"),
+        (0.00999, "$0.01"),
+        (0.0123, "$0.012"),
+        (0.0999, "$0.10"),
+        (0.1, "$0.10"),
+        (0.75, "$0.75"),
+        (630.0, "$630.00"),
+        (12345.678, "$12,345.68"),
+        (3e-9, "$0.000000003"),
+    ],
+)
+def test_little_money_is_not_none(value: float, text: str) -> None:
+    assert words.usd(value) == text
+
+
 def test_budgets() -> None:
     team, full, without = BUDGETS
     assert words.usd_text(team) == "$12.50 of $50.00"
@@ -82,4 +101,8 @@ def test_budgets() -> None:
     assert words.spent_share(without) is None
     assert words.usd_text(without) == "$0.75"
     nothing = Spending("none", (), (0.0, 0.0), (0, None), "")
+    little = Spending("little", (), (0.000606, 20.0), (0, None), "")
+    assert words.usd_text(little) == "$0.00061 of $20.00"
+    shares = (0.0, 0.00003, 0.25, 0.996)
+    assert [words.used_text(one) for one in shares] == ["0 %", "under 1 %", "25 %", "99 %"]
     assert words.spent_share(nothing) == 1.0, "where nothing may be spent, nothing is left"

@@ -122,6 +122,18 @@ def test_without_a_gateway_it_says_how_to_start_one(tmp_path: Path) -> None:
         verb.needed_port(tmp_path, None, None)
 
 
+def test_which_of_several_is_meant_is_not_guessed(tmp_path: Path) -> None:
+    announce(tmp_path, "http://127.0.0.1:8081", os.getppid())
+    announce(tmp_path, "http://127.0.0.1:9081", os.getpid())
+    with pytest.raises(InputError, match="2 gateways have announced themselves") as failed:
+        verb.needed_port(tmp_path, None, None)
+    for said in (f"http://127.0.0.1:8081 (process {os.getppid()})", "http://127.0.0.1:9081"):
+        assert said in failed.value.message
+    assert "--gateway http://127.0.0.1:" in failed.value.fix
+    named = verb.needed_port(tmp_path, "http://127.0.0.1:8081", None)
+    assert named == verb.AdminPort(parse_url("http://127.0.0.1:8081/"))
+
+
 def test_a_gateway_that_was_killed_is_told_apart_from_none(tmp_path: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()

@@ -289,6 +289,34 @@ def test_metrics_are_for_this_machine_or_admin_keys(tmp_path: Path) -> None:
     assert asyncio.run(scenario(keyed)) == [401, 403, 200]
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_first_look_shows_every_budget(tmp_path: Path, workers: int) -> None:
+    text = f"""{FAR}admin: 127.0.0.1:0
+workers: {workers}
+keys:
+  - {{name: a, env: KEY_A, budget: team}}
+  - {{name: b, env: KEY_B, admin: true}}
+budgets: {{team: {{tokens: 500, per: day}}}}
+"""
+    there = {"KEY_A": "wb-" + "a" * 30, "KEY_B": "wb-" + "b" * 30}
+
+    async def scenario(path: str) -> bytes:
+        config = parse_config(text, tmp_path, origin="text", environment=there)
+        async with Client() as client, gateway(config, tmp_path, client, port=0) as running:
+            bearer = (b"authorization", b"Bearer " + there["KEY_B"].encode())
+            if path == "/metrics":
+                return (await get(client, f"{running.url}{path}", bearer)).body
+            return (await get(client, f"{running.admin_url}{path}")).body
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, token in there.items():
+            patch.setenv(name, token)
+        state = msgspec.json.decode(asyncio.run(scenario("/admin/state")))
+        assert [(one["name"], one["tokens"]) for one in state["budgets"]] == [("team", [0, 500])]
+        figures = asyncio.run(scenario("/metrics"))
+    assert b'weighbridge_budget_limit_tokens{budget="team"} 500' in figures
+
+
 def test_a_changed_file_is_used_and_a_wrong_one_is_not(tmp_path: Path) -> None:
     path = tmp_path / "router.config.yaml"
     path.write_text(FAR)
@@ -353,8 +381,7 @@ def test_administrators_have_a_port_and_the_workspace_knows_it(
 
     async def scenario() -> tuple[str, str]:
         async with serving(path) as (client, running):
-            said = announced(tmp_path / ".weighbridge")
-            assert said is not None
+            (said,) = announced(tmp_path / ".weighbridge")
             assert said.admin_url == running.admin_url
             admin = parse_url(running.admin_url or "")
             url = replace(admin, path="/admin/models/tally/start?wait=30")
@@ -369,7 +396,7 @@ def test_administrators_have_a_port_and_the_workspace_knows_it(
             return states["tally"], states["clerk"]
 
     assert asyncio.run(scenario()) == ("ready", "stopped")
-    assert announced(tmp_path / ".weighbridge") is None
+    assert announced(tmp_path / ".weighbridge") == ()
 
 
 def test_a_unix_socket_and_tls(tmp_path: Path) -> None:

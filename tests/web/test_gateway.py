@@ -54,7 +54,7 @@ def test_it_shows_the_gateway_that_announced_itself(app: ASGIApp) -> None:
 def test_the_overview_leads_to_it(app: ASGIApp, tmp_path: Path) -> None:
     page = Page(get(app, "/").text)
     assert page.addresses.count(("a", "/gateway")) == 2
-    (tmp_path / "gateway.json").unlink()
+    (tmp_path / "gateways" / f"{os.getpid()}.json").unlink()
     assert Page(get(app, "/").text).addresses.count(("a", "/gateway")) == 1
 
 

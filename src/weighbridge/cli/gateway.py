@@ -22,11 +22,13 @@ _CommandT = TypeVar("_CommandT", bound=Callable[..., Any])
 _EXAMPLES = """\b
 Example:
   weigh gateway --watch
-  weigh gateway http://127.0.0.1:8081 --json
   weigh gateway start tally --wait 60
   weigh gateway stop tally
   weigh gateway reload
+  weigh gateway http://127.0.0.1:8081 --json
+  weigh gateway stop tally --gateway http://127.0.0.1:8081
 
+The address may stand behind any of them, with or without `--gateway`.
 `start`, `stop`, `sleep` and `reload` have a `--help` of their own."""
 
 
@@ -50,6 +52,7 @@ class Gateway(click.Group):
         """Put in the word that nobody needs to write."""
         if ctx.resilient_parsing and not args:
             return super().parse_args(ctx, args)
+        args = _word_first(args)
         is_word = args[:1] and args[0] in _WORDS
         return super().parse_args(ctx, args if is_word else ["show", *args])
 
@@ -60,6 +63,18 @@ class Gateway(click.Group):
         return own + show.shell_complete(inner, incomplete)
 
 
+def _word_first(args: list[str]) -> list[str]:
+    """An address before the word goes behind it: ``URL stop tally`` is ``stop tally URL``."""
+    ahead = 2 if args[:1] == ["--gateway"] else 1
+    if len(args) <= ahead or args[ahead] not in _WORDS or "://" not in args[ahead - 1]:
+        return args
+    return [args[ahead], *args[ahead + 1 :], "--gateway", args[ahead - 1]]
+
+
+_url_argument = click.argument("url", required=False)
+_gateway_option = click.option(
+    "--gateway", "named", metavar="URL", help="The same as URL: instead of the workspace's own."
+)
 _key_option = click.option(
     "--key",
     envvar="WEIGHBRIDGE_ADMIN_KEY",
@@ -69,7 +84,8 @@ _key_option = click.option(
 
 def _action_options(command: _CommandT) -> _CommandT:
     options = [
-        click.option("--gateway", "url", metavar="URL", help="Instead of the workspace's own."),
+        _url_argument,
+        _gateway_option,
         _key_option,
         json_option,
         workspace_option,
@@ -80,18 +96,27 @@ def _action_options(command: _CommandT) -> _CommandT:
 
 
 @click.command(cls=_Show, epilog=_EXAMPLES)
-@click.argument("url", required=False)
+@_url_argument
 @click.option("--watch", is_flag=True, help="Again every second, until ctrl-C.")
+@_gateway_option
 @_key_option
 @json_option
 @workspace_option
-def show(url: str | None, watch: bool, key: str | None, as_json: bool, workspace: Path) -> None:
+def show(
+    *,
+    url: str | None,
+    watch: bool,
+    named: str | None,
+    key: str | None,
+    as_json: bool,
+    workspace: Path,
+) -> None:
     """Print how a running gateway is doing: its models, figures, routes and budgets.
 
     URL is the address of its admin port. Without it, the gateway is shown that `weigh serve` runs
     in this folder with `admin` in its configuration.
     """
-    port = _port(workspace, url, key)
+    port = _port(workspace, url, named, key)
     try:
         run_async(_show(port, watch=watch, as_json=as_json), interrupted="")
     except KeyboardInterrupt:
@@ -124,7 +149,11 @@ async def _show(port: AdminPort, *, watch: bool, as_json: bool) -> None:
 
 
 def _acting(action: Action, summary: str) -> click.Command:
-    @click.command(action, help=f"{summary}\n\n\b\nExample:\n  weigh gateway {action} tally")
+    @click.command(
+        action,
+        help=f"{summary}\n\n\b\nExample:\n  weigh gateway {action} tally\n"
+        f"  weigh gateway {action} tally http://127.0.0.1:8081",
+    )
     @click.argument("model", metavar="MODEL")
     @click.option(
         "--wait",
@@ -139,11 +168,12 @@ def _acting(action: Action, summary: str) -> click.Command:
         model: str,
         wait: float,
         url: str | None,
+        named: str | None,
         key: str | None,
         as_json: bool,
         workspace: Path,
     ) -> None:
-        port = _port(workspace, url, key)
+        port = _port(workspace, url, named, key)
         _tell(_act(port, model, action, min(wait, 600.0)), as_json=as_json)
 
     return command
@@ -159,14 +189,17 @@ async def _act(port: AdminPort, model: str, action: Action, wait_s: float) -> Ac
 
 @click.command()
 @_action_options
-def reload(*, url: str | None, key: str | None, as_json: bool, workspace: Path) -> None:
+def reload(
+    *, url: str | None, named: str | None, key: str | None, as_json: bool, workspace: Path
+) -> None:
     """Have the gateway read its configuration anew; a wrong one is refused, the old one stays.
 
     \b
     Example:
       weigh gateway reload
+      weigh gateway reload http://127.0.0.1:8081
     """  # noqa: D301 -- \b is click's mark, not an escape
-    _tell(_reload(_port(workspace, url, key)), as_json=as_json)
+    _tell(_reload(_port(workspace, url, named, key)), as_json=as_json)
 
 
 async def _reload(port: AdminPort) -> ReloadAnswer:
@@ -177,10 +210,12 @@ async def _reload(port: AdminPort) -> ReloadAnswer:
         return await verb.reload(client, port)
 
 
-def _port(workspace: Path, url: str | None, key: str | None) -> AdminPort:
+def _port(workspace: Path, url: str | None, named: str | None, key: str | None) -> AdminPort:
     from weighbridge.verbs import gateway_state as verb  # noqa: PLC0415 -- not for --help
 
-    return verb.needed_port(workspace, url, key)
+    if url is not None and named is not None:
+        raise click.UsageError("Name the gateway once: as URL, or with --gateway URL.")
+    return verb.needed_port(workspace, url or named, key)
 
 
 def _tell(work: Any, *, as_json: bool) -> None:  # noqa: ANN401 -- a coroutine of either answer

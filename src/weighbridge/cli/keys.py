@@ -183,9 +183,11 @@ def _rate(entry: KeyEntry) -> str:
 def _spent(spent: Spending | None) -> str:
     if spent is None:
         return ""
+    from weighbridge.report.gateway_words import usd_text  # noqa: PLC0415 -- not for --help
+
     parts = []
     if spent.usd[1] is not None:
-        parts.append(f"${spent.usd[0]:,.4f} of ${spent.usd[1]:,.2f}")
+        parts.append(usd_text(spent))
     if spent.tokens[1] is not None:
         parts.append(f"{spent.tokens[0]:,} of {spent.tokens[1]:,} tokens")
     return "; ".join(parts)

@@ -97,7 +97,10 @@ def _serve(config: Path, port: int | None, workspace: Path) -> None:
         where = running.url if running.url.startswith("unix:") else f"{running.url}/v1"
         say(f"Serving {', '.join(names)} at {where}. Stop with ctrl-C.")
         if running.admin_url is not None:
-            say(f"Administrators: {running.admin_url}; `weigh gateway` and `weigh ui` show it.")
+            say(
+                f"Admin address: {running.admin_url}, for `weigh gateway`; "
+                "the live page is in `weigh ui`."
+            )
 
     async def work() -> None:
         async with Client() as client:

@@ -10,11 +10,15 @@ import click
 
 from weighbridge.cli.diagnostics import printable, say
 from weighbridge.cli.options import json_option, print_json, workspace_option
+from weighbridge.core.errors import InputError
 from weighbridge.core.units import plural
 
 if TYPE_CHECKING:
     from weighbridge.verbs.traffic_sample import Sample, Stratum
+    from weighbridge.verbs.traffic_tasks import Recognise
     from weighbridge.workspace.traffic import Captured
+
+_CONFIG = Path("router.config.yaml")
 
 since_option = click.option(
     "--since", metavar="WHEN", help="Only later ones: 7d, 12h, 2026-11-01 or a whole time."
@@ -118,6 +122,12 @@ def show_command(request_id: str, as_json: bool, workspace: Path) -> None:
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed, another set.")
 @since_option
 @click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Configuration whose `signals` tell the task of requests that named their model; "
+    f"{_CONFIG} where it is here.",
+)
+@click.option(
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     help="Write the set here as a suite's folder, answers still to be filled in.",
@@ -130,6 +140,7 @@ def sample_command(
     stratify: Stratum,
     seed: int,
     since: str | None,
+    config: Path | None,
     output: Path | None,
     as_json: bool,
     workspace: Path,
@@ -141,11 +152,16 @@ def sample_command(
     \b
     Example:
       weigh traffic sample 50 --stratify task --output suites/ours
+      weigh traffic sample 50 --config gateway/router.config.yaml
     """  # noqa: D301
     from weighbridge.verbs import traffic  # noqa: PLC0415
+    from weighbridge.verbs.traffic_sample import UNRECOGNISED  # noqa: PLC0415
 
     after = traffic.since_time(since, datetime.now(UTC))
-    drawn = traffic.sample(workspace, count, by=stratify, seed=seed, since=after)
+    recognise = _recogniser(config)
+    drawn = traffic.sample(
+        workspace, count, by=stratify, seed=seed, since=after, recognise=recognise
+    )
     if output is not None:
         traffic.write_suite(drawn, output)
     if as_json:
@@ -156,6 +172,11 @@ def sample_command(
         found = plural(len(drawn.items), "different request")
         were = "was" if len(drawn.items) == 1 else "were"
         say(f"Only {found} {were} captured that can be asked again.")
+    if recognise is None and stratify == "task" and UNRECOGNISED in drawn.strata:
+        say(
+            "Requests that named their model have no task here: name the gateway's configuration "
+            "with --config."
+        )
     unrepresented = sum(1 for _, sampled in drawn.strata.values() if not sampled)
     if unrepresented:
         say(
@@ -167,6 +188,21 @@ def sample_command(
             f"Written to {output}. The captured answers are references, not the truth: write an "
             f"`answer` into each item before `weigh eval`."
         )
+
+
+def _recogniser(config: Path | None) -> Recognise | None:
+    """By the configuration that is named or lies here; one that only lies here may be wrong."""
+    from weighbridge.verbs.traffic_tasks import recogniser  # noqa: PLC0415 -- not for --help
+
+    if config is not None:
+        return recogniser(config)
+    if not _CONFIG.is_file():
+        return None
+    try:
+        return recogniser(_CONFIG)
+    except InputError as error:
+        say(f"Warning: {error}")
+        return None
 
 
 def _print_sample(drawn: Sample) -> None:

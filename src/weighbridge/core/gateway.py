@@ -135,6 +135,8 @@ class ModelView(msgspec.Struct, frozen=True, gc=False):
         detail: what is worth knowing of its state, for example why it failed.
         is_ours: whether the gateway starts and stops it.
         can_sleep: whether its engine, which is up, can be put to sleep.
+        awaited: whether the gateway is not ready before it: it is to be loaded from the start and
+            has neither been ready nor failed yet.
     """
 
     model: str
@@ -151,6 +153,7 @@ class ModelView(msgspec.Struct, frozen=True, gc=False):
     detail: str = ""
     is_ours: bool = False
     can_sleep: bool = False
+    awaited: bool = False
 
 
 class TokenUse(msgspec.Struct, frozen=True, gc=False):

@@ -349,7 +349,7 @@ class RouterConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         models: what may answer, by the name that clients use.
         routes: how ``auto`` and names that are no model's are decided.
         listen: ``host:port`` or ``unix:path``, or several of them.
-        admin: ``host:port`` on loopback for admin actions and the live page; none where absent.
+        admin: ``host:port`` on loopback for admin actions, which the live page asks; else none.
         workers: processes that share the port.
         tls: serve https.
         keys: who may ask; everybody on this machine where there are none. A plain string is a

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final
 
 from weighbridge.core.constraints import ExpectedLoad
 from weighbridge.core.load import Distribution, LoadLevel, LoadRun
 from weighbridge.core.provenance import Provenance
 from weighbridge.core.runs import RunInfo
-from weighbridge.core.tradeoffs import Bounded, Served
+from weighbridge.core.tradeoffs import Bounded, LoadUnit, Served, load_words
 from weighbridge.core.workload import Bound, Slo
-
-Unit = Literal["requests/s", "users"]
 
 _PERCENTILE: Final = "p95"
 # A level at which more requests fail serves nobody.
@@ -24,7 +22,8 @@ def served(runs: Sequence[LoadRun], load: ExpectedLoad, slo: Slo) -> Served | No
     """What the newest load run with a verdict says; None where there is none.
 
     A client that is the bottleneck can only add to the times: where conditions hold even so, they
-    hold, and what was served is the least that can be. Where they do not, nothing is known.
+    hold, and what was served is the least that can be; so it is where none are asked. Where they do
+    not hold, nothing is known.
 
     Args:
         runs: of one model, newest first.
@@ -34,7 +33,8 @@ def served(runs: Sequence[LoadRun], load: ExpectedLoad, slo: Slo) -> Served | No
     measured = [one for one in runs if one.levels]
     run = next((one for one in measured if not one.is_client_limited), None)
     if run is None:
-        run = next((one for one in measured if slo.bounds and _holds_anywhere(one, slo)), None)
+        bound = (one for one in measured if not slo.bounds or _holds_anywhere(one, slo))
+        run = next(bound, None)
     if run is None:
         return None
     unit = unit_of(load)
@@ -46,14 +46,33 @@ def served(runs: Sequence[LoadRun], load: ExpectedLoad, slo: Slo) -> Served | No
         ttft_ms=_percentile(level.ttft_ms),
         tpot_ms=_percentile(level.tpot_ms),
         e2e_ms=_percentile(level.e2e_ms),
-        at=f"{level.users:.3g} users, {level.requests_per_s:.3g} requests/s",
+        at=at_words(level.users, level.requests_per_s),
         covers_load=None if asked is None else _amount(level, unit) >= asked,
         capacity=_at_least(capacity) if run.is_client_limited else capacity,
         capacity_unit=unit,
         holds_slo=_holds_anywhere(run, slo),
         provenance=Provenance("measured", run.info.id, run.info.created),
         is_client_limited=run.is_client_limited,
+        nearest=() if _holds_anywhere(run, slo) else _nearest(run, slo),
     )
+
+
+def at_words(users: float, requests_per_s: float) -> str:
+    """A load, both ways of counting it."""
+    return f"{load_words(users, 'users')}, {load_words(requests_per_s, 'requests/s')}"
+
+
+def _nearest(run: LoadRun, slo: Slo) -> tuple[tuple[str, float], ...]:
+    """What is measured of each condition at the level that comes nearest to holding all of them."""
+    found = []
+    for level in filter(_serves, run.levels):
+        values = [(bound, distribution(level, bound)) for bound in slo.bounds]
+        known = [(b, float(getattr(one, b.percentile))) for b, one in values if one is not None]
+        if known and len(known) == len(values):
+            short = max(value / bound.limit_ms for bound, value in known)
+            names = tuple((f"{bound.metric}_{bound.percentile}", value) for bound, value in known)
+            found.append((short, names))
+    return min(found, default=(0.0, ()))[1]
 
 
 def _at_least(found: Bounded | None) -> Bounded | None:
@@ -67,7 +86,7 @@ def about_task(runs: Sequence[RunInfo], task: str) -> list[RunInfo]:
     return [info for info in runs if word.search(info.subject)]
 
 
-def unit_of(load: ExpectedLoad) -> Unit:
+def unit_of(load: ExpectedLoad) -> LoadUnit:
     """In what the load, and so capacity, is counted."""
     return "users" if load.users is not None else "requests/s"
 
@@ -76,11 +95,11 @@ def _asked(load: ExpectedLoad) -> float | None:
     return float(load.users) if load.users is not None else load.requests_per_s
 
 
-def _amount(level: LoadLevel, unit: Unit) -> float:
+def _amount(level: LoadLevel, unit: LoadUnit) -> float:
     return level.users if unit == "users" else level.requests_per_s
 
 
-def _level_at(levels: Sequence[LoadLevel], load: ExpectedLoad, unit: Unit) -> LoadLevel:
+def _level_at(levels: Sequence[LoadLevel], load: ExpectedLoad, unit: LoadUnit) -> LoadLevel:
     """The lowest level that has at least the expected load, else the highest there is."""
     steady = [level for level in levels if not level.overloaded] or list(levels)
     ordered = sorted(steady, key=lambda level: _amount(level, unit))
@@ -90,7 +109,7 @@ def _level_at(levels: Sequence[LoadLevel], load: ExpectedLoad, unit: Unit) -> Lo
     return next((level for level in ordered if _amount(level, unit) >= asked), ordered[-1])
 
 
-def _capacity(run: LoadRun, slo: Slo, unit: Unit) -> Bounded | None:
+def _capacity(run: LoadRun, slo: Slo, unit: LoadUnit) -> Bounded | None:
     """The most that was measured with all conditions holding."""
     if unit == "requests/s" and run.limit is not None and run.limit.slo == slo:
         limit = run.limit

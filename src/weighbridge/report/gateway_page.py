@@ -75,6 +75,7 @@ class BudgetRow:
     usd: str
     tokens: str
     share: float | None
+    used: str
     bar: Markup | None
 
 
@@ -182,7 +183,8 @@ def _row(one: ModelView, share: bars.Share | None, scale: float) -> ModelRow:
 def _budget_row(one: Spending) -> BudgetRow:
     share = words.spent_share(one)
     bar = None if share is None else bars.budget_bar(one.name, share)
-    return BudgetRow(one, words.usd_text(one), words.tokens_text(one), share, bar)
+    used = words.used_text(share or 0.0)
+    return BudgetRow(one, words.usd_text(one), words.tokens_text(one), share, used, bar)
 
 
 def _latency(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final, Literal
 
@@ -112,12 +113,25 @@ def replicas_text(model: ModelView) -> str:
     return "" if model.is_ours or (many, well) == (1, 1) else f"{well} of {many} servers well"
 
 
+def usd(value: float) -> str:
+    """Money: to the cent, and below ten cents in two digits, so that little is not nothing.
+
+    >>> usd(630), usd(0.75), usd(0.0006)
+    ('$630.00', '$0.75', '$0.0006')
+    """
+    if not 0 < value < 0.1:
+        return f"${value:,.2f}"
+    places = 1 - math.floor(math.log10(value))
+    whole, _, cents = f"{value:.{places}f}".partition(".")
+    return f"${whole}.{cents.rstrip('0').ljust(2, '0')}"
+
+
 def usd_text(one: Spending) -> str:
     """Money spent of a budget; a dash where it has no limit and nothing was spent."""
     spent, limit = one.usd
     if limit is None:
-        return f"${spent:,.2f}" if spent else DASH
-    return f"${spent:,.2f} of ${limit:,.2f}"
+        return usd(spent) if spent else DASH
+    return f"{usd(spent)} of {usd(limit)}"
 
 
 def tokens_text(one: Spending) -> str:
@@ -133,6 +147,13 @@ def spent_share(one: Spending) -> float | None:
     pairs = ((float(used), limit) for used, limit in (one.usd, one.tokens) if limit is not None)
     shares = [used / limit if limit > 0 else 1.0 for used, limit in pairs]
     return max(shares, default=None)
+
+
+def used_text(share: float) -> str:
+    """A share of a budget that is not used up: neither nothing nor all of it by rounding."""
+    if 0 < share < 0.01:
+        return "under 1 %"
+    return f"{min(round(100 * share), 99)} %"
 
 
 def percentiles_text(values: Sequence[float]) -> str:

@@ -9,15 +9,13 @@ from weighbridge.core.errors import WeighbridgeError
 from weighbridge.core.gateway import Grant, ModelView, Refusal
 from weighbridge.core.routing import AUTO, RouterConfig
 from weighbridge.serve.observing.exposition import CONTENT_TYPE
-from weighbridge.serve.proxy.refusals import refuse
-from weighbridge.serve.seams import Access
+from weighbridge.serve.seams import Access, TurnAway
 from weighbridge.wire.responder import Responder, ServerRequest
 from weighbridge.wire.server import Handler
 
 OWNER: Final = "weighbridge"
 MODELS: Final = "/v1/models"
 _FAILED: Final = "failed; the gateway's log says why"
-_SERVES: Final = ("ready", "asleep", "waking", "starting", "stopped", "sleeping", "draining")
 
 
 def health(responder: Responder, views: Mapping[str, ModelView]) -> None:
@@ -34,21 +32,19 @@ def health(responder: Responder, views: Mapping[str, ModelView]) -> None:
         responder.json(503, {"status": "every model has failed", "models": failed})
 
 
-def readiness(
-    responder: Responder, config: RouterConfig, views: Mapping[str, ModelView], *, draining: bool
-) -> None:
-    """200 once what is preloaded is ready, and until the gateway ends."""
+def readiness(responder: Responder, views: Mapping[str, ModelView], *, draining: bool) -> None:
+    """200 once what is preloaded has been ready, and until the gateway ends.
+
+    What stops after that, because it idles or makes room, is started again by the next request for
+    it: a load balancer that stayed away meanwhile would keep it stopped for ever.
+    """
     states = {name: view.state for name, view in views.items()}
-    waits = [
-        name
-        for name, entry in config.models.items()
-        if entry.preload and states.get(name) in ("stopped", "starting", "waking")
-    ]
+    waits = [name for name, view in views.items() if view.awaited]
     if draining:
         responder.json(503, {"status": "draining"})
     elif waits or not views:
         responder.json(503, {"status": "starting", "waits_for": waits, "models": states})
-    elif all(state not in _SERVES for state in states.values()):
+    elif all(state == "failed" for state in states.values()):
         responder.json(503, {"status": "every model has failed", "models": states})
     else:
         responder.json(200, {"status": "ready", "models": states})
@@ -90,7 +86,7 @@ class Answers:
         views: every model.
         access: who may ask.
         metrics: the text of ``/metrics``.
-        now_s: a clock that never goes backwards.
+        turn_away: refuses a request, and lets everybody know who keeps count.
 
     Attributes:
         config: may be replaced.
@@ -104,14 +100,14 @@ class Answers:
         views: Callable[[], Mapping[str, ModelView]],
         access: Access,
         metrics: Callable[[], Awaitable[bytes]],
-        now_s: Callable[[], float],
+        turn_away: TurnAway,
     ) -> None:
         self.config = config
         self.draining = False
         self._views = views
         self._access = access
         self._metrics = metrics
-        self._now_s = now_s
+        self._turn_away = turn_away
 
     def handlers(self) -> dict[str, Handler]:
         """By path; one that ends in a slash answers for everything below it."""
@@ -124,12 +120,12 @@ class Answers:
         }
 
     async def _health(self, request: ServerRequest, responder: Responder) -> None:
-        if _reads(request, responder):
+        if self._reads(request, responder):
             health(responder, self._views())
 
     async def _ready(self, request: ServerRequest, responder: Responder) -> None:
-        if _reads(request, responder):
-            readiness(responder, self.config, self._views(), draining=self.draining)
+        if self._reads(request, responder):
+            readiness(responder, self._views(), draining=self.draining)
 
     async def _models(self, request: ServerRequest, responder: Responder) -> None:
         grant = self._granted(request, responder)
@@ -150,7 +146,8 @@ class Answers:
             responder.json(200, found)
         else:
             message = f"There is no model {name!r}; GET {MODELS} lists them."
-            refuse(responder, request.path, Refusal(404, message, "model_not_found"))
+            refusal = Refusal(404, message, "model_not_found")
+            self._turn_away(request, responder, refusal, grant)
 
     async def _metrics_text(self, request: ServerRequest, responder: Responder) -> None:
         grant = self._granted(request, responder)
@@ -158,28 +155,31 @@ class Answers:
             return
         if grant.key and not grant.admin:
             message = f"Key {grant.key} may not see metrics; use an admin key, or the admin port."
-            refuse(responder, request.path, Refusal(403, message, "permission_error"))
+            refusal = Refusal(403, message, "permission_error")
+            self._turn_away(request, responder, refusal, grant)
             return
         try:
             text = await self._metrics()
         except WeighbridgeError as error:
-            refuse(responder, request.path, Refusal(503, str(error), "unavailable"))
+            refusal = Refusal(503, str(error), "unavailable")
+            self._turn_away(request, responder, refusal, grant)
         else:
             responder.send(200, ((b"content-type", CONTENT_TYPE.encode()),), text)
 
     def _granted(self, request: ServerRequest, responder: Responder) -> Grant | None:
-        if not _reads(request, responder):
+        """Whose key it is. Rates are about models: looking at lists and figures uses none up."""
+        if not self._reads(request, responder):
             return None
-        grant = self._access.admit(request.headers, self._now_s())
+        grant = self._access.who(request.headers)
         if isinstance(grant, Refusal):
-            refuse(responder, request.path, grant)
+            self._turn_away(request, responder, grant)
             return None
         return grant
 
-
-def _reads(request: ServerRequest, responder: Responder) -> bool:
-    if request.method in ("GET", "HEAD"):
-        return True
-    message = f"{request.path} does not take {request.method}; send a GET."
-    refuse(responder, request.path, Refusal(405, message, "invalid_request_error"))
-    return False
+    def _reads(self, request: ServerRequest, responder: Responder) -> bool:
+        if request.method in ("GET", "HEAD"):
+            return True
+        message = f"{request.path} does not take {request.method}; send a GET."
+        refusal = Refusal(405, message, "invalid_request_error")
+        self._turn_away(request, responder, refusal, headers=((b"allow", b"GET, HEAD"),))
+        return False

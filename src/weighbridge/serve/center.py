@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +24,7 @@ from weighbridge.serve.config import parse_listen, read_config
 from weighbridge.serve.observing.exposition import Surroundings, render
 from weighbridge.serve.observing.metrics import Snapshot, merge
 from weighbridge.serve.observing.observers import live_figures
+from weighbridge.serve.seams import TurnAway
 from weighbridge.serve.supervisor.fleet import Supervisor
 from weighbridge.serve.supervisor.memory import find_meter
 from weighbridge.serve.supervisor.owner import Launcher
@@ -57,7 +58,8 @@ class Center:
         listen: where clients are answered, as soon as that is known.
         figures: counters of every process that answers; set by whoever runs them.
         events: what their observers kept and lost.
-        spendings: every budget at a time.
+        spendings: every budget at a time, as far as it has been looked up.
+        look: looks up those that have not been.
         more_in_flight: requests that the fleet does not see.
         speed: how fast a model answers, where the fleet does not see that.
         apply: hands another configuration to whoever answers.
@@ -81,6 +83,7 @@ class Center:
         self.figures: Callable[[], list[bytes | Snapshot]] = list
         self.events: Callable[[], dict[str, int]] = dict
         self.spendings: Callable[[float], tuple[Spending, ...]] = lambda _: ()
+        self.look: Callable[[float], Awaitable[None]] = _look_at_nothing
         self.more_in_flight: Callable[[str], int] = lambda _: 0
         self.speed: Callable[[str], tuple[float | None, float | None]] | None = None
         self.apply: Callable[[RouterConfig], None] = lambda _: None
@@ -132,10 +135,17 @@ class Center:
         announce(self._workspace, self._admin.url, os.getpid())
         return self._admin.url
 
-    def admin_handler(self, admit: Admit) -> Handler:
-        """Answers administrators that ``admit`` lets in."""
+    def admin_handler(self, admit: Admit, turn_away: TurnAway | None = None) -> Handler:
+        """Answers administrators that ``admit`` lets in; the others are for ``turn_away``."""
         return admin_handler(
-            self.fleet, self.view, self.reload, self.metrics, admit, tell=self.tell
+            self.fleet,
+            self.view,
+            self.reload,
+            self.metrics,
+            admit,
+            tell=self.tell,
+            look=self.looked,
+            turn_away=turn_away,
         )
 
     async def reload(self) -> None:
@@ -185,6 +195,10 @@ class Center:
         in_flight = view.in_flight + self.more_in_flight(view.model)
         return replace(view, in_flight=in_flight, ttft_s=ttft_s, output_tokens_per_s=rate)
 
+    async def looked(self) -> None:
+        """Until every budget has been looked up: one that is left out looks like unspent."""
+        await self.look(time.time())
+
     def view(self) -> GatewayView:
         """The gateway at this moment."""
         now, uptime_s = time.time(), time.monotonic() - self._began_s
@@ -217,6 +231,10 @@ class Center:
     def _counted(self) -> Snapshot:
         parts = self.figures()
         return parts[0] if len(parts) == 1 and isinstance(parts[0], Snapshot) else merge(parts)
+
+
+async def _look_at_nothing(now: float) -> None:
+    """Nobody keeps budgets."""
 
 
 def only_at_start(new: RouterConfig, old: RouterConfig) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -29,7 +28,7 @@ from weighbridge.serve.proxy.times import times_of
 from weighbridge.serve.routing.balance import PowerOfTwo
 from weighbridge.serve.routing.classifier import load_route
 from weighbridge.serve.routing.policy import RoutePolicy
-from weighbridge.serve.seams import Fleet, Observer
+from weighbridge.serve.seams import Fleet, Observer, TurnAway
 from weighbridge.wire.server import Handler, Server, ServerLimits, serve
 
 Tell = Callable[[str], None]
@@ -70,6 +69,7 @@ class Front:
     Attributes:
         metrics: what this process has counted.
         access: keys, rates and budgets.
+        turn_away: refuses a request so that it is logged and counted.
         urls: where it answers, once it listens.
 
     Raises:
@@ -113,13 +113,6 @@ class Front:
             rates=rates,
             tell=self._tell,
         )
-        self._answers = Answers(
-            config,
-            views=lambda: fleet.views,
-            access=self.access,
-            metrics=metrics,
-            now_s=time.monotonic,
-        )
         self._fleet_watch = _Watching(fleet)
         self._complaints = Complaints(tell)
         self._plane = Plane(
@@ -129,8 +122,17 @@ class Front:
             PowerOfTwo(),
             self._observers(),
             limits=config.limits,
-            extra=self._answers.handlers() | dict(more or {}),
+            extra={},
         )
+        self.turn_away: TurnAway = self._plane.turn_away
+        self._answers = Answers(
+            config,
+            views=lambda: fleet.views,
+            access=self.access,
+            metrics=metrics,
+            turn_away=self.turn_away,
+        )
+        self._plane.extra = self._answers.handlers() | dict(more or {})
 
     @property
     def events(self) -> dict[str, int]:
@@ -183,6 +185,11 @@ class Front:
     async def close(self, grace_s: float) -> None:
         """Accept no more, let answers under way end within ``grace_s``, then let go of all."""
         self._answers.draining = True
+        # A moment before the servers let go of their clients, who would look as if they had left.
+        if grace_s > 0:
+            asyncio.get_running_loop().call_later(grace_s, self._plane.abandon)
+        else:
+            self._plane.abandon()
         await asyncio.gather(*(server.close(grace_s) for server in self._servers))
         self._plane.close()
         await self.access.close()
@@ -214,7 +221,8 @@ class Front:
             )
             # With keys nobody gets in through another site's page; without, nobody else shall.
             if one.is_local and not self._config.keys:
-                server.handler = guarded(self._plane.handle, server.address[1])
+                port = server.address[1]
+                server.handler = guarded(self._plane.handle, port, self.turn_away)
             self.urls += (server.url,)
         self._servers.append(server)
 

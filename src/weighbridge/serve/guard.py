@@ -11,7 +11,9 @@ from collections.abc import Awaitable
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
+from weighbridge.core.gateway import Refusal
 from weighbridge.core.http import Headers
+from weighbridge.serve.seams import TurnAway
 from weighbridge.wire.server import Answerer, Responder, ServerRequest
 
 _AUTHORITY = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::(\d{1,5}))?", re.IGNORECASE)
@@ -51,8 +53,8 @@ def refusal(headers: Headers, port: int) -> tuple[int, str] | None:
     return None
 
 
-def guarded(handler: Answerer, port: int) -> Answerer:
-    """``handler``, asked only what :func:`refusal` lets in."""
+def guarded(handler: Answerer, port: int, turn_away: TurnAway) -> Answerer:
+    """``handler``, asked only what :func:`refusal` lets in; the others are for ``turn_away``."""
     let_in: set[Headers] = set()
 
     def guard(request: ServerRequest, responder: Responder) -> Awaitable[None] | None:
@@ -61,7 +63,7 @@ def guarded(handler: Answerer, port: int) -> Answerer:
         if headers not in let_in:
             refused = refusal(headers, port)
             if refused is not None:
-                responder.error(*refused, "forbidden")
+                turn_away(request, responder, Refusal(*refused, "forbidden"))
                 return None
             if len(let_in) >= _MOST_KNOWN:
                 let_in.clear()

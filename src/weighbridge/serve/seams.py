@@ -14,6 +14,7 @@ from typing import Protocol, runtime_checkable
 from weighbridge.core.endpoint import Endpoint
 from weighbridge.core.gateway import Asked, Choice, Grant, ModelView, Outcome, Refusal, TokenUse
 from weighbridge.core.http import Headers
+from weighbridge.wire.responder import Responder, ServerRequest
 
 
 class Access(Protocol):
@@ -21,6 +22,9 @@ class Access(Protocol):
 
     def admit(self, headers: Headers, now_s: float) -> Grant | Refusal:
         """Who asks, by ``authorization`` or ``x-api-key``; counts against the rate of requests."""
+
+    def who(self, headers: Headers) -> Grant | Refusal:
+        """The same without counting: for what asks no model, and for whoever was refused."""
 
     def may_use(self, grant: Grant, asked: Asked, models: Sequence[str]) -> Refusal | None:
         """Whether the key may use any of ``models`` and has tokens left in this minute."""
@@ -30,6 +34,21 @@ class Access(Protocol):
 
     def count(self, grant: Grant, use: TokenUse, now_s: float) -> None:
         """Tokens that a key has used, for its rate."""
+
+
+class TurnAway(Protocol):
+    """Refuses a request that asks no model, and lets every :class:`Observer` know."""
+
+    def __call__(
+        self,
+        request: ServerRequest,
+        responder: Responder,
+        refusal: Refusal,
+        grant: Grant = ...,
+        *,
+        headers: Headers = ...,
+    ) -> None:
+        """``grant`` is whose key it was, ``headers`` what else the answer has."""
 
 
 class Reservation(Protocol):

@@ -43,7 +43,9 @@ class AdminPort:
 
 
 def admin_port(root: Path, url: str | None, key: str | None) -> AdminPort | None:
-    """The gateway at ``url``, or the one that announced itself in the workspace; None for none.
+    """The gateway at ``url``, or one that announced itself in the workspace; None for none.
+
+    Where several did, it is the one that began last.
 
     The key goes only where the user says, never to an address that stands in a file.
 
@@ -53,15 +55,21 @@ def admin_port(root: Path, url: str | None, key: str | None) -> AdminPort | None
     if url is not None:
         return AdminPort(_root_of(parse_url(url)), key or None)
     said = running(root)
-    return None if said is None else AdminPort(_root_of(parse_url(said.admin_url)))
+    return AdminPort(_root_of(parse_url(said[-1].admin_url))) if said else None
 
 
 def needed_port(root: Path, url: str | None, key: str | None) -> AdminPort:
-    """As :func:`admin_port`.
+    """As :func:`admin_port`, but nobody guesses which of several is meant.
 
     Raises:
-        InputError: there is none, or ``url`` is no address.
+        InputError: there is none, there are several, or ``url`` is no address.
     """
+    if url is None and len(several := running(root)) > 1:
+        said = ", ".join(f"{one.admin_url} (process {one.pid})" for one in several)
+        raise InputError(
+            f"{len(several)} gateways have announced themselves in {root}: {said}.",
+            fix=f"Name the one you mean, for example --gateway {several[-1].admin_url}.",
+        )
     port = admin_port(root, url, key)
     if port is None and (sentence := vanished_sentence(root)):
         raise InputError(sentence, fix="Start it again with `weigh serve`.")

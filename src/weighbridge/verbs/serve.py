@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -165,6 +164,7 @@ async def _alone(
     """Everything in this process."""
 
     async def metrics() -> bytes:
+        await center.looked()
         return center.metrics()
 
     admin: list[Handler] = []
@@ -182,10 +182,11 @@ async def _alone(
         metrics=metrics,
         more={PREFIX: administrate},
     )
-    admin.append(center.admin_handler(with_admin_key(front.access.admit, time.monotonic)))
+    admin.append(center.admin_handler(with_admin_key(front.access.who), front.turn_away))
     center.figures = lambda: [front.metrics.record()]
     center.events = lambda: front.events
     center.spendings = front.access.spendings
+    center.look = front.access.look
     center.apply = front.reconfigure
     center.reopen_logs = front.reopen_log
     try:

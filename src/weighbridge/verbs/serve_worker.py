@@ -22,7 +22,6 @@ from weighbridge.engines.lifeline import die_with_parent
 from weighbridge.serve.admin.handler import PREFIX
 from weighbridge.serve.config import Listen
 from weighbridge.serve.front import Front
-from weighbridge.serve.proxy.refusals import refuse
 from weighbridge.serve.tuning import settle_memory
 from weighbridge.serve.workers.messages import (
     Channel,
@@ -45,6 +44,11 @@ from weighbridge.verbs.serve_workers import WorkerSettings
 from weighbridge.wire.server import Responder, ServerRequest
 
 _FIGURES_S = 0.5
+_ELSEWHERE = Refusal(
+    404,
+    "With several workers, administrators are answered only at the port `admin` names.",
+    "not_found_error",
+)
 
 
 class Worker:
@@ -77,15 +81,15 @@ class Worker:
                 tell=lambda line: self._channel.send(Say(line)),
                 metrics=lambda: self._fleet.ask("metrics"),
                 rates=Path(settings.rates),
-                more={PREFIX: _elsewhere},
+                more={PREFIX: self._administrate},
             )
+            self._front = front
             listens = [Listen(host, port, path) for host, port, path in settings.listens]
             await front.listen(listens, reuse_port=True, sockets=settings.sockets)
         except WeighbridgeError as error:
             self._channel.send(Say(f"A worker cannot start: {error}"))
             await asyncio.sleep(0.1)  # so that it is heard
             return
-        self._front = front
         settle_memory()
         self._channel.send(Listening())
         telling = asyncio.create_task(self._keep_telling(front))
@@ -130,6 +134,10 @@ class Worker:
             case Drain():
                 self._over.set()
 
+    async def _administrate(self, request: ServerRequest, responder: Responder) -> None:
+        if self._front is not None:  # it is there before anybody is let in
+            self._front.turn_away(request, responder, _ELSEWHERE)
+
     def _configure(self, config: RouterConfig) -> None:
         if not self._first.done():
             self._first.set_result(config)
@@ -138,11 +146,6 @@ class Worker:
                 self._front.reconfigure(config)
             except WeighbridgeError as error:
                 self._channel.send(Refused(f"A worker keeps the configuration it has: {error}"))
-
-
-async def _elsewhere(request: ServerRequest, responder: Responder) -> None:
-    message = "With several workers, administrators are answered only at the port `admin` names."
-    refuse(responder, request.path, Refusal(404, message, "not_found_error"))
 
 
 def main() -> None:

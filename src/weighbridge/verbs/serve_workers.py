@@ -73,6 +73,7 @@ async def working(
         )
 
         async def answer(what: str) -> bytes:
+            await center.looked()
             return center.metrics() if what == "metrics" else b""
 
         keeper = Keeper(
@@ -88,7 +89,7 @@ async def working(
         access = _access(center.config, folder, center)
         center.figures = lambda: list(keeper.figures)
         center.events = lambda: keeper.events
-        center.spendings = access.spendings
+        center.spendings, center.look = access.spendings, access.look
         center.more_in_flight = keeper.in_flight
         center.speed = keeper.speed
         center.reopen_logs = keeper.reopen_logs

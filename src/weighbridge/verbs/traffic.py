@@ -14,6 +14,7 @@ import msgspec
 from weighbridge.core import units
 from weighbridge.core.errors import InputError, WorkspaceError
 from weighbridge.verbs.traffic_sample import Sample, SampledItem, Stratum, draw
+from weighbridge.verbs.traffic_tasks import Recognise, with_tasks
 from weighbridge.workspace.traffic import Captured, Traffic
 
 
@@ -54,8 +55,24 @@ def show_json(root: Path, name: str) -> dict[str, Any]:
     return document
 
 
-def sample(root: Path, count: int, *, by: Stratum, seed: int, since: datetime | None) -> Sample:
+def sample(
+    root: Path,
+    count: int,
+    *,
+    by: Stratum,
+    seed: int,
+    since: datetime | None,
+    recognise: Recognise | None = None,
+) -> Sample:
     """A fixed evaluation set of captured requests.
+
+    Args:
+        root: the workspace.
+        count: how many are wanted.
+        by: what the traffic is divided by.
+        seed: another one draws another set.
+        since: only later ones.
+        recognise: tells the task of those that named their model; None leaves them without.
 
     Raises:
         InputError: nothing was captured that could be in it.
@@ -67,7 +84,8 @@ def sample(root: Path, count: int, *, by: Stratum, seed: int, since: datetime | 
             f"The workspace {root} has no captured requests" + (" since then." if since else "."),
             fix="Set `capture: {share: 0.05}` in router.config.yaml and let traffic pass.",
         )
-    drawn = draw(chain((first,), captured), count, by, seed)
+    found = chain((first,), captured)
+    drawn = draw(with_tasks(found, recognise) if recognise else found, count, by, seed)
     if not drawn.items:
         reasons = "; ".join(f"{number} × {why}" for why, number in drawn.left_out.items())
         raise InputError(f"No captured request can be asked again: {reasons}.")

@@ -94,6 +94,22 @@ def test_state_metrics_and_health() -> None:
     play(FakeGateway(), scenario)
 
 
+def test_a_browser_is_told_where_the_live_page_is() -> None:
+    async def scenario(ask: Asker) -> None:
+        browser = (b"accept", b"text/html,application/xhtml+xml,*/*;q=0.8")
+        shown = await ask("GET", "/", browser)
+        assert shown.head.status == 200
+        assert shown.head.header(b"content-type") == b"text/html; charset=utf-8"
+        assert f"<code>weigh ui --gateway {ask.url}</code>" in shown.body.decode()
+        assert (await ask("GET", "/gateway", browser)).head.status == 404
+        program = await ask("GET", "/")
+        assert program.head.status == 404
+        assert "`weigh ui`" in message(program)
+        assert message(program).count("/admin/state") == 1
+
+    play(FakeGateway(), scenario)
+
+
 def test_actions_change_the_model_and_tell_its_state() -> None:
     gateway = FakeGateway()
 
@@ -262,9 +278,8 @@ def test_no_page_of_a_browser_gets_in(header: tuple[bytes, bytes], path: str) ->
     assert gateway.reloads == 0
 
 
-def who(headers: Headers, now_s: float) -> Grant | Refusal:
+def who(headers: Headers) -> Grant | Refusal:
     """Access by three keys."""
-    del now_s
     match dict(headers).get(b"authorization", b""):
         case b"Bearer admin":
             return Grant("root", admin=True)
@@ -293,5 +308,5 @@ def test_on_the_main_port_only_an_admin_key_gets_in() -> None:
         admin = await ask("POST", path, (b"authorization", b"Bearer admin"))
         assert admin.head.status == 200
 
-    play(gateway, scenario, lambda _: with_admin_key(who, lambda: 0.0))
+    play(gateway, scenario, lambda _: with_admin_key(who))
     assert gateway.fleet.asked == [("stop", "tally")]

@@ -177,6 +177,36 @@ def test_money_is_priced_by_who_answered_and_shared_by_name(tmp_path: Path) -> N
     asyncio.run(scenario())
 
 
+def test_the_first_look_after_a_start_shows_what_was_spent_before(tmp_path: Path) -> None:
+    keys = [KeyEntry(name="alice", budget="team")]
+    noon = datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp()
+
+    async def scenario() -> None:
+        async with meter(tmp_path / "l", *keys, config=PRICED, clock=lambda: noon) as opened:
+            booked(await opened.reserve("alice", ASKED, "m")).settle("m", TokenUse(1000, 400))
+        async with meter(tmp_path / "l", *keys, config=PRICED, clock=lambda: noon) as opened:
+            await opened.look(noon)
+            (team,) = opened.spendings(noon)
+            assert team.tokens == (1400, None)
+            assert team.usd[0] == pytest.approx(0.005)
+            await opened.look(noon + 86400)  # nobody has looked at the next period either
+            (tomorrow,) = opened.spendings(noon + 86400)
+            assert (tomorrow.tokens, tomorrow.until[:10]) == ((0, None), "2026-11-23")
+
+    asyncio.run(scenario())
+
+
+def test_a_look_at_a_ledger_that_cannot_be_read_ends_and_shows_nothing(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with meter(tmp_path, KeyEntry(name="alice", budget="team"), config=PRICED) as opened:
+            await opened.look(0.0)
+            assert opened.spendings(0.0) == ()
+            assert opened.fault
+            await opened.look(0.0)  # known by now: nobody waits
+
+    asyncio.run(scenario())
+
+
 def test_a_model_without_a_price_is_refused_to_a_budget_in_money(tmp_path: Path) -> None:
     keys = [KeyEntry(name="alice", budget="team"), KeyEntry(name="bob", budget=Budget(tokens=9))]
 

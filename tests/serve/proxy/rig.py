@@ -86,6 +86,9 @@ class Engine:
         try:
             while not writer.is_closing():
                 head = await reader.readuntil(b"\r\n\r\n")
+                if head.startswith(b"GET "):  # somebody looks whether it is there
+                    writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+                    continue
                 length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0])
                 body = await reader.readexactly(length)
                 call = Call(head, body, reader, writer, len(self.calls))

@@ -229,8 +229,12 @@ def test_models_that_cannot_be_had(run: Run) -> None:
             status, retry, outcome = await _status_and_retry(rig, busy)
             assert (status, retry) == (429, "7")
             assert "256 requests wait" in outcome.reason
+            rig.fleet.ours.add("a")
             status, retry, _ = await _status_and_retry(rig, EngineError("It does not start."))
             assert (status, retry) == (503, "1")
+            rig.fleet.ours.clear()  # a server that is not there in a second either
+            status, retry, _ = await _status_and_retry(rig, EngineError("Nobody answers at x."))
+            assert (status, retry) == (502, None)
             status, retry, outcome = await _status_and_retry(rig, 0.05)
             assert (status, retry) == (200, None)
             assert outcome.queued_s >= 0.04

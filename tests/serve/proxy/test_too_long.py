@@ -162,6 +162,7 @@ def test_a_roomier_model_that_cannot_be_had_is_told(run: Run) -> None:
         ):
             rig.plane.policy = FakePolicy({"small": ("small",)}, {"small": ("large",)})
             rig.fleet.waits["large"] = EngineError("It does not start.")
+            rig.fleet.ours.add("large")
             status, _, body = await rig.ask(for_small())
             assert status == 503
             message = json.loads(body)["error"]["message"]

@@ -11,6 +11,7 @@ from weighbridge.serve.routing.language import language
     ("text", "code"),
     [
         ("What is the capital of France?", "en"),
+        ("What is 12 plus 30?", "en"),
         ("Write a function that returns the sum of two numbers.", "en"),
         ("Wie heißt die Hauptstadt von Frankreich?", "de"),
         ("Quelle est la capitale de la France ?", "fr"),
@@ -34,7 +35,10 @@ def test_language(text: str, code: str) -> None:
     assert language(text) == code
 
 
-@pytest.mark.parametrize("text", ["", "12 + 35 =", "ok", "π", "xqzt brrr flup", "def f(x): x"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "12 + 35 =", "12 plus 3", "ok", "plus", "π", "xqzt brrr flup", "def f(x): x"],
+)
 def test_what_cannot_be_told_is_unknown(text: str) -> None:
     assert language(text) is None
 

@@ -104,13 +104,31 @@ class KeyedAccess:
         return self._meter.fault
 
     def admit(self, headers: Headers, now_s: float) -> Grant | Refusal:
-        """Who asks; counts against the rate of requests. ``now_s`` is monotonic.
+        """Who asks for a model; counts against the rate of requests. ``now_s`` is monotonic.
 
         Work and memory do not depend on how many wrong keys are tried. A digest is looked up, not
         the token: how long that takes tells nothing about any key.
         """
         if self._is_open:
             return _ANYBODY
+        holder = self._holder(headers)
+        if isinstance(holder, Refusal):
+            return holder
+        self._now = now_s
+        if holder.requests is not None:
+            wait = self._rates.request(holder.row, holder.requests, now_s)
+            if wait > 0:
+                return _too_fast(holder, f"{holder.requests:,} requests", wait)
+        return holder.grant
+
+    def who(self, headers: Headers) -> Grant | Refusal:
+        """Who asks, counted against nothing."""
+        if self._is_open:
+            return _ANYBODY
+        holder = self._holder(headers)
+        return holder if isinstance(holder, Refusal) else holder.grant
+
+    def _holder(self, headers: Headers) -> _Holder | Refusal:
         # Clients send the same headers again and again; parsed, they are then one object.
         same = self._digests.get(id(headers))
         if same is not None and same[0] is headers:
@@ -123,15 +141,10 @@ class KeyedAccess:
             if len(self._digests) >= _MOST_DIGESTS:
                 self._digests.clear()
             self._digests[id(headers)] = (headers, asked)
-        self._now = now_s
         holder = self._by_digest.get(asked)
         if holder is None or not hmac.compare_digest(holder.digest, asked):
             return _WRONG_KEY
-        if holder.requests is not None:
-            wait = self._rates.request(holder.row, holder.requests, now_s)
-            if wait > 0:
-                return _too_fast(holder, f"{holder.requests:,} requests", wait)
-        return holder.grant
+        return holder
 
     def may_use(self, grant: Grant, asked: Asked, models: Sequence[str]) -> Refusal | None:  # noqa: ARG002 -- the seam's
         """Whether the key may use any of ``models`` and has tokens left, as of the last admission.
@@ -160,6 +173,10 @@ class KeyedAccess:
     def spendings(self, now: float) -> tuple[Spending, ...]:
         """Every budget; ``now`` is the time of day, seconds since 1970."""
         return self._meter.spendings(now)
+
+    async def look(self, now: float) -> None:
+        """Wait a moment until all of them are known."""
+        await self._meter.look(now)
 
     async def close(self, limit_s: float = 5.0) -> None:
         """Book what is left; to be called when no request is under way any more."""

@@ -22,8 +22,9 @@ from weighbridge.core.gateway_admin import (
     nearest_model,
 )
 from weighbridge.core.http import Headers
+from weighbridge.serve.admin.page import HEADERS, HINT, page, wants_page
 from weighbridge.serve.guard import refusal
-from weighbridge.serve.seams import Control
+from weighbridge.serve.seams import Control, TurnAway
 from weighbridge.wire.responder import error_body
 from weighbridge.wire.server import Handler, Responder, ServerRequest
 
@@ -42,6 +43,7 @@ _METHODS = {
     "/health": ("GET", "HEAD"),
     "/admin/reload": ("POST",),
 }
+_WWW = (b"www-authenticate", b"Bearer")
 _DONE: dict[Action, str] = {
     "start": "{model} is ready.",
     "stop": "{model} is stopped.",
@@ -54,6 +56,10 @@ _UNDER_WAY: dict[Action, str] = {
 }
 
 
+async def _look_at_nothing() -> None:
+    """All is known already."""
+
+
 def admin_handler(
     control: Control,
     view: Callable[[], GatewayView],
@@ -62,6 +68,8 @@ def admin_handler(
     admit: Admit,
     *,
     tell: Callable[[str], None] = lambda _: None,
+    look: Callable[[], Awaitable[None]] = _look_at_nothing,
+    turn_away: TurnAway | None = None,
 ) -> Handler:
     """The handler of ``/admin/state``, ``/admin/models/NAME/ACTION``, ``/admin/reload`` and more.
 
@@ -72,8 +80,14 @@ def admin_handler(
         metrics: the text of ``/metrics``.
         admit: who may ask.
         tell: is told of an action that failed after its request had been answered with 202.
+        look: awaited before ``view`` and ``metrics``: looks up what they tell without waiting.
+        turn_away: refuses whoever may not ask, so that it is logged and counted; None where nobody
+            keeps count.
     """
-    return Admin(control, view, reload, metrics, admit, tell=tell).handle
+    handler = Admin(
+        control, view, reload, metrics, admit, tell=tell, look=look, turn_away=turn_away
+    )
+    return handler.handle
 
 
 def on_loopback(port: int) -> Admit:
@@ -96,17 +110,12 @@ def on_loopback(port: int) -> Admit:
 
 
 def with_admin_key(
-    who: Callable[[Headers, float], Grant | Refusal], now_s: Callable[[], float]
+    who: Callable[[Headers], Grant | Refusal],
 ) -> Admit:
-    """Lets in who shows a key that may administrate.
-
-    Args:
-        who: ``Access.admit``.
-        now_s: the clock that it goes by.
-    """
+    """Lets in who shows a key that may administrate; ``who`` is ``Access.who``."""
 
     def admit(request: ServerRequest) -> Refusal | None:
-        grant = who(request.headers, now_s())
+        grant = who(request.headers)
         if isinstance(grant, Refusal):
             return grant
         if grant.admin:
@@ -129,6 +138,8 @@ class Admin:
         admit: Admit,
         *,
         tell: Callable[[str], None],
+        look: Callable[[], Awaitable[None]],
+        turn_away: TurnAway | None,
     ) -> None:
         self._acts = {"start": control.start, "stop": control.stop, "sleep": control.sleep}
         self._view = view
@@ -136,19 +147,20 @@ class Admin:
         self._metrics = metrics
         self._admit = admit
         self._tell = tell
+        self._look = look
+        self._turn_away = turn_away
         self._under_way: dict[tuple[str, Action], asyncio.Task[None]] = {}
 
     async def handle(self, request: ServerRequest, responder: Responder) -> None:
         """Answer one request."""
         refused = self._admit(request)
         if refused is not None:
-            _refuse(responder, refused)
+            self._refuse(request, responder, refused)
             return
         path = request.path
         allowed = ("POST",) if path.startswith(_MODELS) else _METHODS.get(path)
         if allowed is None:
-            known = ", ".join(("/admin/state", f"{_MODELS}NAME/{'|'.join(ACTIONS)}", *_METHODS))
-            responder.error(404, f"There is no {path} here; try {known}.", "not_found")
+            _lost(request, responder)
         elif request.method not in allowed:
             message = f"{path} takes {' or '.join(allowed)}, not {request.method}."
             _send_error(responder, 405, message, (b"allow", ", ".join(allowed).encode()))
@@ -157,11 +169,20 @@ class Admin:
         else:
             await self._answer(path, responder)
 
+    def _refuse(self, request: ServerRequest, responder: Responder, refused: Refusal) -> None:
+        if self._turn_away is None:
+            _refuse(responder, refused)
+            return
+        known = (_WWW,) if refused.status == 401 else ()
+        self._turn_away(request, responder, refused, headers=known)
+
     async def _answer(self, path: str, responder: Responder) -> None:
         match path:
             case "/admin/state":
+                await self._look()
                 responder.json(200, self._view())
             case "/metrics":
+                await self._look()
                 kind = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
                 responder.send(200, (kind,), self._metrics())
             case "/admin/reload":
@@ -252,6 +273,17 @@ class Admin:
         return f"There is no model {name!r}. {hint}"
 
 
+def _lost(request: ServerRequest, responder: Responder) -> None:
+    """Nothing is here: people who expected the live page are told where it is."""
+    if request.method == "GET" and wants_page(request.header(b"accept")):
+        address = f"http://{request.header(b'host').decode('latin-1')}"
+        responder.send(200 if request.path == "/" else 404, HEADERS, page(address))
+        return
+    known = ", ".join((*_METHODS, f"{_MODELS}NAME/{'|'.join(ACTIONS)}"))
+    message = f"There is no {request.path} here; try {known}. {HINT}"
+    responder.error(404, message, "not_found")
+
+
 def _asked(path: str) -> tuple[str, Action]:
     """Model and action of a path; a name may hold slashes, encoded or not."""
     written, _, action = path.removeprefix(_MODELS).rpartition("/")
@@ -284,7 +316,7 @@ def _refuse(responder: Responder, refused: Refusal) -> None:
     body = error_body(refused.message, refused.kind)
     headers: list[tuple[bytes, bytes]] = [(b"content-type", b"application/json")]
     if refused.status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
+        headers.append(_WWW)
     if refused.retry_after_s is not None:
         headers.append((b"retry-after", b"%d" % math.ceil(refused.retry_after_s)))
     responder.send(refused.status, tuple(headers), body)

@@ -138,19 +138,27 @@ class Meter:
         return Booking(self._writer, slot, wanted.hold, self._models, entry.price)
 
     def spendings(self, now: float) -> tuple[Spending, ...]:
-        """Every budget, as of about a second ago; the first call only makes the ledger look.
+        """Every budget, as of about a second ago.
 
-        Budgets that have not been looked up yet are left out.
+        Budgets that have not been looked up yet are left out: see :meth:`look`.
         """
         if self._writer is None:
             return ()
-        slots = tuple(purse.slot(now) for purse in self._purses)
+        slots = self._slots(now)
         seen = self._writer.accounts(slots)
         return tuple(
             spending(purse, seen[slot], window(purse.budget.per, now))
             for purse, slot in zip(self._purses, slots, strict=True)
             if slot in seen
         )
+
+    async def look(self, now: float) -> None:
+        """Wait until the ledger has told of every budget, or cannot; a second at most."""
+        if self._writer is not None:
+            await self._writer.look(self._slots(now))
+
+    def _slots(self, now: float) -> tuple[Slot, ...]:
+        return tuple(purse.slot(now) for purse in self._purses)
 
     async def close(self, limit_s: float = 5.0) -> None:
         """Book what is left; to be called when no request is under way any more."""

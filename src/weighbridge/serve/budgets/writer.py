@@ -15,13 +15,15 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from weighbridge.core.errors import LedgerError
 from weighbridge.serve.budgets.book import Account, Reserve, Settle, Slot, Verdict
 from weighbridge.serve.budgets.ledger import Ledger, carry_out
 
 _BATCH = 256
+# For a first look at a budget: a ledger that takes longer is looked at the next time.
+_LOOK_S = 1.0
 _TICK_S = 0.5
 _BEAT_S = 5.0
 _FRESH_S = 1.0
@@ -39,8 +41,9 @@ _Waiting = tuple[Reserve, "asyncio.Future[Verdict | None]"]
 class _Batch:
     """What goes to the thread at once."""
 
-    waiting: list[_Waiting]
-    settles: list[Settle]
+    waiting: list[_Waiting] = field(default_factory=list)
+    settles: list[Settle] = field(default_factory=list)
+    looking: list[asyncio.Future[None]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class Writer:
         self._tell = tell
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[_Batch | _End] = queue.SimpleQueue()
-        self._gathered = _Batch([], [])
+        self._gathered = _Batch()
         self._handing_over: asyncio.Handle | None = None
         self._unbooked: list[Settle] = []
         self._number = 0
@@ -103,7 +106,7 @@ class Writer:
         if self._handing_over is not None:
             self._handing_over.cancel()
             self._handing_over = None
-        gathered, self._gathered = self._gathered, _Batch([], [])
+        gathered, self._gathered = self._gathered, _Batch()
         if gathered.waiting or gathered.settles:
             self._queue.put(gathered)
 
@@ -111,6 +114,17 @@ class Writer:
         """What the ledger said of these accounts lately; asking keeps it about a second old."""
         self._watched, self._watched_at = slots, time.monotonic()
         return self._seen
+
+    async def look(self, slots: tuple[Slot, ...], limit_s: float = _LOOK_S) -> None:
+        """Wait until the ledger has told of these accounts, or cannot."""
+        seen = self.accounts(slots)
+        if self.fault or seen.keys() >= set(slots):
+            return
+        looked: asyncio.Future[None] = self._loop.create_future()
+        self._queue.put(_Batch(looking=[looked]))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                await looked
 
     async def close(self, limit_s: float = 5.0) -> None:
         """Book what is left, release what is still set aside, and end the thread."""
@@ -128,12 +142,13 @@ class Writer:
     def _run(self) -> None:
         is_last = False
         while not is_last:
-            waiting, is_last = self._collect()
+            batch, is_last = self._collect()
             # Whatever goes wrong, those who wait have to be answered and the thread must go on.
             try:
-                self._work(waiting)
+                self._work(batch.waiting)
             except Exception as error:  # noqa: BLE001
-                self._fail(error, waiting)
+                self._fail(error, batch.waiting)
+            self._end_looking(batch.looking)
         self._book_last()
         with suppress(Exception):
             self._ledger.leave()
@@ -147,20 +162,21 @@ class Writer:
             except Exception as error:  # noqa: BLE001 -- as above
                 self._fail(error, [])
 
-    def _collect(self) -> tuple[list[_Waiting], bool]:
+    def _collect(self) -> tuple[_Batch, bool]:
         """What waits, at least a moment's worth; settles are put to the others."""
-        waiting: list[_Waiting] = []
+        batch = _Batch()
         with suppress(queue.Empty):
             item = self._queue.get(timeout=_TICK_S)
             while True:
                 if isinstance(item, _End):
-                    return waiting, True
+                    return batch, True
                 self._unbooked += item.settles
-                waiting += item.waiting
-                if len(waiting) >= _BATCH:
+                batch.waiting.extend(item.waiting)
+                batch.looking.extend(item.looking)
+                if len(batch.waiting) >= _BATCH:
                     break
                 item = self._queue.get_nowait()
-        return waiting, False
+        return batch, False
 
     def _work(self, waiting: list[_Waiting]) -> None:
         now = time.monotonic()
@@ -178,7 +194,8 @@ class Writer:
         if waiting or self._unbooked:
             self._book(waiting)
             waiting.clear()  # answered: nothing that fails from here on is theirs
-        if self._watched_at > now - 10 * _FRESH_S and now - self._seen_at >= _FRESH_S:
+        is_stale = now - self._seen_at >= _FRESH_S or not self._seen.keys() >= set(self._watched)
+        if self._watched_at > now - 10 * _FRESH_S and is_stale:
             self._seen, self._seen_at = self._ledger.read(self._watched), now
         if self.fault:
             self._tell("The ledger can be written again.")
@@ -211,6 +228,11 @@ class Writer:
             with suppress(RuntimeError):  # the loop has ended, and with it whoever waited
                 self._loop.call_soon_threadsafe(self._deliver, tuple(waiting), verdicts)
 
+    def _end_looking(self, looking: Sequence[asyncio.Future[None]]) -> None:
+        if looking:
+            with suppress(RuntimeError):  # as above
+                self._loop.call_soon_threadsafe(_looked, tuple(looking))
+
     # -- on the loop --------------------------------------------------------------------------
 
     def _deliver(self, waiting: Sequence[_Waiting], verdicts: Sequence[Verdict | None]) -> None:
@@ -219,3 +241,9 @@ class Writer:
                 future.set_result(verdict)
             elif verdict == "granted":
                 self.settle(Settle(wanted.hold, wanted.slot))
+
+
+def _looked(looking: Sequence[asyncio.Future[None]]) -> None:
+    for one in looking:
+        if not one.done():
+            one.set_result(None)

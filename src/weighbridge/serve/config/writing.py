@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 import yaml
@@ -16,15 +16,22 @@ _ORDER = (
     "log", "traces",
 )  # fmt: skip
 _ALWAYS = ("listen", "models", "signals", "routes")
+_NO_COMMENTS: Mapping[str, str] = {}
 
 
-def write_config(config: RouterConfig, comment: str, route_comments: Sequence[str] = ()) -> str:
+def write_config(
+    config: RouterConfig,
+    comment: str,
+    route_comments: Sequence[str] = (),
+    model_comments: Mapping[str, str] = _NO_COMMENTS,
+) -> str:
     """The configuration as YAML, each line of ``comment`` above it.
 
     Args:
         config: what to write.
         comment: above everything.
         route_comments: what each route rests on, written above it; empty for nothing.
+        model_comments: model → what is to be known of it, written above it.
     """
     lines = _commented(comment)
     default = RouterConfig(models={})
@@ -44,7 +51,11 @@ def write_config(config: RouterConfig, comment: str, route_comments: Sequence[st
         default_flow_style=None,
         width=100,
     )
-    return "\n".join([*lines, _with_route_comments(body, route_comments)])
+    above = {
+        "models:": ("  ", [model_comments.get(name, "") for name in config.models]),
+        "routes:": ("", route_comments),
+    }
+    return "\n".join([*lines, _with_comments(body, above)])
 
 
 def _commented(text: str, indent: str = "") -> list[str]:
@@ -55,14 +66,30 @@ def _commented(text: str, indent: str = "") -> list[str]:
     ]
 
 
-def _with_route_comments(body: str, comments: Sequence[str]) -> str:
-    """Each comment above its route: routes are the list items under the key ``routes``."""
-    rest = iter(comments)
-    lines, inside = [], False
+def _with_comments(body: str, above: Mapping[str, tuple[str, Sequence[str]]]) -> str:
+    """Each comment above its entry.
+
+    Args:
+        body: the document.
+        above: by the line that opens a part: how its entries are indented, and their comments.
+    """
+    lines: list[str] = []
+    indent, inside = "", False
+    rest: Iterator[str] = iter(())
     for line in body.splitlines():
         if line and not line.startswith((" ", "-")):
-            inside = line == "routes:"
-        elif inside and line.startswith("- "):
-            lines += _commented(next(rest, ""))
+            inside = line in above
+            indent, comments = above.get(line, ("", ()))
+            rest = iter(comments)
+        elif inside and _begins(line, indent):
+            lines += _commented(next(rest, ""), indent)
         lines.append(line)
     return "\n".join([*lines, ""])
+
+
+def _begins(line: str, indent: str) -> bool:
+    """Whether a line opens an item of a list, or an entry of a mapping at this indentation."""
+    if not indent:
+        return line.startswith("- ")
+    # A colon opens the value of a key that is too long for one line.
+    return line.startswith(indent) and line[len(indent) :][:1] not in ("", " ", ":", "-")

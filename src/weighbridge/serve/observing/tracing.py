@@ -94,6 +94,8 @@ class Traces:
 
     def ended(self, outcome: Outcome) -> None:
         """One span of the gateway, and within it one of the model where it was asked."""
+        if outcome.asked.path not in COMPLETIONS:
+            return  # lists and figures that were refused are no work of models
         end_ns = round(outcome.ended * 1e9)
         start_ns = end_ns - round(outcome.duration_s * 1e9)
         parent = self._extract(_carrier(outcome.asked))

@@ -72,10 +72,10 @@ class Attempts:
         self._busy = False
         self._status = status
 
-    def unable(self, model: str, error: WeighbridgeError) -> None:
-        """A model could not be had."""
+    def unable(self, model: str, error: WeighbridgeError, *, is_ours: bool = True) -> None:
+        """A model could not be had: its engine, or the server that somebody else runs."""
         self._reasons += (f"{model}: {error}",)
-        self._status = 503
+        self._status = 503 if is_ours else 502
         if isinstance(error, BusyError):
             self._retry_after_s = error.retry_after_s
         else:

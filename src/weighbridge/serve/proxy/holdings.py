@@ -28,6 +28,7 @@ _log = logging.getLogger("weighbridge.serve")
 
 # What an answer is taken to need where the request does not say, to balance replicas by.
 _ANSWER_TOKENS = 256
+_CUT_SHORT = "The gateway ended before the answer did: see `limits.drain`."
 _DEFECT = Refusal(500, "The gateway failed to answer; its log says why.", "internal_error")
 
 End = Literal["complete", "client_left", "cut", "refused", "failed"]
@@ -89,7 +90,12 @@ class Holdings:
     # -- giving up ------------------------------------------------------------------------------
 
     def abandon(self) -> None:
-        """The gateway ends."""
+        """The gateway ends, and is to blame for it."""
+        if self._passed_on:
+            self._drop_upstream()
+            self._end("cut", self._status, reason=_CUT_SHORT)
+            self._responder.abort()
+            return
         message = "The gateway is shutting down."
         self._give_up(Refusal(503, message, "unavailable", 1.0), "failed")
 

@@ -99,7 +99,8 @@ class Passage(Holdings):
             )
             endpoints = await self._plane.fleet.wait(model, limit_s)
         except EngineError as error:
-            self._attempts.unable(model, error)
+            view = self._plane.fleet.views.get(model)
+            self._attempts.unable(model, error, is_ours=view is None or view.is_ours)
             endpoints = ()
         finally:
             self._queued_s += time.monotonic() - began_s

@@ -101,21 +101,42 @@ class Plane:
         if path in COMPLETIONS:
             message = f"{path} does not take {request.method}; send a POST."
             refusal = Refusal(405, message, "invalid_request_error")
-            refuse(responder, path, refusal, ((b"allow", b"POST"),))
+            self.turn_away(request, responder, refusal, headers=((b"allow", b"POST"),))
         else:
             known = ", ".join((*COMPLETIONS, *self.extra))
             message = f"There is no {path}; try one of {known}."
-            refuse(responder, path, Refusal(404, message, "not_found_error"))
+            self.turn_away(request, responder, Refusal(404, message, "not_found_error"))
         return None
+
+    def turn_away(
+        self,
+        request: ServerRequest,
+        responder: Responder,
+        refusal: Refusal,
+        grant: Grant = _NOBODY,
+        *,
+        headers: Headers = (),
+    ) -> None:
+        """Refuse what asks no model, so that it is logged and counted as all else is."""
+        id_ = onward_lines(request.headers)[1]
+        if not id_:
+            self._count += 1
+            id_ = b"%b-%x" % (self._ids, self._count)
+        arrival = _Arrival(request, responder, id_, time.monotonic())
+        self._refuse(arrival, refusal, grant, headers=headers)
 
     def close(self) -> None:
         """End the requests under way, and close every connection to engines."""
-        for passage in list(self.passages):
-            passage.abandon()
+        self.abandon()
         self.targets.close()
         if self._sweep is not None:
             self._sweep.cancel()
             self._sweep = None
+
+    def abandon(self) -> None:
+        """End the requests under way: the gateway waits for them no longer."""
+        for passage in list(self.passages):
+            passage.abandon()
 
     def _below(self, path: str) -> Handler | None:
         """What answers for everything below a folder."""
@@ -185,7 +206,10 @@ class Plane:
             return
         grant = self.access.admit(headers, since_s)
         if isinstance(grant, Refusal):
-            self._refuse(_Arrival(request, responder, id_, since_s), grant)
+            # Whose rate is used up is what operators want to know of a refusal.
+            known = self.access.who(headers)
+            holder = _NOBODY if isinstance(known, Refusal) else known
+            self._refuse(_Arrival(request, responder, id_, since_s), grant, holder)
             return
         try:
             asked = read_asked(path, headers, request.body, prefix=False)
@@ -240,14 +264,16 @@ class Plane:
         grant: Grant = _NOBODY,
         asked: Asked | None = None,
         choice: Choice = _NO_CHOICE,
+        *,
+        headers: Headers = (),
     ) -> None:
         request, responder, id_, since_s = arrival
-        refuse(responder, request.path, refusal, ((REQUEST_ID, id_),))
+        refuse(responder, request.path, refusal, ((REQUEST_ID, id_), *headers))
         took_s = time.monotonic() - since_s
         outcome = Outcome(
             id=id_.decode(),
             ended=time.time(),
-            asked=asked or Asked(request.path, ""),
+            asked=asked or Asked(request.path[:_LONGEST_PATH], ""),
             grant=grant,
             choice=choice,
             model="",

@@ -10,6 +10,7 @@ import re
 
 _SAMPLE = 600  # characters looked at
 _LEAST_LETTERS = 4
+_LEAST_WORDS = 2  # "12 plus 3" is not French
 _SHARE = 0.3  # of the letters, for a script to decide; Latin names stand in any text
 _LEAD = 1.5  # a language's words must stand so many times as often as the next one's
 
@@ -134,7 +135,7 @@ def _by_words(sample: str) -> str | None:
         return None
     ranked = sorted(hits.items(), key=lambda pair: -pair[1])
     best, count = ranked[0]
-    if count < min(2, len(found)) or count < 0.1 * len(found):
+    if count < _LEAST_WORDS or count < 0.1 * len(found):
         return None
     if len(ranked) > 1 and count < _LEAD * ranked[1][1]:
         return None

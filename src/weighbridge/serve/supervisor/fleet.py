@@ -80,7 +80,7 @@ class Supervisor:
         self._locks: dict[str, asyncio.Lock] = {}
         self._config = config
         self._check(config)
-        self._views = _Views(self._gates, self._rooms, self._remotes)
+        self._views = _Views(self._gates, self._rooms, self._remotes, self._scheduler)
 
     @property
     def _rooms(self) -> dict[str, Room]:
@@ -89,6 +89,8 @@ class Supervisor:
     # -- life
 
     async def __aenter__(self) -> Self:
+        models = self._config.models.items()
+        self._scheduler.awaited = {name for name, entry in models if entry.preload}
         self._scheduler.begin()
         await self.update(self._config)
         return self
@@ -177,6 +179,7 @@ class Supervisor:
         if entry.url is not None:
             endpoints = endpoints_of(name, entry, self._environment)
             self._remotes[name] = Remote(endpoints, gate, self._client, self._pace.remote_s)
+            self._scheduler.awaited.discard(name)
             return
         room = Room(Owner(self._plan(name, entry), gate, self._around), entry)
         if entry.preload:
@@ -334,9 +337,14 @@ class _Views(Mapping[str, ModelView]):
     """What can be seen of each model, made when it is asked for."""
 
     def __init__(
-        self, gates: Mapping[str, Gate], rooms: Mapping[str, Room], remotes: Mapping[str, Remote]
+        self,
+        gates: Mapping[str, Gate],
+        rooms: Mapping[str, Room],
+        remotes: Mapping[str, Remote],
+        scheduler: Scheduler,
     ) -> None:
         self._gates, self._rooms, self._remotes = gates, rooms, remotes
+        self._scheduler = scheduler
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._gates)
@@ -357,7 +365,7 @@ class _Views(Mapping[str, ModelView]):
                 model, owner.state, gate.in_flight, gate.queued, gate.speed.ttft_s,
                 gate.speed.output_tokens_per_s, owner.memory_bytes, need.bytes, need.known_from,
                 gate.idle_s, (1, 0 if owner.state == "failed" else 1), owner.detail, True,
-                owner.can_sleep,
+                owner.can_sleep, model in self._scheduler.awaited,
             )  # fmt: skip
         remote = self._remotes.get(model)
         return ModelView(

@@ -100,6 +100,13 @@ class Scheduler:
         pace: how often to decide.
         now_s: a clock that never goes backwards.
         tell: told why engines go.
+
+    Attributes:
+        rooms: every model with an engine of ours.
+        budget_bytes: what they may take together.
+        traffic: of all of them.
+        awaited: models that are to be ready from the start and have not been yet, nor failed. One
+            that stops later does not come back here: whoever asks for it gets it started again.
     """
 
     def __init__(
@@ -111,6 +118,7 @@ class Scheduler:
     ) -> None:
         self.rooms: dict[str, Room] = {}
         self.budget_bytes: int | None = None
+        self.awaited: set[str] = set()
         self.traffic = Traffic(now_s)
         self._patience, self._pace, self._now_s, self._tell = patience, pace, now_s, tell
         self._woken = asyncio.Event()
@@ -172,6 +180,8 @@ class Scheduler:
         for room in self.rooms.values():
             if room.is_wanted and room.owner.state == "ready":
                 room.is_wanted = False
+            if not room.is_wanted or room.owner.state == "failed":
+                self.awaited.discard(room.owner.model)
             if room.is_claiming and not (room.is_wanted or room.owner.gate.queued):
                 room.is_claiming = False
         due = [room for room in self.rooms.values() if room.wants_to_be_up(now_s)]

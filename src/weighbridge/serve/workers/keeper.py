@@ -37,6 +37,8 @@ from weighbridge.serve.workers.messages import (
 )
 
 _START_S: Final = 20.0
+# What a worker that has cut its last answers needs to book and log them.
+_LAST_S: Final = 2.0
 _VIEWS_S: Final = 0.25
 _PING_S: Final = 2.0
 # Pings in a row without an answer. Counted rather than timed: after a pause of the whole machine
@@ -255,7 +257,7 @@ class _Worker:
     async def ended(self, grace_s: float) -> None:
         """Wait until it is gone, and see to it."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(grace_s):
+            async with asyncio.timeout(grace_s + _LAST_S):
                 await self._over.wait()
         self._kill()
         await asyncio.to_thread(self._process.wait)
