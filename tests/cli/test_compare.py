@@ -136,6 +136,7 @@ def test_correlate_says_when_it_cannot_tell(items: Path) -> None:
     outcome = weigh("correlate", "--scores", "board.csv", "--table", items.name, cwd=items.parent)
     assert outcome.code == 4
     assert "the data cannot tell: below 15 models" in outcome.out
+    assert "Utility: accuracy on items (100 items)." in outcome.out
     figures = weigh(
         "correlate", "--scores", "board.csv", "--table", items.name, "--json", cwd=items.parent
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from tests.cli.runner import weigh
+from tests.cli.runner import Outcome, weigh
 from tests.fakes.llm_server import Behaviour, fake_llm_thread
 from tests.measure.context.test_texts import solved
 from weighbridge.wire.server import ServerRequest
@@ -27,6 +27,8 @@ def reader(
         tokens = len(prompt) // 4 + 10
         if tokens > takes:
             return Behaviour("status", status=400)
+        if "Question:" not in prompt:  # sent to see how many tokens it is
+            return Behaviour(text="Yes.", prompt_tokens=min(tokens, keeps))
         limit = retrieval if "access number" in prompt else hops
         text = f"The number is {solved(prompt)}." if tokens <= limit else "I do not know."
         return Behaviour(text=text, prompt_tokens=min(tokens, keeps))
@@ -103,3 +105,29 @@ def test_slips_are_told(tmp_path: Path) -> None:
     assert (short.code, long.code) == (2, 2)
     assert "lengths that grow" in short.err
     assert "The facts of multi-hop alone take about" in long.err
+
+
+def asked_of(how: Callable[[ServerRequest, int], Behaviour], lengths: str, cwd: Path) -> Outcome:
+    with fake_llm_thread(how) as url:
+        words = ["context", url, "--model", "fake", f"--lengths={lengths}", "--items", "10"]
+        return weigh(*words, cwd=cwd, timeout=120)
+
+
+def test_a_short_context_is_measured_as_far_as_it_goes(tmp_path: Path) -> None:
+    """Of a token's length it is told by texts that are no longer than the shortest length."""
+    outcome = asked_of(reader(1000, 1000, takes=260), "180,210,300", tmp_path)
+    assert outcome.code == 0, outcome.err
+    assert "The server takes no prompt of 300 tokens" in outcome.out + outcome.err
+
+
+def test_a_server_that_takes_no_length_says_which_was_tried(tmp_path: Path) -> None:
+    refused = asked_of(reader(1000, 1000, takes=200), "260,300,400", tmp_path)
+    assert refused.code == 3
+    assert "The server takes no prompt of 260 tokens, the shortest length (retrieval)." in " ".join(
+        refused.err.split()
+    )
+    assert "Begin with a shorter length" in refused.err
+    none = asked_of(reader(1000, 1000, takes=50), "260,300", tmp_path)
+    assert none.code == 3
+    assert "Before any length was tried, a text of" in none.err
+    assert "Raise the server's context." in none.err

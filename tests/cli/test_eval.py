@@ -160,7 +160,7 @@ def test_suites_are_listed_shown_and_imported(tmp_path: Path) -> None:
     (tmp_path / "test.jsonl").write_text(json.dumps(row))
     done = weigh("suites", "import", "gsm8k", "test.jsonl", "--output", "mine", cwd=tmp_path)
     assert done.code == 0, done.err
-    assert "gsm8k: 1 items in mine" in done.out
+    assert "gsm8k: 1 item in mine" in done.out
     told = json.loads(weigh("suites", "list", ".", "--json", cwd=tmp_path).out)
     assert [(line["name"], line["n"]) for line in told] == [("gsm8k", 1)]
     assert weigh("suites", "show", "mine", "--json", cwd=tmp_path).code == 0

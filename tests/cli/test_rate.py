@@ -23,6 +23,8 @@ def test_votes_come_in_and_tell(tmp_path: Path) -> None:
     shown = weigh("rate", "results", cwd=tmp_path)
     assert shown.code == 0, shown.err
     assert "24 comparisons of 2 models by 2 raters" in shown.out
+    assert "They come of 48 votes: those of several raters on the same two" in shown.out
+    assert "wins   comparisons" in shown.out
     assert "Cohen's kappa 1.000" in shown.out
     assert "18 for x, 6 for y, 0 ties, 0 times both bad" in shown.out
     found = json.loads(weigh("rate", "results", "--json", cwd=tmp_path).out)
@@ -35,6 +37,10 @@ def test_votes_come_in_and_tell(tmp_path: Path) -> None:
     assert difference["sentence"] in shown.out
     assert difference["p"] == difference["p_adjusted"]
     assert set(found["ratings"][0]) >= {"model", "elo", "low", "high"}
+    # 48 votes of two raters are 24 comparisons, in which both models take part.
+    assert sum(found["votes"].values()) == 48
+    assert [(one["comparisons"], one["wins"]) for one in found["ratings"]] == [(24, 18), (24, 6)]
+    assert "votes" not in found["ratings"][0]
     assert [one["task"] for one in found["tasks"]] == ["code", "prose"]
     again = weigh("rate", "export", cwd=tmp_path).out
     (tmp_path / "again.csv").write_text(again, encoding="utf-8")

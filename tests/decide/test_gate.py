@@ -129,7 +129,7 @@ def test_sentences_say_the_verdict() -> None:
     assert said(answers(10, 10, 980))[0] == "PASS: new is not worse than old by 2 points or more."
     verdict, detail = said(answers(10, 200, 790))
     assert verdict == "FAIL: new is worse than old by more than 2 points."
-    assert detail.startswith("s: -19.0 points on 1000 items, worse by more than 2 points")
+    assert detail.startswith("s: -19.0 points on 1,000 items, worse by more than 2 points")
     assert "the data cannot tell" in said(answers(5, 5, 90))[0]
 
 

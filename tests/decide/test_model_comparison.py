@@ -3,7 +3,9 @@ from __future__ import annotations
 import csv
 from array import array
 from collections.abc import Sequence
+from statistics import NormalDist
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +16,8 @@ from weighbridge.core.errors import InputError
 from weighbridge.core.model_comparison import PairDifference
 from weighbridge.core.outcomes import Outcomes
 from weighbridge.decide.model_comparison import compare_models
+from weighbridge.decide.statistics.flips import mcnemar
+from weighbridge.decide.statistics.multiplicity import holm
 
 NAN = float("nan")
 QWEN = "Qwen__Qwen2.5-{}-Instruct-GPTQ-Int4"
@@ -203,3 +207,45 @@ def test_pairs_that_nobody_asks_about_cost_nothing() -> None:
     assert asked.pairs[0].p_adjusted == asked.pairs[0].p == 2 / 2**6
     assert every.pairs[0].p_adjusted > asked.pairs[0].p_adjusted
     assert any("allow for 2 comparisons" in note for note in asked.notes)
+
+
+def test_what_shows_allows_for_the_number_of_comparisons_as_verdicts_do() -> None:
+    """Four tasks at once, one with a true difference: it is called real in 4 of 5 cases."""
+    n, flips, tasks = 300, 60, 4
+    seen = flips_of(n, flips // 2, flips // 2)
+    alone = compare_models([seen]).pairs[0].detectable
+    found = {pair.detectable for pair in compare_models([seen] * tasks).pairs}
+    (shown,) = found
+    draws = np.random.default_rng(7)
+    share = flips / n
+    with_difference = p_values(draws, n, share, shown)
+    others = [p_values(draws, n, share, 0.0) for _ in range(tasks - 1)]
+    rows = list(zip(with_difference, *others, strict=True))
+    assert 0.78 <= sum(holm(row)[0] <= 0.05 for row in rows) / len(rows) <= 0.87
+    optimistic = zip(p_values(draws, n, share, alone), *others, strict=True)
+    assert sum(holm(row)[0] <= 0.05 for row in optimistic) / len(rows) < 0.7
+
+
+def flips_of(n: int, up: int, down: int) -> Outcomes:
+    return outcomes([0.0] * up + [1.0] * (n - up), [1.0] * (n - down) + [0.0] * down)
+
+
+def p_values(
+    draws: np.random.Generator, n: int, share: float, difference: float, times: int = 2000
+) -> list[float]:
+    """Of McNemar's test in so many samples of items of which this share flips."""
+    chances = [(share + difference) / 2, (share - difference) / 2, 1 - share]
+    return [mcnemar(int(up), int(down)) for up, down, _ in draws.multinomial(n, chances, times)]
+
+
+def test_what_shows_in_scores_is_at_the_strictest_level_of_the_family() -> None:
+    columns = [[(index * step % 10) / 10 for index in range(200)] for step in (1, 3, 7)]
+    three = compare_models([outcomes(*columns)]).pairs[0]
+    two = compare_models([outcomes(*columns[:2])]).pairs[0]
+    normal = NormalDist()
+    ratio = (normal.inv_cdf(1 - 0.05 / 6) + normal.inv_cdf(0.8)) / (
+        normal.inv_cdf(0.975) + normal.inv_cdf(0.8)
+    )
+    assert three.detectable / two.detectable == pytest.approx(ratio)
+    pairs = compare_models([outcomes(*columns)], reference="a").pairs
+    assert pairs[0].detectable < three.detectable  # two pairs are asked about, not three

@@ -58,10 +58,101 @@ def test_the_workspace_must_have_evaluations(workspace: Workspace, tmp_path: Pat
         correlate.correlate_runs(workspace, Board(path))
     save(workspace, "m0", "s", 50)
     save(workspace, "m1", "t", 50)
-    with pytest.raises(InputError, match="Fewer than two models"):
+    with pytest.raises(InputError, match="2 names in common"):
         correlate.correlate_runs(workspace, Board(path))
     with pytest.raises(InputError, match="no evaluations on 'z'"):
         correlate.correlate_runs(workspace, Board(path), ["z"])
+
+
+def part(
+    workspace: Workspace, model: str, suite: str, right: int, n: int, *, mark: str = ""
+) -> None:
+    """A run on the first items of a suite, which is another version of it."""
+    name = f"eval-{model}-{suite}-{n}"
+    run = eval_run(model, suite, accurate(right, n), run_id=name, suite_hash=f"{suite} {n}{mark}")
+    if mark:
+        items = tuple(replace(item, prompt=f"{item.prompt} {mark}") for item in run.items)
+        run = replace(run, items=items)
+    workspace.save(run.info, run)
+
+
+def test_models_of_different_parts_of_a_suite_are_compared_on_what_all_answered(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    for model, right, n in (("m0", 150, 200), ("m1", 40, 200)):
+        part(workspace, model, "s", right, n)
+    for model, right in (("m2", 30), ("m3", 20), ("m4", 10)):
+        part(workspace, model, "s", right, 60)
+    part(workspace, "unlisted", "s", 2, 5)  # not on the board: must not cut the others
+    found = correlate.correlate_runs(workspace, Board(board(tmp_path, scores_of(5))))
+    assert {one.model: one.utility for one in found.models} == pytest.approx(
+        {"m0": 1.0, "m1": 40 / 60, "m2": 0.5, "m3": 20 / 60, "m4": 10 / 60}
+    )
+    assert [(one.subject, one.n) for one in found.basis] == [("s", 60)]
+    assert (found.left_out, found.only_scores, found.only_utility) == ((), (), ("unlisted",))
+    (note,) = found.notes
+    assert "s is compared on the 60 items that all runs answered" in note
+    assert "eval-m0-s-200 200" in note
+    document = correlate.to_json(found)
+    assert document["basis"] == [{"subject": "s", "n": 60}]
+    assert (document["left_out"], document["notes"]) == ([], [note])
+
+
+def test_an_earlier_run_on_all_items_counts_rather_than_a_newer_one_on_a_few(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    for index in range(4):
+        part(workspace, f"m{index}", "s", 20 * index, 100)
+    part(workspace, "m3", "s", 0, 5)
+    found = correlate.correlate_runs(workspace, Board(board(tmp_path, scores_of(4))))
+    assert (found.models[0].model, found.models[0].utility) == ("m3", 0.6)
+    assert found.basis[0].n == 100
+    (note,) = found.notes
+    assert note == (
+        "eval-m3-s-5 (m3) does not count, though newer: most models answered another version or "
+        "another part of s."
+    )
+
+
+def test_one_models_further_suite_stands_in_nobodys_way(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    for index in range(4):
+        save(workspace, f"m{index}", "s", 20 * index)
+    save(workspace, "m1", "slow", 50)
+    path = board(tmp_path, scores_of(4))
+    found = correlate.correlate_runs(workspace, Board(path))
+    assert [one.model for one in found.models] == ["m3", "m2", "m1", "m0"]
+    assert found.notes == ("slow does not count: m0, m2 and m3 did not answer it.",)
+    with pytest.raises(InputError, match="1 can be held") as refused:
+        correlate.correlate_runs(workspace, Board(path), ["s", "slow"])
+    assert "m0: not evaluated on slow; m2: not evaluated on slow" in str(refused.value)
+
+
+def test_a_model_of_another_version_is_left_out_by_its_true_reason(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    for index in range(4):
+        part(workspace, f"m{index}", "s", 20 * index, 100)
+    part(workspace, "m4", "s", 40, 90, mark="edited")
+    found = correlate.correlate_runs(workspace, Board(board(tmp_path, scores_of(6))))
+    assert len(found.models) == 4
+    assert found.basis[0].n == 100
+    (left,) = found.left_out
+    assert left.model == "m4"
+    assert left.reason.startswith("eval-m4-s-90 answered another version of s than eval-m3-s-100")
+    assert found.only_scores == ("m5",)  # m4 is measured here, so it is not among them
+    assert correlate.to_json(found)["left_out"][0]["model"] == "m4"
+
+
+def test_too_few_that_can_be_compared_are_told_from_too_few_names(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    for index in range(3):
+        part(workspace, f"m{index}", "s", 20, 50 + index, mark=f"v{index}")
+    with pytest.raises(InputError, match="Of the 3 models that board has") as refused:
+        correlate.correlate_runs(workspace, Board(board(tmp_path, scores_of(3))))
+    assert "another version of s" in str(refused.value)
 
 
 def test_a_table_gives_the_utility_with_its_uncertainty() -> None:

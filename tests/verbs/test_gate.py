@@ -147,6 +147,51 @@ def test_parts_of_a_suite_are_judged_on_the_items_that_both_answered(workspace: 
     assert "compared on the 100 items that all runs answered" in note
 
 
+def test_a_pass_on_a_part_of_the_baselines_items_says_so_in_every_report(
+    workspace: Workspace,
+) -> None:
+    for model, n in (("new", 200), ("old", 1200)):
+        run = eval_run(model, "s", accurate(n, n), suite_hash=f"of {n}")
+        workspace.save(run.info, run)
+    save(workspace, "new", "whole", 400)
+    save(workspace, "old", "whole", 400)
+    found = gate.gate_runs(workspace, "new", "old", 0.02)
+    assert found.outcome == "pass"
+    assert found.sentence.endswith(
+        "Only a part was judged: s by 200 of the baseline's 1,200 items."
+    )
+    part = next(check for check in found.checks if check.subject == "s")
+    assert part.sentence.startswith(
+        "s: +0.0 points on 200 of the baseline's 1,200 items, not worse"
+    )
+    xml = ET.fromstring(gate.junit(found))[0]  # noqa: S314 -- our own
+    texts = [out.text or "" for out in xml.iter("system-out")]
+    assert sum("200 of the baseline's 1,200 items" in text for text in texts) == 2
+    assert "s is compared on the 200 items that all runs answered" in texts[-1]
+    text = gate.markdown(found)
+    assert "Only a part was judged" in text.splitlines()[2]
+    assert "| s | 200 of 1,200 |" in text
+    assert "| whole | 400 |" in text
+    counts = {
+        check["subject"]: (check["n"], check["asked_candidate"], check["asked_baseline"])
+        for check in gate.to_json(found)["checks"]
+    }
+    assert counts == {"s": (200, 200, 1200), "whole": (400, 400, 400)}
+    back = gate.gate_runs(workspace, "old@s", "new@s", 0.02)
+    assert "200 of the candidate's 1,200 items" in back.sentence
+
+
+def test_notes_are_in_junit(workspace: Workspace) -> None:
+    save(workspace, "new", "alone <1>", 5)
+    suite = ET.fromstring(gate.junit(verdict(workspace)))[0]  # noqa: S314 -- our own
+    said = suite.find("system-out")
+    assert said is not None
+    assert (said.text or "").splitlines() == [
+        "FAIL: new is worse than old|<b> by more than 2 points.",
+        "Left out: new on alone <1>, which only it answered.",
+    ]
+
+
 def test_why_two_cannot_be_judged_is_said(workspace: Workspace) -> None:
     for model, right in (("a", 5), ("b", 3)):
         run = eval_run(model, "s", accurate(right, 9), suite_hash=f"of {model}")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from scipy.stats import binom
 
 from tests.fakes.clock import FakeClock
 from tests.fakes.llm_server import Behaviour, FakeUrl, fake_llm_thread
@@ -338,3 +339,19 @@ def test_contradicting_votes_are_imported_with_a_word(tmp_path: Path) -> None:
     (note,) = found.notes
     assert "on 1 pair of answers" in note
     assert "p on 1, x against y, who voted x and y." in note
+
+
+def test_what_ballots_can_tell_allows_for_all_pairs_as_the_results_do() -> None:
+    alone, of_three = rate.power_of(50), rate.power_of(50, pairs=3)
+    assert (alone.wins, of_three.wins) == (33, 34)
+    assert alone.rate == pytest.approx(0.70, abs=0.005)
+    assert of_three.rate is not None
+    at_least = binom.sf(33, 50, of_three.rate)
+    assert at_least == pytest.approx(0.8, abs=0.001)
+    assert 2 * binom.sf(33, 50, 0.5) <= 0.05 / 3 < 2 * binom.sf(32, 50, 0.5)
+    assert "differ from chance (3 pairs allowed for), and" in rate.power_sentence(of_three)
+    assert "allowed for" not in rate.power_sentence(alone)
+    assert rate.power_sentence(rate.power_of(5)) == (
+        "5 ballots on a pair of models can show nothing: 6 are the least."
+    )
+    assert "7 are the least (3 pairs" in rate.power_sentence(rate.power_of(6, pairs=3))

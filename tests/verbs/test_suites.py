@@ -12,7 +12,7 @@ import pytest
 
 from tests.measure.evals.scorers.scoring import score
 from tests.shared_data import shared
-from weighbridge.core.errors import FormatError, InputError
+from weighbridge.core.errors import ConfigError, FormatError, InputError
 from weighbridge.measure.evals.published.code import mbpp_plus
 from weighbridge.measure.evals.records import Suite
 from weighbridge.measure.evals.suite import load_suite
@@ -165,6 +165,23 @@ def test_items_of_bfcl_with_a_system_message_keep_it(tmp_path: Path) -> None:
         ("math500", b"not json", "line 1"),
         ("ifeval", b"", "is empty"),
         ("mbpp+", b"\x1f\x8b broken", "Cannot read"),
+        ("mbpp+", b'{"plus_input": 1}', "without their results"),
+        (
+            "mbpp+",
+            b'{"task_id": 1, "prompt": "p", "code": "c", "test": "t", "test_list": []}',
+            r"file, line 1: .*length >= 1 - at `\$.test_list`",
+        ),
+        ("gsm8k", b'{"question": "?", "answer": 18}', r"file, line 1: Expected `str`, got `int`"),
+        (
+            "ifeval",
+            b'{"key":1,"prompt":"p","instruction_id_list":["punctuation:no_comma"],"kwargs":[]}',
+            "file, line 1: `instruction_id_list` has 1 instruction, and `kwargs` the arguments of",
+        ),
+        (
+            "ifeval",
+            b'{"key":1,"prompt":"p","instruction_id_list":[],"kwargs":7}',
+            r"file, line 1: Expected `array`, got `int` - at `\$.kwargs`",
+        ),
     ],
 )
 def test_other_files_are_refused(name: str, content: bytes, said: str, tmp_path: Path) -> None:
@@ -172,6 +189,43 @@ def test_other_files_are_refused(name: str, content: bytes, said: str, tmp_path:
     with pytest.raises((FormatError, InputError), match=said):
         import_published(name, tmp_path / "file", tmp_path / "suite")
     assert not (tmp_path / "suite").exists()
+
+
+def test_what_cannot_be_judged_leaves_nothing_and_is_named_by_the_published_line(
+    tmp_path: Path,
+) -> None:
+    good = {"prompt": "p", "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}
+    bad = good | {"instruction_id_list": ["zzz:unknown"]}
+    path, output = tmp_path / "x.jsonl", tmp_path / "new" / "suite"
+    rows = [{"key": 1} | good, {"key": 2} | bad]
+    path.write_bytes(b"\n\n".join(msgspec.json.encode(row) for row in rows))
+    with pytest.raises(ConfigError, match=r"x\.jsonl, line 3: .*no instruction 'zzz:unknown'"):
+        import_published("ifeval", path, output)
+    assert [one.name for one in tmp_path.iterdir()] == ["x.jsonl"]
+    path.write_bytes(msgspec.json.encode(rows[0]))
+    suite = import_published("ifeval", path, output)
+    assert (len(suite.items), suite.hash) == (1, load_suite(output).hash)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["new", "x.jsonl"]
+    assert [one.name for one in output.parent.iterdir()] == ["suite"]
+
+
+def test_calls_of_bfcl_that_are_none_are_named_by_their_line(tmp_path: Path) -> None:
+    question = {
+        "id": "simple_0",
+        "question": [[{"role": "user", "content": "?"}]],
+        "function": [{"name": "f", "parameters": {}}],
+    }
+    file = tmp_path / "BFCL_v3_simple.json"
+    file.write_bytes(msgspec.json.encode(question))
+    answers = {"id": "simple_0", "ground_truth": [{"f": {}, "g": {}}]}
+    file.with_name("BFCL_v3_simple.answers.json").write_bytes(msgspec.json.encode(answers))
+    with pytest.raises(FormatError, match=r"answers\.json, line 1: a call names 2 functions"):
+        import_published("bfcl", file, tmp_path / "suite")
+    file.write_bytes(msgspec.json.encode(question | {"question": []}))
+    answers["ground_truth"] = []
+    file.with_name("BFCL_v3_simple.answers.json").write_bytes(msgspec.json.encode(answers))
+    with pytest.raises(FormatError, match=r"simple\.json, line 1: simple_0 is not a single turn"):
+        import_published("bfcl", file, tmp_path / "suite")
 
 
 def test_a_folder_without_the_file_is_refused(tmp_path: Path) -> None:

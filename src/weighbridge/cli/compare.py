@@ -16,6 +16,7 @@ from weighbridge.cli.options import (
     table_options,
     workspace_option,
 )
+from weighbridge.core.counting import counted
 
 if TYPE_CHECKING:
     from weighbridge.core.model_comparison import (
@@ -98,10 +99,11 @@ def command(
 
 
 def _show(comparison: ModelComparison) -> None:
+    cases = _cases(comparison)
     if len(comparison.subjects) == 1:
-        _show_subject(comparison.subjects[0])
+        _show_subject(comparison.subjects[0], cases)
     else:
-        _show_tasks(comparison.subjects)
+        _show_tasks(comparison.subjects, cases)
     _show_pairs(comparison)
     if len(comparison.pairs) == 1:
         click.echo(printable(comparison.pairs[0].sentence))
@@ -109,23 +111,29 @@ def _show(comparison: ModelComparison) -> None:
         click.echo("The data cannot tell any of them apart.")
 
 
-def _show_subject(subject: SubjectComparison) -> None:
+def _cases(comparison: ModelComparison) -> str:
+    """How often what is said to show does, by the same rule as the verdicts."""
+    family = len(comparison.pairs)
+    looks = ", looked at once" if any(pair.anytime for pair in comparison.pairs) else ""
+    return f"in 4 of 5 cases{looks}" + (f", {family} comparisons allowed for" * (family > 1))
+
+
+def _show_subject(subject: SubjectComparison, cases: str) -> None:
     from weighbridge.cli.tables import percent, print_table  # noqa: PLC0415
 
     groups = "" if subject.groups is None else f" in {subject.groups} groups"
     middle = _detectable(subject)
     print_table(
-        f"{subject.subject}: {subject.n} items{groups}",
+        f"{subject.subject}: {counted(subject.n, 'item')}{groups}",
         ["<model", "accuracy [95 %]", "P(best)"],
         [[one.model, percent(one.accuracy), _share(one.p_best)] for one in subject.standings],
         caption="So few items show hardly any difference."
         if middle >= 1
-        else f"So many items show a true difference of about {100 * middle:.1f} points in 4 of 5 "
-        "cases.",
+        else f"So many items show a true difference of about {100 * middle:.1f} points {cases}.",
     )
 
 
-def _show_tasks(subjects: Sequence[SubjectComparison]) -> None:
+def _show_tasks(subjects: Sequence[SubjectComparison], cases: str) -> None:
     """Tasks in rows, models in columns: the accuracies, then the probabilities to be the best."""
     from weighbridge.cli.tables import percent, print_table  # noqa: PLC0415
 
@@ -147,7 +155,7 @@ def _show_tasks(subjects: Sequence[SubjectComparison]) -> None:
         "Accuracy [95 %] by task",
         ["<task", "items", "groups", "shows from", *models],
         accuracies,
-        caption="“Shows from”: points of true difference that so many items show in 4 of 5 cases.",
+        caption=f"“Shows from”: points of true difference that so many items show {cases}.",
     )
     print_table("P(best) by task", ["<task", *models], chances)
 

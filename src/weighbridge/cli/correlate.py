@@ -15,6 +15,7 @@ from weighbridge.cli.options import (
     table_options,
     workspace_option,
 )
+from weighbridge.core.counting import counted
 
 if TYPE_CHECKING:
     from weighbridge.core.correlation import Correlation, RankCorrelation
@@ -68,7 +69,8 @@ def command(
 
     The utility of a model is its accuracy in the workspace's evaluations (the mean over suites), in
     --table, or what --utility says. Only the models that both sides have count: on a shortlist of
-    good models a leaderboard that orders all models well may say nothing.
+    good models a leaderboard that orders all models well may say nothing. Without --suite those
+    suites count that the most models answered, on the items that all of them answered.
 
     Exits with 0 when the order is predicted, 1 when it runs the other way, 4 when the data cannot
     tell: below 15 models, or when the interval spans 0.
@@ -111,6 +113,7 @@ def _show(found: Correlation) -> None:
             [one.model, f"{one.score:g}", str(place), f"{one.utility:.3g}", str(places[one.model])]
             for place, one in enumerate(found.models, start=1)
         ],
+        caption=_basis(found),
     )
     for one in (found.spearman, found.kendall):
         click.echo(_line(one))
@@ -118,12 +121,24 @@ def _show(found: Correlation) -> None:
     if found.only_utility:
         click.echo(printable(f"Without a score there: {_some(found.only_utility)}."))
     if found.only_scores:
-        click.echo(f"Not measured here: {len(found.only_scores)} models of {found.source}.")
+        models = counted(len(found.only_scores), "model")
+        click.echo(printable(f"Not measured here: {models} of {found.source}."))
+    for left in found.left_out:
+        click.echo(printable(f"Left out: {left.model}, {left.reason}."))
+    for note in found.notes:
+        click.echo(printable(note))
     if found.lower_is_better:
         click.echo("Of the scores the lower are taken for the better; else --higher-is-better.")
     elif found.verdict == "reverses":
         click.echo("If of the scores the lower are the better, say so with --lower-is-better.")
     click.echo(printable(found.sentence))
+
+
+def _basis(found: Correlation) -> str:
+    """What the utility is."""
+    told = [f"{one.subject} ({counted(one.n, 'item')})" for one in found.basis]
+    kind = "mean accuracy over" if len(told) > 1 else "accuracy on"
+    return f"Utility: {kind} {', '.join(told)}." if told else ""
 
 
 def _line(one: RankCorrelation) -> str:

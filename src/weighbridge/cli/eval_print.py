@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -11,6 +13,7 @@ import click
 from weighbridge.cli.diagnostics import printable
 from weighbridge.cli.tables import percent, print_table
 from weighbridge.core.counting import counted
+from weighbridge.predict.cost.labels import money
 
 if TYPE_CHECKING:
     from weighbridge.core.routing import Price
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 _WRONG_SHOWN = 5
 _FAILED_SHOWN = 10
 _PROMPT_WIDTH = 2000
+_WHY_WIDTH = 100
+# What messages of the client begin with: `http://… answered with status 500: …`, `http://…: …`.
+_ASKED = re.compile(r"^https?://\S+\s(?:answered with (?=status ))?")
 
 
 def show(run: EvalRun, told: Figures, price: Price | None = None) -> None:
@@ -55,7 +61,7 @@ def _lines(told: Figures, price: Price | None) -> list[str]:
         cut = f"{counted(told.cut, 'answer')} {'was' if told.cut == 1 else 'were'} cut"
         lines.append(f"{cut} at max_tokens; a longer limit might save some.")
     if price is not None:
-        lines.append(f"Cost at these prices: ${told.cost_usd(price):.4f}.")
+        lines.append(f"Cost at these prices: {money(told.cost_usd(price))}.")
     return lines
 
 
@@ -73,7 +79,7 @@ def _noted(notes: Mapping[str, Any]) -> list[str]:
         named = ", ".join(one["id"] for one in given_up[:_FAILED_SHOWN])
         more = f" and {len(given_up) - _FAILED_SHOWN} more" * (len(given_up) > _FAILED_SHOWN)
         lines.append(
-            f"The search by a pattern took too long and was ended, which counts as wrong, in "
+            f"The search for a pattern took too long and was ended, which counts as wrong, in "
             f"{counted(len(given_up), 'answer')}: {named}{more}."
         )
     return lines
@@ -86,9 +92,14 @@ def _print_failed(failed: Sequence[Failure]) -> None:
     print_table(
         f"Failed, counted as wrong: {len(failed)}",
         ["<item", "<error", "<why"],
-        [[one.id, one.error, _cut(one.detail)] for one in failed[:_FAILED_SHOWN]],
+        [[one.id, one.error, _cut(_why(one.detail), _WHY_WIDTH)] for one in failed[:_FAILED_SHOWN]],
         caption=f"and {more} more; --json lists all" if more > 0 else "",
     )
+
+
+def _why(detail: str) -> str:
+    """A failure without the address, which is the one of the command."""
+    return _ASKED.sub("", detail)
 
 
 def _print_wrong(run: EvalRun) -> None:
@@ -124,8 +135,18 @@ def show_dry_run(told: DryRun) -> None:
         f"the texts), at most {told.most_output_tokens:,} output tokens."
     )
     if told.most_cost_usd is not None:
-        click.echo(f"At these prices at most ${told.most_cost_usd:.2f}.")
+        click.echo(f"At these prices at most {money(_rounded_up(told.most_cost_usd))}.")
     click.echo("Nothing was sent.")
+
+
+def _rounded_up(usd: float) -> float:
+    """The next amount that is shown as it is: a bound must not be rounded below itself."""
+    if usd <= 0:
+        return usd
+    places = 0 if usd > 99.99 else 2 if usd > 0.099 else min(9, 2 - math.floor(math.log10(usd)))
+    unit = 10.0**-places
+    up: float = math.ceil(round(usd / unit, 6)) * unit
+    return up
 
 
 def _cut(text: str, width: int = 60) -> str:

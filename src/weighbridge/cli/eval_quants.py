@@ -16,6 +16,7 @@ from weighbridge.cli.options import (
     print_json,
     workspace_option,
 )
+from weighbridge.core.counting import counted
 
 if TYPE_CHECKING:
     from weighbridge.core.model_comparison import PairDifference
@@ -132,7 +133,7 @@ def _show(report: QuantReport) -> None:
     reference = report.quants[0].name
     differences = {pair.b: pair for pair in report.comparison.pairs if pair.a == reference}
     print_table(
-        f"{subject.subject}: {subject.n} items, compared with {reference}",
+        f"{subject.subject}: {counted(subject.n, 'item')}, compared with {reference}",
         [
             "<model", "accuracy [95 %]", "points [95 %]", "flips", "<verdict",
             "KL at least, nats [95 %]", "same top token", "file", "tokens/s [95 %]",

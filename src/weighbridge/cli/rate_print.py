@@ -28,6 +28,12 @@ def show_results(report: RatingReport, model: str = "bradley-terry") -> None:
             f"{_decided(found.counts, found.sides)}."
         )
     )
+    if found.votes.total != found.counts.total:
+        votes = counted(found.votes.total, "vote")
+        click.echo(
+            f"They come of {votes}: those of several raters on the same two answers are one "
+            "comparison, by the judgement of most."
+        )
     _show_strengths(found, model)
     _show_win_rates(found)
     for one in found.cohen:
@@ -112,14 +118,14 @@ def _show_ratings(title: str, ratings: Ratings) -> None:
     at = "the mean of all" if ratings.reference is None else ratings.reference
     print_table(
         f"{title} in Elo, {at} at 0",
-        ["<model", "elo", "95 % interval", "wins", "of"],
+        ["<model", "elo", "95 % interval", "wins", "comparisons"],
         [
             [
                 one.model,
                 _signed(one.elo.value),
                 "reference" if one.model == ratings.reference else _bounds(one.elo),
                 f"{one.wins:g}",
-                str(one.votes),
+                str(one.comparisons),
             ]
             for one in ratings.ratings
         ],
@@ -131,7 +137,7 @@ def _show_win_rates(found: RatingResults) -> None:
         return
     print_table(
         "Win rate, ties as one half",
-        ["<model", "<against", "rate", "95 % interval", "wins", "ties", "of"],
+        ["<model", "<against", "rate", "95 % interval", "wins", "ties", "comparisons"],
         [
             [one.model, one.against or "all others", f"{100 * one.rate.value:.0f} %",
              f"{100 * one.rate.low:.0f} to {100 * one.rate.high:.0f} %", str(one.wins),

@@ -8,6 +8,7 @@ import click
 
 from weighbridge.cli.diagnostics import printable
 from weighbridge.cli.options import json_option, print_json
+from weighbridge.core.counting import counted
 
 # The names that verbs/suites.py reads; written out so that --help need not import it.
 _PUBLISHED = ("humaneval+", "mbpp+", "gsm8k", "math500", "ifeval", "bfcl")
@@ -74,7 +75,7 @@ def show_command(suite: Path, items: int, as_json: bool) -> None:
     if as_json:
         print_json(told)
         return
-    click.echo(printable(f"{told['name']}: {told['n']} items, scorer {told['scorer']}"))
+    click.echo(printable(f"{told['name']}: {counted(told['n'], 'item')}, scorer {told['scorer']}"))
     for name in ("description", "source", "license"):
         if told[name]:
             click.echo(printable(f"{name}: {told[name]}"))
@@ -117,7 +118,7 @@ def import_command(name: str, path: Path, output: Path, as_json: bool) -> None:
         return
     click.echo(
         printable(
-            f"{suite.name}: {len(suite.items)} items in {output} "
+            f"{suite.name}: {counted(len(suite.items), 'item')} in {output} "
             f"(source: {suite.settings.source}; licence: {suite.settings.license})"
         )
     )

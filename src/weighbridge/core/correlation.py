@@ -71,6 +71,22 @@ class Pairing:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A model that was measured here and does not take part, and why."""
+
+    model: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """A suite or task whose accuracy counts, and on how many items all models answered it."""
+
+    subject: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
 class Correlation:
     """A leaderboard against the utility measured here, on these models.
 
@@ -83,6 +99,9 @@ class Correlation:
         only_scores: models of the leaderboard without a utility.
         only_utility: models measured here without a score.
         lower_is_better: whether the leaderboard's smallest score is its best, as of places.
+        left_out: models that both have and that cannot be held against the others.
+        basis: what the utility is the mean of; empty where it came without items.
+        notes: what else was left out, in sentences.
     """
 
     source: str
@@ -93,6 +112,9 @@ class Correlation:
     only_scores: tuple[str, ...]
     only_utility: tuple[str, ...]
     lower_is_better: bool = False
+    left_out: tuple[LeftOut, ...] = ()
+    basis: tuple[Basis, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Literal["predicts", "reverses", "cannot tell"]:

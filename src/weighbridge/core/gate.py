@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from weighbridge.core.counting import counted
 from weighbridge.core.provenance import Interval
 
 Outcome = Literal["pass", "fail", "inconclusive"]
@@ -46,6 +47,8 @@ class GateCheck:
         more_items_if: what ``more_items`` supposes: a candidate as good as the baseline, or one
             that differs as seen.
         answered: the same on the items that the baseline answered; None where it answered all.
+        asked: how many items the candidate and the baseline were asked, where those that both were
+            asked are fewer; None where they are the same.
     """
 
     subject: str
@@ -62,6 +65,7 @@ class GateCheck:
     method: str
     more_items_if: Basis = "equal"
     answered: Answered | None = None
+    asked: tuple[int, int] | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -85,7 +89,7 @@ class GateCheck:
         points, low, high = (
             100 * x for x in (self.difference.value, self.difference.low, self.difference.high)
         )
-        allowed = f"{100 * self.margin:g} points"
+        allowed = _points(self.margin)
         if self.hangs_on_gaps:
             said = (
                 "but the baseline's missing answers decide that, so the data cannot tell whether "
@@ -100,7 +104,21 @@ class GateCheck:
                 f"the data cannot tell whether it is worse by more than {allowed}: bounds "
                 f"{low:+.1f} and {high:+.1f}"
             )
-        return f"{self.subject}: {points:+.1f} points on {self.n} items, {said}."
+        return f"{self.subject}: {points:+.1f} points on {self.items}, {said}."
+
+    @property
+    def items(self) -> str:
+        """How many items count, and of how many, in words."""
+        if self.asked is None:
+            return counted(self.n, "item")
+        candidate, baseline = self.asked
+        if candidate > self.n and baseline > self.n:
+            return (
+                f"the {counted(self.n, 'item')} that both were asked, of {candidate:,} of the "
+                f"candidate and {baseline:,} of the baseline"
+            )
+        whose, whole = ("baseline", baseline) if baseline > self.n else ("candidate", candidate)
+        return f"{self.n:,} of the {whose}'s {counted(whole, 'item')}"
 
     @property
     def gaps(self) -> str:
@@ -121,6 +139,11 @@ class GateCheck:
             f"{100 * found.value:+.1f} points, bounds {100 * found.low:+.1f} and "
             f"{100 * found.high:+.1f}."
         )
+
+
+def _points(share: float) -> str:
+    points = f"{100 * share:g}"
+    return f"{points} point" if points == "1" else f"{points} points"
 
 
 def _judged(difference: Interval | None, margin: float) -> Outcome:
@@ -158,12 +181,20 @@ class GateVerdict:
     @property
     def sentence(self) -> str:
         """The verdict in plain words."""
-        allowed = f"{100 * self.margin:g} points"
+        allowed = _points(self.margin)
         if self.outcome == "pass":
-            return f"PASS: {self.candidate} is not worse than {self.baseline} by {allowed} or more."
-        if self.outcome == "fail":
-            return f"FAIL: {self.candidate} is worse than {self.baseline} by more than {allowed}."
-        return (
-            f"INCONCLUSIVE: whether {self.candidate} is worse than {self.baseline} by more than "
-            f"{allowed}, the data cannot tell."
-        )
+            said = f"PASS: {self.candidate} is not worse than {self.baseline} by {allowed} or more."
+        elif self.outcome == "fail":
+            said = f"FAIL: {self.candidate} is worse than {self.baseline} by more than {allowed}."
+        else:
+            said = (
+                f"INCONCLUSIVE: whether {self.candidate} is worse than {self.baseline} by more "
+                f"than {allowed}, the data cannot tell."
+            )
+        return f"{said} {self.parts}".rstrip()
+
+    @property
+    def parts(self) -> str:
+        """Where a part of the items only was judged, in plain words; empty where all were."""
+        cut = [f"{one.subject} by {one.items}" for one in self.checks if one.asked is not None]
+        return f"Only a part was judged: {'; '.join(cut)}." if cut else ""

@@ -40,7 +40,8 @@ class PairDifference:
         p_adjusted: ``p`` by Holm's procedure over all pairs that were compared together.
         flips_up: items at which b scores higher.
         flips_down: items at which a scores higher.
-        detectable: the smallest true difference that so many items show in 4 of 5 cases.
+        detectable: the smallest true difference that so many items show in 4 of 5 cases or more,
+            at the level to which Holm's procedure holds the first of all pairs, the strictest.
         more_items: how many further items would settle it in 4 of 5 cases if the true difference
             is the one seen; 0 where it is settled, None where no number is known to do.
         anytime: bounds that hold however often one has looked, where they were asked for.

@@ -12,7 +12,14 @@ from typing import Final
 import numpy as np
 from scipy.special import ndtr, stdtr
 
-from weighbridge.core.correlation import Correlation, Pairing, RankCorrelation
+from weighbridge.core.correlation import (
+    Basis,
+    Correlation,
+    LeftOut,
+    Pairing,
+    RankCorrelation,
+)
+from weighbridge.core.counting import counted
 from weighbridge.core.errors import InputError
 from weighbridge.core.provenance import Interval
 from weighbridge.decide.statistics.paired import Floats, Ints
@@ -22,15 +29,28 @@ _MOST_EXACT: Final = 9  # 9! = 362,880 orders
 _Z95: Final = 1.959963984540054
 _LEAST_RELIABLE: Final = 0.2
 _ROUNDING: Final = 1e-9
+_OURS: Final = "measured models"
 
 
 @dataclass(frozen=True, slots=True)
 class Utilities:
-    """What was measured here: a mean per model, and plausible true means, a row per draw."""
+    """What was measured here.
+
+    Attributes:
+        models: those that have a utility.
+        values: a mean per model.
+        draws: plausible true means, a row per draw; None where they are not known.
+        left_out: models that were measured and have no utility, and why.
+        basis: what the means are over.
+        notes: what a reader has to know of them, in sentences.
+    """
 
     models: tuple[str, ...]
     values: tuple[float, ...]
     draws: Floats | None = None
+    left_out: tuple[LeftOut, ...] = ()
+    basis: tuple[Basis, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def correlate(
@@ -49,15 +69,18 @@ def correlate(
         InputError: fewer than three models are in both, a name is in one twice, or all scores or
             all utilities are the same.
     """
-    ours = _by_key(utilities.models, "measured models")
+    measured = (*utilities.models, *(one.model for one in utilities.left_out))
+    ours = _by_key(measured, _OURS)
     theirs = _by_key([model for model, _ in scores], source)
-    shared = [key for key in theirs if key in ours]
+    common = [key for key in theirs if key in ours]
+    shared = [key for key in common if ours[key] < len(utilities.models)]
+    left_out = tuple(
+        one
+        for index, one in enumerate(utilities.left_out, start=len(utilities.models))
+        if any(ours[key] == index for key in common)
+    )
     if len(shared) < _FEWEST:
-        raise InputError(
-            f"{source} and the models measured here have {len(shared)} names in common.",
-            fix="It takes three at least; give the leaderboard's names as the models are called "
-            f"here: {', '.join(utilities.models[:5])}.",
-        )
+        raise _too_few(source, measured, len(common), left_out)
     sign = -1.0 if lower_is_better else 1.0
     x = np.array([sign * scores[theirs[key]][1] for key in shared])
     y = np.array([utilities.values[ours[key]] for key in shared])
@@ -79,8 +102,44 @@ def correlate(
         kendall=_rank_correlation("kendall", x, y, draws),
         same_order=_same_order(x, y),
         only_scores=tuple(scores[theirs[key]][0] for key in theirs if key not in ours),
-        only_utility=tuple(utilities.models[ours[key]] for key in ours if key not in theirs),
+        only_utility=tuple(measured[ours[key]] for key in ours if key not in theirs),
         lower_is_better=lower_is_better,
+        left_out=left_out,
+        basis=utilities.basis,
+        notes=utilities.notes,
+    )
+
+
+def on_board(
+    source: str, scores: Sequence[tuple[str, float]], measured: Sequence[str]
+) -> tuple[str, ...]:
+    """Which of the measured models a leaderboard has, in its order.
+
+    Raises:
+        InputError: a name is in one twice.
+    """
+    ours = _by_key(measured, _OURS)
+    theirs = _by_key([model for model, _ in scores], source)
+    return tuple(measured[ours[key]] for key in theirs if key in ours)
+
+
+def _too_few(
+    source: str, measured: Sequence[str], common: int, left_out: Sequence[LeftOut]
+) -> InputError:
+    """Why nothing can be correlated."""
+    if common < _FEWEST:
+        more = f" and {len(measured) - 5} more" if len(measured) > 5 else ""
+        return InputError(
+            f"{source} and the models measured here have {counted(common, 'name')} in common.",
+            fix="It takes three at least; give the leaderboard's names as the models are called "
+            f"here: {', '.join(measured[:5])}{more}.",
+        )
+    reasons = "; ".join(f"{one.model}: {one.reason}" for one in left_out)
+    return InputError(
+        f"Of the {common} models that {source} has and that were measured here, "
+        f"{common - len(left_out)} can be held against each other. Left out: {reasons}.",
+        fix="It takes three at least: evaluate them on the same version of one suite; "
+        "`weigh runs` lists what there is.",
     )
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from weighbridge.core.counting import counted
 from weighbridge.core.errors import InputError
 from weighbridge.core.model_comparison import (
     ModelComparison,
@@ -83,19 +84,15 @@ def compare_models(
         InputError: a subject has less than two models, no items, or only one group, or bounds for
             repeated looks are asked of items in groups.
     """
-    for subject in subjects:
-        if len(subject.models) < 2:
-            raise InputError(
-                f"{subject.subject} has one model only: {', '.join(subject.models)}.",
-                fix="It takes two to compare.",
-            )
-        if anytime and subject.groups is not None:
-            raise InputError(
-                "Bounds for repeated looks are not known for items in groups.",
-                fix="Leave out --sequential or --group.",
-            )
+    _refuse(subjects, anytime=anytime)
     tables = [columns(subject) for subject in subjects]
-    found = [_pairs(one, table, reference) for one, table in zip(subjects, tables, strict=True)]
+    asked = [_asked(one.models, reference) for one in subjects]
+    # No pair of the family is held against less than this, so what shows at it shows.
+    alpha = _ALPHA / max(1, sum(map(len, asked)))
+    found = [
+        _pairs(one, table, which, alpha)
+        for one, table, which in zip(subjects, tables, asked, strict=True)
+    ]
     family = [pair for pairs in found for pair in pairs]
     adjusted = dict(zip(map(id, family), holm([pair.p for pair in family]), strict=True))
     settled = [
@@ -123,6 +120,20 @@ def compare_models(
     return ModelComparison(comparisons, notes)
 
 
+def _refuse(subjects: Sequence[Outcomes], *, anytime: bool) -> None:
+    for subject in subjects:
+        if len(subject.models) < 2:
+            raise InputError(
+                f"{subject.subject} has one model only: {', '.join(subject.models)}.",
+                fix="It takes two to compare.",
+            )
+        if anytime and subject.groups is not None:
+            raise InputError(
+                "Bounds for repeated looks are not known for items in groups.",
+                fix="Leave out --sequential or --group.",
+            )
+
+
 def _standings(outcomes: Outcomes, table: Columns, seed: int) -> tuple[Standing, ...]:
     shares = p_best(mean_draws(table.scores, table.groups, seed=seed))
     standings = [
@@ -137,14 +148,24 @@ def _standings(outcomes: Outcomes, table: Columns, seed: int) -> tuple[Standing,
     return tuple(sorted(standings, key=lambda one: (-one.accuracy.value, one.model)))
 
 
+def _asked(models: Sequence[str], reference: str | None) -> list[tuple[int, int]]:
+    """Which pairs are compared."""
+    return [
+        (a, b)
+        for a, b in combinations(range(len(models)), 2)
+        if reference is None or reference in (models[a], models[b])
+    ]
+
+
 def _pairs(
-    outcomes: Outcomes, table: Columns, reference: str | None = None
+    outcomes: Outcomes, table: Columns, asked: Sequence[tuple[int, int]], alpha: float
 ) -> list[PairDifference]:
-    """Every pair with its own p-value; those of the family, and what is needed, come later."""
+    """Every pair with its own p-value; those of the family, and what is needed, come later.
+
+    What shows is told at the level ``alpha``.
+    """
     pairs = []
-    for a, b in combinations(range(len(outcomes.models)), 2):
-        if reference is not None and reference not in (outcomes.models[a], outcomes.models[b]):
-            continue
+    for a, b in asked:
         differences = table.scores[:, b] - table.scores[:, a]
         up, down = int((differences > 0).sum()), int((differences < 0).sum())
         estimate = paired(differences, table.groups)
@@ -166,20 +187,25 @@ def _pairs(
                 p_adjusted=p,
                 flips_up=up,
                 flips_down=down,
-                detectable=_detectable(estimate, up + down, len(differences), by_flips=by_flips),
+                detectable=_detectable(
+                    estimate, len(differences), up + down if by_flips else None, alpha
+                ),
                 more_items=None,
             )
         )
     return pairs
 
 
-def _detectable(estimate: Paired, flips: int, n: int, *, by_flips: bool) -> float:
-    """The smallest true difference that shows, by the test that judges; 1 where none does."""
-    if by_flips:
-        found = detectable_flips(flips / n, n)
+def _detectable(estimate: Paired, n: int, flips: int | None, alpha: float) -> float:
+    """The smallest true difference that shows, by the test that judges; 1 where none does.
+
+    ``flips`` are None where McNemar's test does not judge.
+    """
+    if flips is not None:
+        found = detectable_flips(flips / n, n, alpha=alpha)
         return 1.0 if found is None else min(1.0, found)
     dof = estimate.dof if estimate.method == "cluster" else math.inf
-    return min(1.0, detectable(estimate.variance, n, dof=dof))
+    return min(1.0, detectable(estimate.variance, n, alpha=alpha, dof=dof))
 
 
 def _of(pair: PairDifference, table: Columns, models: Sequence[str]) -> Floats:
@@ -269,7 +295,8 @@ def _missing_note(subject: SubjectComparison, standing: Standing) -> str:
     named = ", ".join(standing.missing[:5])
     rest = len(standing.missing) - 5
     more = f" and {rest} more" if rest > 0 else ""
+    items = counted(subject.n, "item")
     return (
-        f"{standing.model} gave no answer to {len(standing.missing)} of {subject.n} items of "
+        f"{standing.model} gave no answer to {len(standing.missing)} of {items} of "
         f"{subject.subject}, which count as wrong: {named}{more}."
     )

@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from weighbridge.core.counting import counted
 from weighbridge.core.errors import InputError
 from weighbridge.core.preferences import Vote
 from weighbridge.decide.statistics.flips import FEWEST_FLIPS
@@ -75,7 +76,8 @@ def vote_table(
     _require_connected(table)
     notes = []
     if len(items) < FEW_ITEMS:
-        notes.append(f"There are votes on {len(items)} inputs only: intervals are rough below 20.")
+        inputs = counted(len(items), "input")
+        notes.append(f"There are votes on {inputs} only: intervals are rough below 20.")
     if _is_separated(table, ties_count=ties_count):
         table = _with_pseudo_votes(table)
         added = _PSEUDO * len(table.first[table.real :])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -17,13 +18,17 @@ from weighbridge.core.http import HttpClient, Request, Timeouts
 from weighbridge.core.runs import EvalRun
 from weighbridge.decide.effective_context import EffectiveContext, effective_context
 from weighbridge.engines.openai import check_model
-from weighbridge.measure.context.texts import TASKS, item, settings
+from weighbridge.measure.context.texts import TASKS, filler, item, settings
 from weighbridge.measure.evals.records import Suite, make_suite
 from weighbridge.verbs.eval import EvalSettings, evaluate
 from weighbridge.wire.chat import decode_completion
 
 LENGTHS: Final = (500, 1000, 2000, 4000, 8000, 16_000, 32_000)
-_PROBE_CHARACTERS: Final = (700, 1100)
+# Of the longer of two texts that tell how long a token is: long enough to tell it well, and short
+# enough for a server that takes the shortest length. Such tokens have 2 characters or more.
+_PROBE_CHARACTERS: Final = (300, 1100)
+_PER_TOKEN_AT_LEAST: Final = 2
+_PROBE_DIFFERENCE: Final = 400
 _MOST_OVER: Final = 1.25
 _TRUNCATED: Final = 0.75
 _OFTEN_CUT: Final = 0.1
@@ -127,8 +132,11 @@ class _Measuring:
 
         The difference leaves out what its chat template adds to both.
         """
-        texts = [item(TASKS[0], 0, 1, n, hops=2, seed=0).prompt for n in _PROBE_CHARACTERS]
-        short, long = [await self._prompt_tokens(text) for text in texts]
+        least, most = _PROBE_CHARACTERS
+        longer = min(most, max(least, _PER_TOKEN_AT_LEAST * self.asked.lengths[0]))
+        sizes = (longer - min(_PROBE_DIFFERENCE, longer // 2), longer)
+        texts = [" ".join(filler(random.Random(0), size)) for size in sizes]  # noqa: S311 -- a text
+        short, long = [await self._probe(text) for text in texts]
         if short >= long:
             raise ProtocolError(
                 f"The server at {self.endpoint.base} counts {long} tokens for a prompt of "
@@ -137,6 +145,19 @@ class _Measuring:
                 "them.",
             )
         return (len(texts[1]) - len(texts[0])) / (long - short)
+
+    async def _probe(self, text: str) -> int:
+        try:
+            return await self._prompt_tokens(text)
+        except StatusError as error:
+            if error.status not in _TOO_LONG:
+                raise
+            raise StatusError(
+                f"Before any length was tried, a text of {len(text):,} characters was sent to see "
+                f"how many tokens it is, and the server did not take it. {error.message}",
+                status=error.status,
+                fix="Raise the server's context.",
+            ) from None
 
     async def _prompt_tokens(self, prompt: str) -> int:
         body = {
@@ -164,8 +185,15 @@ class _Measuring:
             try:
                 run = await self._run(suite)
             except StatusError as error:
-                if not found or error.status not in _TOO_LONG:
+                if error.status not in _TOO_LONG:
                     raise
+                if not found:
+                    raise StatusError(
+                        f"The server takes no prompt of {length:,} tokens, the shortest length "
+                        f"({task}). {error.message}",
+                        status=error.status,
+                        fix="Begin with a shorter length, or raise the server's context.",
+                    ) from None
                 self.notes.append(f"The server takes no prompt of {length:,} tokens: {error}")
                 break
             found.append((length, run))

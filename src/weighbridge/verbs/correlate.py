@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from weighbridge.core.correlation import Correlation, RankCorrelation
+from weighbridge.core.correlation import Basis, Correlation, LeftOut, RankCorrelation
 from weighbridge.core.effects import Store
-from weighbridge.core.errors import InputError
 from weighbridge.core.outcomes import Outcomes
-from weighbridge.core.runs import EvalRun
-from weighbridge.verbs.run_outcomes import outcomes_of_runs
+from weighbridge.decide.run_outcomes import outcomes_of_suite
+from weighbridge.verbs.comparable_runs import comparable, heads_of
 from weighbridge.verbs.score_table import read_scores, smaller_is_better
 
 if TYPE_CHECKING:
@@ -39,50 +38,27 @@ class Board:
 def correlate_runs(store: Store, board: Board, suites: Sequence[str] = ()) -> Correlation:
     """The leaderboard against the newest evaluations of the workspace.
 
-    A model's utility is its mean accuracy over the suites, each of which counts alike; only models
-    that were evaluated on all of them take part.
+    A model's utility is its mean accuracy over the suites, each of which counts alike: those named,
+    or those that the most of the leaderboard's models answered. Where models answered different
+    parts of a suite, the items that all of them share count.
 
     Raises:
         InputError: a file or suite is not there, or too few models are in both.
     """
-    runs = _newest(store, suites)
-    by_suite: dict[str, list[EvalRun]] = {}
-    for run in runs:
-        by_suite.setdefault(run.suite, []).append(run)
-    models = set.intersection(*({run.info.model for run in own} for own in by_suite.values()))
-    subjects = [
-        outcomes_of_runs([run for run in own if run.info.model in models])[0]
-        for own in by_suite.values()
-        if len(models) > 1
-    ]
-    if not subjects:
-        raise InputError(
-            "Fewer than two models were evaluated on the same suites.",
-            fix="Evaluate more models, or choose suites with --suite.",
-        )
-    return _correlate(board, _utilities(subjects))
+    from weighbridge.decide.correlation import on_board  # noqa: PLC0415 -- numpy
 
-
-def _newest(store: Store, suites: Sequence[str]) -> list[EvalRun]:
-    infos = store.runs("eval")
-    unknown = set(suites) - {info.subject for info in infos}
-    if unknown:
-        raise InputError(
-            f"There are no evaluations on {min(unknown)!r}.", fix="`weigh runs` lists them."
-        )
-    newest: dict[tuple[str, str], str] = {}
-    for info in infos:
-        if not suites or info.subject in suites:
-            newest.setdefault((info.model, info.subject), info.id)
-    runs = [store.load(run_id, EvalRun) for run_id in newest.values()]
-    # Suites that tell precisions of one model apart are no tasks, unless they are asked for.
-    runs = [run for run in runs if suites or run.is_task]
-    if not runs:
-        raise InputError(
-            "The workspace has no evaluations to correlate with.",
-            fix="Run `weigh eval` for several models, or give --table or --utility.",
-        )
-    return runs
+    scores = read_scores(board.path, board.column)[1]
+    heads = heads_of(store, suites)
+    measured = tuple(dict.fromkeys(head.info.model for head in heads))
+    # What the leaderboard does not have must not decide which suites and items count.
+    wanted = on_board(_source(board), scores, measured)
+    found = comparable(store, heads, wanted, suites)
+    subjects = [outcomes_of_suite(runs) for runs in found.suites]
+    others = [LeftOut(model, "not on the leaderboard") for model in measured if model not in wanted]
+    utilities = replace(
+        _utilities(subjects), left_out=(*found.left_out, *others), notes=found.notes
+    )
+    return _correlate(board, utilities)
 
 
 def correlate_table(board: Board, table: Path, choice: TableChoice) -> Correlation:
@@ -135,6 +111,8 @@ def _utilities(subjects: Sequence[Outcomes]) -> Utilities:
     from weighbridge.decide.model_comparison import columns  # noqa: PLC0415
     from weighbridge.decide.statistics.bootstrap import mean_draws  # noqa: PLC0415
 
+    if not subjects:
+        return Utilities((), ())
     models = subjects[0].models
     means: list[Floats] = []
     draws: list[Floats] = []
@@ -144,7 +122,8 @@ def _utilities(subjects: Sequence[Outcomes]) -> Utilities:
         means.append(table.scores.mean(axis=0)[order])
         draws.append(mean_draws(table.scores, table.groups, seed=len(draws))[:, order])
     values = np.mean(means, axis=0)
-    return Utilities(models, tuple(map(float, values)), np.mean(draws, axis=0))
+    basis = tuple(Basis(subject.subject, len(subject.items)) for subject in subjects)
+    return Utilities(models, tuple(map(float, values)), np.mean(draws, axis=0), basis=basis)
 
 
 def to_json(correlation: Correlation) -> dict[str, Any]:
@@ -164,6 +143,9 @@ def to_json(correlation: Correlation) -> dict[str, Any]:
         ],
         "only_scores": list(correlation.only_scores),
         "only_utility": list(correlation.only_utility),
+        "left_out": [{"model": one.model, "reason": one.reason} for one in correlation.left_out],
+        "basis": [{"subject": one.subject, "n": one.n} for one in correlation.basis],
+        "notes": list(correlation.notes),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +49,7 @@ class Figures:
         mean_score: over answers.
         accuracy: the mean over items of the share of right answers, with its 95 % interval.
         by_groups: whether the interval is over groups of items.
-        failed: what was not answered.
+        failed: what was not answered, in the suite's order.
         cut: answers that ended at ``max_tokens``.
         prompt_tokens: of all answers together.
         output_tokens: likewise.
@@ -110,10 +110,6 @@ class Sum:
         if result.notes:
             self.notes.add(result)
 
-    def place(self, failure: Failure) -> tuple[int, int]:
-        """Where an item that failed stands among those that were added."""
-        return self._number[failure.id], failure.repeat
-
     def counts(self) -> Iterator[tuple[int, int]]:
         """Of each item the number of its answers, and of the right ones."""
         return zip(self._asked, self._right, strict=True)
@@ -154,13 +150,25 @@ def figures_from(told: Sum, run: EvalRun) -> Figures:
         mean_score=told.score / answers,
         accuracy=accuracy,
         by_groups=by_groups,
-        failed=tuple(sorted(told.failed, key=told.place)),
+        failed=_in_order(told.failed, run),
         cut=told.cut,
         prompt_tokens=told.prompt_tokens,
         output_tokens=told.output_tokens,
         pass_at={k: chance for k, chance in chances.items() if chance is not None},
         notes=told.notes.to_json(),
     )
+
+
+def _in_order(failed: Sequence[Failure], run: EvalRun) -> tuple[Failure, ...]:
+    """As their items stand in the suite; they came in another order."""
+    if len(failed) < 2:
+        return tuple(failed)
+    wanted = {one.id for one in failed}
+    place: dict[str, int] = {}
+    for number, result in enumerate(outlines(run.items)):
+        if result.id in wanted:
+            place.setdefault(result.id, number)
+    return tuple(sorted(failed, key=lambda one: (place.get(one.id, len(place)), one.repeat)))
 
 
 def live_note(right: int, seen: int) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
 
+from weighbridge.core.counting import counted
 from weighbridge.core.effects import Store
 from weighbridge.core.errors import ExternalError, InputError
 from weighbridge.core.gate import GateCheck, GateVerdict
@@ -46,7 +48,18 @@ def gate_runs(store: Store, candidate: str, baseline: str, margin: float) -> Gat
     left = [run for run in (*ours, *theirs) if run.info.id not in judged]
     notes = [f"Left out: {run.info.model} on {run.suite}, which only it answered." for run in left]
     outcomes = [outcomes_of_runs(pair)[0] for pair in pairs]
-    return gate(candidate, baseline, outcomes, margin, (*cuts, *notes))
+    verdict = gate(candidate, baseline, outcomes, margin, (*cuts, *notes))
+    asked = {run.info.id: len({item.id for item in run.items}) for run in (*ours, *theirs)}
+    checks = tuple(
+        _with_parts(check, (asked[own.info.id], asked[other.info.id]))
+        for check, (own, other) in zip(verdict.checks, pairs, strict=True)
+    )
+    return replace(verdict, checks=checks)
+
+
+def _with_parts(check: GateCheck, asked: tuple[int, int]) -> GateCheck:
+    """With the items that were asked, where not all of them count."""
+    return check if asked == (check.n, check.n) else replace(check, asked=asked)
 
 
 def _pairs(
@@ -129,6 +142,8 @@ def _check(check: GateCheck) -> dict[str, Any]:
         "subject": check.subject,
         "outcome": check.outcome,
         "n": check.n,
+        "asked_candidate": check.asked[0] if check.asked else check.n,
+        "asked_baseline": check.asked[1] if check.asked else check.n,
         "groups": check.groups,
         "candidate": check.candidate.value,
         "baseline": check.baseline.value,
@@ -163,10 +178,12 @@ def junit(verdict: GateVerdict) -> str:
         f'errors="{outcomes.count("inconclusive")}"'
     )
     cases = "".join(_case(verdict, check) for check in verdict.checks)
+    said = "\n".join(escape(_xml(line)) for line in (verdict.sentence, *verdict.notes))
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<testsuites name="weigh gate" {counts}>\n'
-        f'  <testsuite name="weigh gate" {counts}>\n{cases}  </testsuite>\n</testsuites>\n'
+        f'  <testsuite name="weigh gate" {counts}>\n{cases}'
+        f"    <system-out>{said}</system-out>\n  </testsuite>\n</testsuites>\n"
     )
 
 
@@ -193,7 +210,7 @@ def what_next(check: GateCheck) -> str:
     from weighbridge.decide.statistics.power import in_round_figures  # noqa: PLC0415
 
     if check.outcome != "inconclusive":
-        return f"{check.flips_up} items up, {check.flips_down} down."
+        return f"{counted(check.flips_up, 'item')} up, {check.flips_down} down."
     if check.hangs_on_gaps:
         return "Have the baseline answer what it left out."
     if check.more_items is None and check.groups is not None:
@@ -226,7 +243,7 @@ def markdown(verdict: GateVerdict) -> str:
     for check in verdict.checks:
         points = check.difference
         lines.append(
-            f"| {_cell(check.subject)} | {check.n:,} | {100 * check.candidate.value:.1f} % | "
+            f"| {_cell(check.subject)} | {_items(check)} | {100 * check.candidate.value:.1f} % | "
             f"{100 * check.baseline.value:.1f} % | {100 * points.value:+.1f} | "
             f"{100 * points.low:+.1f}, {100 * points.high:+.1f} | "
             f"{_MARKS[check.outcome]} {check.outcome} |"
@@ -236,6 +253,11 @@ def markdown(verdict: GateVerdict) -> str:
     lines += [f"- {_cell(one.subject)}: {one.gaps}" for one in verdict.checks if one.gaps]
     lines += [f"- {_cell(note)}" for note in verdict.notes]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _items(check: GateCheck) -> str:
+    whole = max(check.asked) if check.asked else check.n
+    return f"{check.n:,} of {whole:,}" if whole > check.n else f"{check.n:,}"
 
 
 def _cell(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -93,30 +94,43 @@ class Power:
 
     Attributes:
         ballots: without ties.
-        wins: of them that differ from chance at 5 %; None where not even all would.
+        wins: of them that differ from chance at 5 % for all pairs together; None where not even
+            all would.
         rate: the true win rate that is found in four of five such ratings; None likewise.
+        pairs: of models that are judged together.
     """
 
     ballots: int
     wins: int | None
     rate: float | None
+    pairs: int = 1
 
 
-def power_of(ballots: int) -> Power:
-    """What ballots on one pair can show."""
-    return Power(ballots, wins_needed(ballots), detectable_win_rate(ballots) if ballots else None)
+def power_of(ballots: int, pairs: int = 1) -> Power:
+    """What ballots on one pair of so many can show, at the strictest level of Holm's procedure."""
+    alpha = 0.05 / max(1, pairs)
+    rate = detectable_win_rate(ballots, alpha=alpha) if ballots else None
+    return Power(ballots, wins_needed(ballots, alpha=alpha), rate, pairs)
 
 
 def power_sentence(power: Power) -> str:
     """The same for people."""
     if power.wins is None or power.rate is None:
         ballots = counted(power.ballots, "ballot")
-        return f"{ballots} on a pair of models can show nothing: six are the least."
+        least = next(n for n in count(1) if power_of(n, power.pairs).wins is not None)
+        return (
+            f"{ballots} on a pair of models can show nothing: {least} are the least"
+            f"{_allowing(power)}."
+        )
     return (
         f"{power.ballots} ballots on a pair without ties: {power.wins} must go one way to differ "
-        f"from chance, and in four of five such ratings that shows only a model that wins at least "
-        f"{100 * power.rate:.0f} % of the time. Ties make it coarser."
+        f"from chance{_allowing(power)}, and in four of five such ratings that shows only a model "
+        f"that wins at least {100 * power.rate:.0f} % of the time. Ties make it coarser."
     )
+
+
+def _allowing(power: Power) -> str:
+    return f" ({power.pairs} pairs allowed for)" if power.pairs > 1 else ""
 
 
 def ballots_of(root: Path, rating: str) -> Sequence[Ballot]:

@@ -157,7 +157,7 @@ def _ratings_json(ratings: Ratings | None) -> list[dict[str, Any]]:
             "low": _finite(one.elo.low),
             "high": _finite(one.elo.high),
             "error": _finite(one.error),
-            "votes": one.votes,
+            "comparisons": one.comparisons,
             "wins": one.wins,
         }
         for one in ratings.ratings

@@ -196,7 +196,7 @@ def _ready(ratings: Ratings, info: RatingInfo, names: Sequence[str], *, is_old: 
     return Started(
         info,
         raters,
-        power_of(per_pair),
+        power_of(per_pair, pairs),
         pairs,
         sum(not one.error for one in answers),
         _notes(answers, compared, info),

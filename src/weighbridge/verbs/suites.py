@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
@@ -137,15 +139,28 @@ def shown(suite: Suite, count: int) -> dict[str, Any]:
 
 
 def import_published(name: str, path: Path, output: Path) -> Suite:
-    """A published suite's files as a suite folder at ``output``, read back to be sure.
+    """A published suite's files as a suite folder at ``output``, all of it or nothing.
 
     Raises:
         InputError: the files cannot be read, or ``output`` is in the way.
         FormatError: they are not those of this suite.
+        ConfigError: an item cannot be judged; names the line of the published file.
+        WorkspaceError: the folder cannot be written.
     """
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise InputError(f"{output} is already there.", fix="Choose a new folder.")
-    write_suite(PUBLISHED[name](path), output)
+    published = PUBLISHED[name](path)
+    ground = next(one for one in output.absolute().parents if one.is_dir())
+    draft = ground / f".draft-{output.name}-{secrets.token_hex(4)}"
+    try:
+        write_suite(published, draft)
+        load_suite(draft, published.places)  # what cannot be judged is said before it is there
+        output.parent.mkdir(parents=True, exist_ok=True)
+        draft.rename(output)
+    except OSError as error:
+        raise _unwritable(output, error) from None
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)  # gone already when all went well
     return load_suite(output)
 
 
@@ -162,4 +177,8 @@ def write_suite(published: Published, folder: Path) -> None:
         (folder / "suite.yaml").write_text(text, "utf-8")
         (folder / "items.jsonl").write_bytes(b"".join(lines))
     except OSError as error:
-        raise WorkspaceError(f"Cannot write {folder}: {error.strerror or error}.") from None
+        raise _unwritable(folder, error) from None
+
+
+def _unwritable(folder: Path, error: OSError) -> WorkspaceError:
+    return WorkspaceError(f"Cannot write {folder}: {error.strerror or error}.")

@@ -7,16 +7,12 @@ each search; the one that waits for it goes on meanwhile.
 
 from __future__ import annotations
 
-import asyncio
-import socket
-import subprocess
 import sys
-from collections import deque
-from typing import cast
 
 import msgspec
 
 from weighbridge.core.errors import ExternalError
+from weighbridge.measure.evals.line_process import LineProcess
 
 # Run without the site's packages, so that it starts within some hundredths of a second. A signal's
 # handler may raise in the midst of a search: `re` looks for signals every few thousand steps.
@@ -82,9 +78,8 @@ class PatternSearch:
     """A process that searches, begun when first needed; it ends when this one does."""
 
     def __init__(self) -> None:
-        self._child: subprocess.Popen[bytes] | None = None
-        self._lines: _Lines | None = None
-        self._beginning = asyncio.Lock()
+        argv = (sys.executable, "-I", "-S", "-c", _CHILD)
+        self._process = LineProcess(argv, "searches for patterns")
         self._encode = msgspec.json.Encoder().encode
 
     async def found(self, search: Search) -> str | None:
@@ -94,11 +89,7 @@ class PatternSearch:
             SearchTimeoutError: it took longer than it may.
             ExternalError: the process cannot be started, or died.
         """
-        if self._lines is None or self._lines.is_lost:
-            async with self._beginning:
-                if self._lines is None or self._lines.is_lost:
-                    self._lines = await self._begin()
-        told = msgspec.json.decode(await self._lines.asked(self._encode(search)))
+        told = msgspec.json.decode(await self._process.asked(self._encode(search)))
         if told is False:
             raise SearchTimeoutError
         if isinstance(told, list):
@@ -107,73 +98,4 @@ class PatternSearch:
 
     async def close(self) -> None:
         """End the process."""
-        if self._lines is not None:
-            self._lines.end()
-        if self._child is not None:
-            self._child.kill()
-            self._child.wait()
-        self._child = self._lines = None
-
-    async def _begin(self) -> _Lines:
-        await self.close()
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        try:
-            with theirs:
-                self._child = _child(theirs)
-        except OSError as error:
-            ours.close()
-            raise ExternalError(
-                f"The process that searches for patterns cannot be started: {error.strerror}.",
-                fix="Check the limits on processes and memory.",
-            ) from error
-        _, lines = await asyncio.get_running_loop().create_connection(_Lines, sock=ours)
-        return lines
-
-
-def _child(stream: socket.socket) -> subprocess.Popen[bytes]:
-    argv = [sys.executable, "-I", "-S", "-c", _CHILD, str(stream.fileno())]
-    return subprocess.Popen(argv, pass_fds=[stream.fileno()], stdin=subprocess.DEVNULL)
-
-
-class _Lines(asyncio.Protocol):
-    """A line out, a line back, in the same order."""
-
-    def __init__(self) -> None:
-        self._waiting: deque[asyncio.Future[bytes]] = deque()
-        self._rest = b""
-        self._transport: asyncio.WriteTransport | None = None
-        self.is_lost = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Lines can be sent."""
-        self._transport = cast("asyncio.WriteTransport", transport)  # no class of uvloop's says so
-
-    def data_received(self, data: bytes) -> None:
-        """Some lines came back, the last of them perhaps in part."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            future = self._waiting.popleft()
-            if not future.done():  # whoever waited may have been cancelled
-                future.set_result(line)
-
-    def connection_lost(self, _: Exception | None) -> None:
-        """The process ended, or was told to."""
-        self.is_lost = True
-        for future in self._waiting:
-            if not future.done():
-                future.set_exception(ExternalError("The process that searches for patterns died."))
-        self._waiting.clear()
-
-    def asked(self, line: bytes) -> asyncio.Future[bytes]:
-        """The answer to a line."""
-        assert self._transport is not None  # noqa: S101 -- connected before it is used
-        future = asyncio.get_running_loop().create_future()
-        self._waiting.append(future)
-        self._transport.write(line + b"\n")
-        return future
-
-    def end(self) -> None:
-        """Hang up."""
-        if self._transport is not None:
-            self._transport.close()
+        await self._process.close()

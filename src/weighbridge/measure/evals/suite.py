@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,8 +37,10 @@ _decode_line = msgspec.json.Decoder(dict[str, Any]).decode
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-def load_suite(folder: Path) -> Suite:
+def load_suite(folder: Path, places: Sequence[str] | None = None) -> Suite:
     """The suite in ``folder``.
+
+    ``places`` says of each item where it is from, to name in errors instead of its own line.
 
     Raises:
         InputError: a file is missing.
@@ -55,7 +57,7 @@ def load_suite(folder: Path) -> Suite:
     kind = kind_of(settings.scorer, str(path))
     options = read_options(kind, settings, str(path))
     reader = _Reader(settings, kind, options, tuple(_shots(folder, settings)))
-    return _read_items(folder / "items.jsonl", settings, reader)
+    return _read_items(folder / "items.jsonl", settings, reader, places)
 
 
 def _check_settings(settings: SuiteFile, path: Path) -> None:
@@ -93,13 +95,15 @@ def _shots(folder: Path, settings: SuiteFile) -> list[Message]:
     return turns
 
 
-def _read_items(path: Path, settings: SuiteFile, reader: _Reader) -> Suite:
+def _read_items(
+    path: Path, settings: SuiteFile, reader: _Reader, places_of: Sequence[str] | None
+) -> Suite:
     """The items, all of them read and checked once; those of a large file stay there."""
     seen: set[str] = set()
     places, hashing = Places(), SuiteHash(settings)
     held: list[Item] | None = [] if _size(path) <= _HELD_BYTES else None
     for number, start, line in _lines_of(path):
-        where = f"{path}, line {number}"
+        where = places_of[number - 1] if places_of else f"{path}, line {number}"
         item = reader.item(line, where)
         if item.id in seen:
             raise ConfigError(f"{where}: the id {item.id!r} stands twice.", fix="Ids are unique.")

@@ -17,7 +17,6 @@ from weighbridge.measure.evals.scorers.json_object import (
     JSON,
     FieldRule,
     JsonOptions,
-    JsonRule,
     field_share,
 )
 from weighbridge.measure.evals.scoring import Answer, Means, Score, read_options
@@ -35,10 +34,39 @@ def suite(schema: dict[str, Any] | None = None) -> SuiteFile:
     return SuiteFile(name="s", prompt="p", scorer="json", schema=schema)
 
 
-def score_json(answer: str, gold: dict[str, Any], settings: SuiteFile, **options: Any) -> Score:
+def score_json(
+    answer: str,
+    gold: dict[str, Any],
+    settings: SuiteFile,
+    *,
+    is_checked: bool = True,
+    **options: Any,
+) -> Score:
+    return score_all([answer], gold, settings, is_checked=is_checked, **options)[0]
+
+
+def score_all(
+    answers: list[str],
+    gold: dict[str, Any],
+    settings: SuiteFile,
+    *,
+    is_checked: bool = True,
+    **options: Any,
+) -> list[Score]:
+    """Judged at once, as a run does."""
     told = msgspec.structs.replace(settings, options=options)
-    scorer = JSON.make(told, read_options(JSON, told, "here"), Means())
-    return asyncio.run(scorer.score(Item("i", "p", gold), Answer(answer)))
+    scorer = JSON.make(
+        told, read_options(JSON, told, "here") if is_checked else JsonOptions(), Means()
+    )
+
+    async def judge() -> list[Score]:
+        try:
+            made = (scorer.score(Item("i", "p", gold), Answer(answer)) for answer in answers)
+            return await asyncio.gather(*made)
+        finally:
+            await scorer.close()
+
+    return asyncio.run(judge())
 
 
 @pytest.mark.parametrize(
@@ -139,7 +167,47 @@ def test_a_schema_is_never_fetched_from_the_network() -> None:
         warnings.simplefilter("ignore")  # jsonschema's own, which would hide a fetch as an error
         with pytest.raises(Unresolvable):
             # An address that answers JSON; reading a suite refuses it, judging does not ask it.
-            JsonRule(suite({"$ref": f"{url}/models"}), JsonOptions()).judge("{}", {})
+            score_json("{}", {}, suite({"$ref": f"{url}/models"}), is_checked=False)
+
+
+def test_a_pattern_that_never_ends_is_given_up_on_and_the_others_are_checked() -> None:
+    schema = {"properties": {"name": {"type": "string", "pattern": "^(a+)+$"}}}
+    hostile = "a" * 60 + "!"
+    texts = [hostile, "aaa", "b"]
+    answers = [msgspec.json.encode({"name": text, "age": 60}).decode() for text in texts]
+    gold = {"name": hostile, "age": 60}
+    given_up, right, wrong = score_all(answers, gold, suite(schema), timeout_s=0.3)
+    assert given_up == Score(
+        correct=False,
+        value=1.0,
+        detail="the check by the schema took longer than 0.3 s and was ended",
+        notes={"given_up": True},
+    )
+    assert (right.value, right.detail) == (0.5, "wrong: name")
+    assert wrong.detail == "breaks the schema: 'b' does not match '^(a+)+$'"
+
+
+def test_patterns_of_names_are_checked_elsewhere_too() -> None:
+    schema = {"patternProperties": {"^(x+)+$": {"type": "integer"}}, "additionalProperties": False}
+    name = "x" * 60
+    answers = [f'{{"{name}!": 1}}', '{"x": 1}', '{"x": "1"}', '{"x": 1' + "0" * 4400 + "}"]
+    told = score_all(answers, {}, suite(schema), timeout_s=0.3)
+    assert told[0].notes == {"given_up": True}
+    assert told[1].correct
+    assert told[2].detail == "breaks the schema: '1' is not of type 'integer'"
+    assert not told[3].correct  # more digits than Python writes
+
+
+def test_half_a_surrogate_pair_reaches_the_process() -> None:
+    schema = {"properties": {"x": {"pattern": "^.$"}}}
+    assert score_json('{"x": "é"}', {}, suite(schema)).correct
+    assert not score_json('{"x": "\\ud800"}', {}, suite(schema)).notes.get("given_up")
+
+
+def test_a_limit_is_a_limit() -> None:
+    for limit in (0, 601, float("nan")):
+        with pytest.raises(ConfigError, match="timeout_s"):
+            score_json("{}", {}, suite(), timeout_s=limit)
 
 
 _VALUES = st.recursive(

@@ -10,7 +10,7 @@ from typing import Any
 from weighbridge.core.errors import FormatError, InputError
 from weighbridge.core.runs import ItemResult
 from weighbridge.measure.evals.foreign.imported import Imported
-from weighbridge.measure.evals.published.lines import rows
+from weighbridge.measure.evals.published.lines import objects
 
 _NAME = re.compile(r"samples_(.+?)(?:_\d{4}-\d{2}-\d{2}T[\d.:-]+)?\.jsonl(?:\.gz)?")
 # Not metrics, though they may be numbers.
@@ -30,7 +30,7 @@ def read_samples(path: Path, metric: str | None, filter_name: str | None) -> Imp
         InputError: it has several filters, or no metric that could be told, and none was named.
         FormatError: it is no such file.
     """
-    every = rows(path, ("doc_id", "filtered_resps"))
+    every = [row for _, row in objects(path, ("doc_id", "filtered_resps"))]
     chosen = _one_filter(every, filter_name, path)
     names = (metric,) if metric else _metrics(chosen[0], path)
     name = names[0]

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from weighbridge.core.counting import counted
 from weighbridge.core.errors import FormatError, InputError
 from weighbridge.measure.evals.published.lines import Published, rows
 
@@ -20,7 +23,7 @@ def bfcl(path: Path) -> Published:
     files = [file for file in files if not file.name.endswith(".answers.json")]
     if not files:
         raise InputError(f"{path} has no {_PREFIX}*.json.", fix="Check the path.")
-    items = [item for file in files for item in _items(file)]
+    found = [one for file in files for one in _items(file)]
     settings = {
         "name": "bfcl",
         "description": "Function calls: the right function with acceptable arguments, or none.",
@@ -31,30 +34,53 @@ def bfcl(path: Path) -> Published:
         "source": "ShishirPatil/gorilla, berkeley-function-call-leaderboard",
         "license": "Apache-2.0",
     }
-    return Published(settings, items)
+    return Published(settings, [item for _, item in found], [where for where, _ in found])
 
 
-def _items(file: Path) -> list[dict[str, Any]]:
+class _Turn(msgspec.Struct):
+    role: str
+    content: str
+
+
+class _Function(msgspec.Struct):
+    name: str
+    parameters: dict[str, Any]
+    description: str = ""
+
+
+class _Question(msgspec.Struct):
+    id: str | int
+    question: list[list[_Turn]]
+    function: list[_Function]
+
+
+class _Answers(msgspec.Struct):
+    id: str | int
+    ground_truth: list[dict[str, dict[str, list[Any]]]]
+
+
+def _items(file: Path) -> list[tuple[str, dict[str, Any]]]:
     answers = _answers(file)
     found = []
-    for row in rows(file, ("id", "question", "function")):
-        name = str(row["id"])
+    for where, row in rows(file, _Question):
+        name = str(row.id)
         if answers is not None and name not in answers:
-            raise FormatError(f"{file}: {name} has no answer in the file of answers.")
-        turns = row["question"][0]
-        if len(row["question"]) != 1 or not turns or turns[-1]["role"] != "user":
+            raise FormatError(f"{where}: {name} has no answer in the file of answers.")
+        turns = row.question[0] if len(row.question) == 1 else []
+        if not turns or turns[-1].role != "user":
             raise FormatError(
-                f"{file}: {name} has several turns.", fix="Only single-turn files can be read."
+                f"{where}: {name} is not a single turn of a user.",
+                fix="Only single-turn files can be read.",
             )
         item = {
             "id": name,
-            "question": turns[-1]["content"],
-            "tools": [_tool(function) for function in row["function"]],
+            "question": turns[-1].content,
+            "tools": [_tool(function) for function in row.function],
             "answer": answers[name] if answers is not None else [],
         }
         if len(turns) > 1:
-            item["messages"] = turns[:-1]
-        found.append(item)
+            item["messages"] = msgspec.to_builtins(turns[:-1])
+        found.append((where, item))
     return found
 
 
@@ -69,27 +95,29 @@ def _answers(file: Path) -> dict[str, list[dict[str, Any]]] | None:
     for place in beside:
         if place.is_file():
             return {
-                str(row["id"]): [_call(call) for call in row["ground_truth"]]
-                for row in rows(place, ("id", "ground_truth"))
+                str(row.id): [_call(call, where) for call in row.ground_truth]
+                for where, row in rows(place, _Answers)
             }
     raise InputError(
         f"The answers to {file.name} are missing.", fix=f"Put them at {beside[0]} or {beside[1]}."
     )
 
 
-def _call(told: Mapping[str, Mapping[str, Sequence[Any]]]) -> dict[str, Any]:
+def _call(told: Mapping[str, Mapping[str, Sequence[Any]]], where: str) -> dict[str, Any]:
+    if len(told) != 1:
+        raise FormatError(f"{where}: a call names {counted(len(told), 'function')} instead of one.")
     ((name, arguments),) = told.items()
     # Two of the published answers accept nothing at all for lists that a good call leaves empty.
     accepted = {key: list(values) or ["", []] for key, values in arguments.items()}
     return {"name": name, "arguments": accepted}
 
 
-def _tool(function: Mapping[str, Any]) -> dict[str, Any]:
+def _tool(function: _Function) -> dict[str, Any]:
     """A function as chat APIs want it: no dots in its name, JSON Schema's types."""
     told = {
-        "name": str(function["name"]).replace(".", "_"),
-        "description": function.get("description", ""),
-        "parameters": _schema(function["parameters"]),
+        "name": function.name.replace(".", "_"),
+        "description": function.description,
+        "parameters": _schema(function.parameters),
     }
     return {"type": "function", "function": told}
 

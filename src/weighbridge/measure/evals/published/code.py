@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from weighbridge.core.errors import FormatError, InputError
 from weighbridge.measure.evals.published.lines import Published, find, rows
@@ -43,25 +45,41 @@ _CALLED = re.compile(
 )
 
 
+class _HumanEval(msgspec.Struct):
+    task_id: str | int
+    prompt: str
+    canonical_solution: str
+    entry_point: str
+    test: str
+
+
+class _Mbpp(msgspec.Struct):
+    task_id: str | int
+    prompt: str
+    code: str
+    test: str
+    test_list: Annotated[list[str], msgspec.Meta(min_length=1)]
+    test_imports: list[str] = []
+
+
 def humaneval_plus(path: Path) -> Published:
     """The OriginFmt file, whose tests carry inputs and expected results."""
     file = find(path, ("HumanEvalPlus-OriginFmt.jsonl*", "HumanEval.jsonl*"))
-    keys = ("task_id", "prompt", "canonical_solution", "entry_point", "test")
-    tasks = rows(file, keys, _without_results)
+    tasks = rows(file, _HumanEval, _without_results)
     items = [
         {
-            "id": str(row["task_id"]),
-            "prompt": row["prompt"],
+            "id": str(row.task_id),
+            "prompt": row.prompt,
             # Some prompts define helpers, which an answer need not repeat.
-            "given": row["prompt"],
-            "entry_point": row["entry_point"],
-            "test": mended(row["test"]),
-            "solution": row["prompt"] + row["canonical_solution"],
+            "given": row.prompt,
+            "entry_point": row.entry_point,
+            "test": mended(row.test),
+            "solution": row.prompt + row.canonical_solution,
         }
-        for row in tasks
+        for _, row in tasks
     ]
     # Of the two releases that can be read, only this one lists its inputs.
-    is_plus = all("inputs = " in row["test"] for row in tasks)
+    is_plus = all("inputs = " in row.test for _, row in tasks)
     settings = {
         "name": "humaneval-plus" if is_plus else "humaneval",
         "description": "Python functions from signature and docstring, with functional tests.",
@@ -77,22 +95,23 @@ def humaneval_plus(path: Path) -> Published:
         "source": "evalplus/humanevalplus_release; openai/human-eval",
         "license": "Apache-2.0; MIT",
     }
-    return Published(settings, items)
+    return Published(settings, items, [where for where, _ in tasks])
 
 
 def mbpp_plus(path: Path) -> Published:
     """The OriginFmt file; prompts show the first published test, from which names are known."""
     file = find(path, ("MbppPlus-OriginFmt.jsonl*",))
+    tasks = rows(file, _Mbpp, _without_results)
     items = [
         {
-            "id": f"mbpp-{row['task_id']}",
-            "prompt": row["prompt"],
-            "example": row["test_list"][0],
-            "entry_point": _entry_point(row["test"], row["test_list"], file),
-            "test": mended(row["test"]),
-            "solution": "\n".join((*row.get("test_imports", ()), row["code"])),
+            "id": f"mbpp-{row.task_id}",
+            "prompt": row.prompt,
+            "example": row.test_list[0],
+            "entry_point": _entry_point(row, where),
+            "test": mended(row.test),
+            "solution": "\n".join((*row.test_imports, row.code)),
         }
-        for row in rows(file, ("task_id", "prompt", "code", "test", "test_list"), _without_results)
+        for where, row in tasks
     ]
     settings = {
         "name": "mbpp-plus",
@@ -105,7 +124,7 @@ def mbpp_plus(path: Path) -> Published:
         "source": "evalplus/mbppplus_release",
         "license": "Apache-2.0",
     }
-    return Published(settings, items)
+    return Published(settings, items, [where for where, _ in tasks])
 
 
 def _without_results(file: Path, row: dict[str, Any]) -> None:
@@ -117,7 +136,7 @@ def _without_results(file: Path, row: dict[str, Any]) -> None:
         InputError: it is one of them.
     """
     if "plus_input" in row:
-        name = "MbppPlus" if str(row["task_id"]).startswith("Mbpp") else "HumanEvalPlus"
+        name = "MbppPlus" if str(row.get("task_id")).startswith("Mbpp") else "HumanEvalPlus"
         raise InputError(
             f"{file} has the inputs of the further tests without their results, which only "
             "EvalPlus's own program works out.",
@@ -132,9 +151,10 @@ def mended(test: str) -> str:
     return test
 
 
-def _entry_point(test: str, examples: list[str], file: Path) -> str:
+def _entry_point(row: _Mbpp, where: str) -> str:
     """The function that the tests call."""
-    match = _TESTED.search(test[-2000:]) or _CALLED.search(examples[0])
+    match = _TESTED.search(row.test[-2000:]) or _CALLED.search(row.test_list[0])
     if match is None:
-        raise FormatError(f"{file}: a test calls no function that could be told: {test[-200:]!r}.")
+        end = row.test[-200:]
+        raise FormatError(f"{where}: the test calls no function that could be told: {end!r}.")
     return str(next(filter(None, match.groups())))

@@ -7,19 +7,29 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from weighbridge.core.errors import FormatError, InputError
 
+RowT = TypeVar("RowT", bound=msgspec.Struct)
+_WHICH = "Is it the published file of this suite?"
+
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A published suite in our format: what goes into suite.yaml, and the lines of items.jsonl."""
+    """A published suite in our format.
+
+    Attributes:
+        settings: what goes into suite.yaml.
+        items: the lines of items.jsonl.
+        places: of each item the file and line that it is from, where it is from any.
+    """
 
     settings: dict[str, Any]
     items: Sequence[dict[str, Any]]
+    places: Sequence[str] = ()
 
 
 def find(path: Path, names: Sequence[str]) -> Path:
@@ -41,10 +51,10 @@ def find(path: Path, names: Sequence[str]) -> Path:
 
 def rows(
     path: Path,
-    needed: Sequence[str],
+    kind: type[RowT],
     refuse: Callable[[Path, dict[str, Any]], None] = lambda _, __: None,
-) -> list[dict[str, Any]]:
-    """The objects of a file of JSON lines, each of which must have the ``needed`` keys.
+) -> list[tuple[str, RowT]]:
+    """The objects of a file of JSON lines, each with its file and line.
 
     ``refuse`` raises for rows of another file, which it knows.
 
@@ -52,27 +62,49 @@ def rows(
         InputError: it cannot be read.
         FormatError: it is not such a file; names the line.
     """
-    try:
-        data = path.read_bytes()
-        data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"Cannot read {path}: {error}.", fix="Check the path.") from None
+    needed = [one.encode_name for one in msgspec.structs.fields(kind) if one.required]
     found = []
-    for number, line in enumerate(data.split(b"\n"), start=1):
+    for where, row in objects(path, needed, refuse):
+        try:
+            found.append((where, msgspec.convert(row, kind)))
+        except msgspec.ValidationError as error:
+            raise FormatError(f"{where}: {error}.", fix=_WHICH) from None
+    return found
+
+
+def objects(
+    path: Path,
+    needed: Sequence[str],
+    refuse: Callable[[Path, dict[str, Any]], None] = lambda _, __: None,
+) -> list[tuple[str, dict[str, Any]]]:
+    """As :func:`rows`, with all keys, of which each object must have the ``needed`` ones.
+
+    Raises:
+        InputError: it cannot be read.
+        FormatError: it is not such a file; names the line.
+    """
+    found = []
+    for number, line in enumerate(_data(path).split(b"\n"), start=1):
         if not line.strip():
             continue
+        where = f"{path}, line {number}"
         try:
             row = msgspec.json.decode(line, type=dict[str, Any])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise FormatError(f"{path}, line {number}: {error}.") from None
+            raise FormatError(f"{where}: {error}.") from None
         refuse(path, row)
         missing = [key for key in needed if key not in row]
         if missing:
-            raise FormatError(
-                f"{path}, line {number}: there is no `{missing[0]}`.",
-                fix="Is it the published file of this suite?",
-            )
-        found.append(row)
+            raise FormatError(f"{where}: there is no `{missing[0]}`.", fix=_WHICH)
+        found.append((where, row))
     if not found:
         raise FormatError(f"{path} is empty.")
     return found
+
+
+def _data(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+        return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"Cannot read {path}: {error}.", fix="Check the path.") from None

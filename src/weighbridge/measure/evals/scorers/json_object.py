@@ -15,8 +15,9 @@ from referencing.jsonschema import DRAFT202012
 
 from weighbridge.measure.evals.normalise import normalised, token_f1
 from weighbridge.measure.evals.records import Item, SuiteFile
+from weighbridge.measure.evals.schema_check import CheckTimeoutError, SchemaCheck, has_patterns
 from weighbridge.measure.evals.scorers.values import date_of, number_of
-from weighbridge.measure.evals.scoring import Kind, Means, Rule, Score
+from weighbridge.measure.evals.scoring import Answer, Kind, Means, Score
 
 _FENCE = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL | re.IGNORECASE)
 _UNREADABLE = (msgspec.DecodeError, UnicodeEncodeError, RecursionError)
@@ -45,13 +46,16 @@ class JsonOptions(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     Attributes:
         fields: rules by field, as a rule's name or with its settings; others are ``exact``.
         fenced: accept an object in a code fence, or with words around it.
+        timeout_s: longest check by a schema with patterns; one that takes longer counts as wrong.
     """
 
     fields: dict[str, Any] = {}
     fenced: bool = False
+    timeout_s: float = 1.0
 
 
 _EXACT = FieldRule()
+_LONGEST_S = 600.0
 _ONE_OF_EACH: tuple[Any, ...] = ({}, [], "", 0, True, None)
 
 
@@ -61,26 +65,47 @@ class JsonRule:
     def __init__(self, settings: SuiteFile, options: JsonOptions) -> None:
         self._rules = {name: field_rule(told) for name, told in options.fields.items()}
         self._fenced = options.fenced
-        self._validator = schema_validator(settings.schema) if settings.schema else None
+        self._limit_s = options.timeout_s
+        schema = settings.schema
+        self._validator = schema_validator(schema) if schema else None
+        # Only what may take for ever is worth a process.
+        self._check = (
+            SchemaCheck(schema, self._limit_s) if schema and has_patterns(schema) else None
+        )
 
-    def judge(self, answer: str, gold: dict[str, Any]) -> Score:
+    async def score(self, item: Item, answer: Answer) -> Score:
         """One JSON object that meets the schema and has every gold field's value."""
-        told = _decoded(answer, fenced=self._fenced)
+        told = _decoded(answer.text, fenced=self._fenced)
         if told is None:
             return Score(correct=False, value=0.0, detail="not JSON")
         if not isinstance(told.value, dict):
             return Score(correct=False, value=0.0, detail="not a JSON object")
+        held = self._held(told.value, item.answer)
+        try:
+            complaint = await self._schema_complaint(told.value)
+        except CheckTimeoutError:
+            why = f"the check by the schema took longer than {self._limit_s:g} s and was ended"
+            return Score(False, held.value, why, {**held.notes, "given_up": True})
+        if complaint:
+            why = f"breaks the schema: {complaint}"
+            return Score(correct=False, value=held.value, detail=why, notes=held.notes)
+        return held
+
+    async def close(self) -> None:
+        """End the process that checks."""
+        if self._check is not None:
+            await self._check.close()
+
+    def _held(self, told: dict[str, Any], gold: dict[str, Any]) -> Score:
+        """The fields against their golds, whatever the schema says."""
         shares = {
-            name: self._share(name, told.value, wanted)
+            name: self._share(name, told, wanted)
             for name, wanted in gold.items()
             if self._rules.get(name, _EXACT).rule != "ignore"
         }
         wrong = [name for name, (right, _) in shares.items() if not right]
         value = sum(share for _, share in shares.values()) / len(shares) if shares else 1.0
         notes = {"wrong": wrong} if wrong else {}
-        complaint = self._schema_complaint(told.value)
-        if complaint:
-            return Score(correct=False, value=value, detail=complaint, notes=notes)
         return Score(not wrong, value, f"wrong: {', '.join(wrong)}" if wrong else "", notes)
 
     def _share(self, name: str, told: dict[str, Any], gold: Any) -> tuple[bool, float]:  # noqa: ANN401
@@ -88,15 +113,17 @@ class JsonRule:
             return False, 0.0
         return field_share(told[name], gold, self._rules.get(name, _EXACT))
 
-    def _schema_complaint(self, told: Any) -> str:  # noqa: ANN401 -- any JSON value
+    async def _schema_complaint(self, told: Any) -> str:  # noqa: ANN401 -- any JSON value
+        if self._check is not None:
+            return await self._check.complaint(told)
         if self._validator is None:
             return ""
         try:
             error = next(self._validator.iter_errors(told), None)
         except (ArithmeticError, ValueError, RecursionError) as fault:
             # Numbers beyond all reckoning, or nested beyond all depth: nothing a schema allows.
-            return f"breaks the schema: it cannot be checked ({type(fault).__name__})"
-        return "" if error is None else f"breaks the schema: {error.message}"
+            return f"it cannot be checked ({type(fault).__name__})"
+        return "" if error is None else str(error.message)
 
 
 def field_share(told: Any, gold: Any, rule: FieldRule) -> tuple[bool, float]:  # noqa: ANN401
@@ -175,6 +202,8 @@ def schema_validator(schema: dict[str, Any]) -> jsonschema.Draft202012Validator:
 
 
 def _check(settings: SuiteFile, options: JsonOptions) -> str:
+    if not 0 < options.timeout_s <= _LONGEST_S:
+        return f"`options.timeout_s` must be above 0 and at most {_LONGEST_S:g}."
     for name, told in options.fields.items():
         try:
             rule = field_rule(told)
@@ -182,14 +211,16 @@ def _check(settings: SuiteFile, options: JsonOptions) -> str:
             return f"`options.fields.{name}`: {error}."
         if not (math.isfinite(rule.tolerance) and math.isfinite(rule.at_least)):
             return f"`options.fields.{name}`: `tolerance` and `at_least` must be finite."
-    if settings.schema is None:
-        return ""
+    return "" if settings.schema is None else _schema_fault(settings.schema)
+
+
+def _schema_fault(schema: dict[str, Any]) -> str:
     try:
-        jsonschema.Draft202012Validator.check_schema(settings.schema)
+        jsonschema.Draft202012Validator.check_schema(schema)
     except jsonschema.SchemaError as error:
         return f"`schema` is no JSON Schema: {error.message}."
-    resolver = Registry().with_resource("", DRAFT202012.create_resource(settings.schema)).resolver()
-    for reference in _references(settings.schema):
+    resolver = Registry().with_resource("", DRAFT202012.create_resource(schema)).resolver()
+    for reference in _references(schema):
         try:
             resolver.lookup(reference)
         except Unresolvable:
@@ -197,7 +228,7 @@ def _check(settings: SuiteFile, options: JsonOptions) -> str:
                 f"`schema` refers to {reference}, which is not in it. "
                 "Schemas are never fetched: write all of it into the file."
             )
-    return _endless(settings.schema)
+    return _endless(schema)
 
 
 def _endless(schema: dict[str, Any]) -> str:
@@ -224,9 +255,8 @@ def _complaint(item: Item, _: object) -> str:
     return "" if isinstance(item.answer, dict) else "`answer` must be an object"
 
 
-def _make(settings: SuiteFile, options: JsonOptions, _: Means) -> Rule:
-    rule = JsonRule(settings, options)
-    return Rule(lambda item, answer: rule.judge(answer.text, item.answer))
+def _make(settings: SuiteFile, options: JsonOptions, _: Means) -> JsonRule:
+    return JsonRule(settings, options)
 
 
 JSON = Kind(JsonOptions, _make, _complaint, check=_check)
