@@ -82,6 +82,34 @@ def test_where_nothing_is_left_the_answer_is_no_with_every_reason(home: Path) ->
     assert (home / "router.config.yaml").read_bytes() == before
 
 
+def test_where_nothing_does_the_task_the_answer_is_no_and_nothing_is_written(
+    tmp_path: Path,
+) -> None:
+    store = open_workspace(tmp_path / ".weighbridge")
+    run = eval_run("slow", "chat", accurate(0, 200), run_id="eval-00000a")
+    store.save(run.info, run)
+    done = weigh("decide", cwd=tmp_path)
+    assert done.code == 1
+    assert done.out.splitlines()[0] == (
+        "Nothing that may be run does chat well. On chat, slow is right in none of 200 items."
+    )
+    assert "Run slow" not in done.out
+    assert "router.config.yaml was not written: no task would be done well." in done.err
+    assert not (tmp_path / "router.config.yaml").exists()
+    as_json = weigh("decide", "--json", cwd=tmp_path)
+    assert as_json.code == 1
+    assert json.loads(as_json.out)["is_useless"] is True
+
+
+def test_what_would_let_something_in_comes_with_the_no(home: Path) -> None:
+    done = weigh("decide", "--memory-budget", "1MiB", "--json", cwd=home)
+    assert done.code == 1
+    (first, *_) = json.loads(done.out)["flips"]
+    assert first["flips_at"] == 40 * MIB
+    assert first["sentence"].startswith("From 40.00 MiB of memory on: ")
+    assert f"Something would be left: {first['sentence']}" in done.err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -87,6 +87,38 @@ def test_a_verdict_says_what_to_run() -> None:
     assert Verdict((), mix, (), 1, single, single, None).sentence == "Run a for everything."
 
 
+def evidence(model: str, task: str, value: float, high: float) -> ModelEvidence:
+    return ModelEvidence(model, task, 200, Interval(value, 0.0, high), f"eval-{model}")
+
+
+def test_what_nothing_does_well_is_said_before_anything_is_recommended() -> None:
+    a = Assignment(("a",), (("x", "a"), ("y", "a")), 0.4, 1)
+    mix = (("x", 0.5), ("y", 0.5))
+    does = TaskVerdict("x", (evidence("a", "x", 0.9, 0.95),), None)
+    none = TaskVerdict("y", (evidence("a", "y", 0.0, 0.02), evidence("b", "y", 0.0, 0.02)), None)
+    part = Verdict((does, none), mix, (), None, a, a, None)
+    assert part.sentence == "Nothing that may be run does y well. Run a for the rest."
+    assert part.caveats == ("On y, a is right in none of 200 items.",)
+    assert not part.is_useless
+    # Another does it, and is kept out by memory or money.
+    other = TaskVerdict("y", (evidence("b", "y", 0.8, 0.9), evidence("a", "y", 0.0, 0.02)), None)
+    kept = Verdict((does, other), mix, (), 1, a, a, None)
+    assert kept.sentence == "Nothing that fits does y well. Run a for the rest."
+    both = Assignment(("a", "b"), (("x", "a"), ("y", "b"), ("z", "a")), 0.4, 1)
+    third = TaskVerdict("z", (evidence("a", "z", 0.01, 0.04),), None)
+    more = Verdict((does, other, third), mix, (), 1, a, both, None)
+    assert more.sentence == (
+        "Nothing that may be run does z well. For the rest it depends on the task: a for x, b for "
+        "y. If you must run one model: a."
+    )
+    every = Verdict((none,), (("y", 1.0),), (), None, a, Assignment(("a",), (("y", "a"),), 0, 1),
+                    None)  # fmt: skip
+    assert every.sentence == (
+        "Nothing that may be run does y well. On y, a is right in none of 200 items."
+    )
+    assert (every.is_useless, every.caveats) == (True, ())
+
+
 @pytest.mark.parametrize(
     ("more_items", "expected"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import combinations, product
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weighbridge.core.units import GIB
-from weighbridge.decide.assignment import Problem, solve
+from weighbridge.decide.assignment import solve
+from weighbridge.decide.problem import Problem
 
 
 def by_trying_everything(problem: Problem) -> tuple[float, float, int] | None:
@@ -23,13 +25,17 @@ def by_trying_everything(problem: Problem) -> tuple[float, float, int] | None:
         if needed is None or len(needed) > (problem.max_models or len(needed)):
             continue
         memory = sum(problem.memory_bytes[model] * n for model, n in needed.items())
-        usd = sum(problem.usd_per_month.get(model, 0.0) * n for model, n in needed.items())
-        if problem.budget_bytes is not None and memory > problem.budget_bytes:
+        usd = _usd(problem, needed, dict(zip(tasks, models, strict=True)))
+        # A machine holds one replica of each model; devices hold all that are put on them.
+        held = memory if problem.device_bytes else sum(problem.memory_bytes[one] for one in needed)
+        if problem.budget_bytes is not None and held > problem.budget_bytes:
             continue
         if problem.budget_usd is not None and usd > problem.budget_usd:
             continue
         replicas = [model for model, n in needed.items() for _ in range(n)]
-        if problem.device_bytes and not _places(problem, replicas, list(problem.device_bytes)):
+        if problem.device_bytes and not _places(
+            problem, replicas, list(problem.device_bytes), frozenset()
+        ):
             continue
         accuracy = sum(
             problem.mix[task] * problem.accuracy[task][model]
@@ -51,13 +57,44 @@ def _needed(problem: Problem, by_task: dict[str, str]) -> dict[str, int] | None:
     }
 
 
-def _places(problem: Problem, replicas: list[str], room: list[int]) -> bool:
+def _usd(problem: Problem, needed: dict[str, int], by_task: dict[str, str]) -> float:
+    """Hardware times machines, and what is paid once; models of one machine divide it."""
+    together = [
+        model
+        for model in needed
+        if problem.shares and not problem.device_bytes and problem.machine.get(model)
+    ]
+    alone = [model for model in needed if model not in together]
+    total = sum(needed[model] * _each(problem, model) + problem.usd_once[model] for model in alone)
+    if not together:
+        return total
+    work = sum(
+        asked / problem.capacity[by_task[task]]
+        for task, asked in problem.demand.items()
+        if by_task[task] in together and by_task[task] in problem.capacity
+    )
+    count = max(math.ceil(work - 1e-9), *(needed[model] for model in together))
+    each = max(_each(problem, model) for model in together)
+    return total + count * each + max(problem.usd_once[model] for model in together)
+
+
+def _each(problem: Problem, model: str) -> float:
+    return problem.usd_per_month[model] - problem.usd_once[model]
+
+
+def _places(
+    problem: Problem, replicas: list[str], room: list[int], taken: frozenset[tuple[str, int]]
+) -> bool:
+    """Whether all find a place: no two of one model on one device."""
     if not replicas:
         return True
-    size = problem.memory_bytes[replicas[0]]
-    for place, each in _sets(size, problem.device_bytes):
+    model = replicas[0]
+    for place, each in _sets(problem.memory_bytes[model], problem.device_bytes):
         left = [have - each * (device in place) for device, have in enumerate(room)]
-        if min(left) >= 0 and _places(problem, replicas[1:], left):
+        own = frozenset((model, device) for device in place)
+        if min(left) < 0 or own & taken:
+            continue
+        if _places(problem, replicas[1:], left, taken | own):
             return True
     return False
 
@@ -82,6 +119,8 @@ def problems(draw: st.DrawFn) -> Problem:
     rates = st.integers(0, 20).map(lambda k: k / 20)
     weights = {task: draw(st.integers(1, 4)) for task in tasks}
     loaded = draw(st.booleans())
+    budget = draw(st.none() | st.integers(1, 40))
+    usd = {model: float(draw(st.integers(1, 9))) for model in models}
     return Problem(
         accuracy={
             task: {model: draw(rates) for model in models if draw(st.integers(0, 5))}
@@ -89,11 +128,14 @@ def problems(draw: st.DrawFn) -> Problem:
         },
         mix={task: weight / sum(weights.values()) for task, weight in weights.items()},
         memory_bytes={model: draw(st.integers(1, 12)) for model in models},
-        budget_bytes=draw(st.none() | st.integers(1, 40)),
+        budget_bytes=budget,
+        shares=budget is not None,
+        machine={model: draw(st.sampled_from(["", "box"])) for model in models},
         device_bytes=tuple(draw(st.lists(st.integers(3, 16), max_size=3))),
         demand={task: float(draw(st.integers(1, 6))) for task in tasks} if loaded else {},
         capacity={model: float(draw(st.integers(2, 9))) for model in models if draw(st.booleans())},
-        usd_per_month={model: float(draw(st.integers(1, 9))) for model in models},
+        usd_per_month=usd,
+        usd_once={model: float(draw(st.integers(0, int(usd[model])))) for model in models},
         budget_usd=draw(st.none() | st.integers(1, 30).map(float)),
         max_models=draw(st.none() | st.integers(1, len(models))),
     )
@@ -110,7 +152,8 @@ def test_nothing_that_may_be_tried_is_better(problem: Problem) -> None:
     assert found.usd_per_month is not None
     assert found.memory_bytes is not None
     assert (-round(found.accuracy, 9), found.usd_per_month) == (best[0], best[1])
-    assert found.memory_bytes == best[2]
+    counts = dict(found.replicas) or dict.fromkeys(found.models, 1)
+    assert sum(problem.memory_bytes[model] * n for model, n in counts.items()) == best[2]
 
 
 @settings(deadline=None, max_examples=60)
@@ -137,21 +180,53 @@ def test_a_load_beyond_one_replica_takes_more_of_them() -> None:
     )
     found = solve(problem)
     assert found is not None
-    assert (found.replicas, found.memory_bytes) == ((("a", 3),), 12)
+    assert (found.replicas, found.memory_bytes) == ((("a", 3),), 4)
+
+    # Each is on a machine of its own: what one serves was measured with a whole machine.
+    assert found.fleets == ((("a",), 3),)
 
 
-def test_the_better_model_gives_way_where_its_replicas_do_not_fit() -> None:
+def test_a_further_replica_is_a_further_machine_and_is_billed_as_one() -> None:
+    problem = Problem(
+        {"t": {"a": 0.9}, "u": {"b": 0.9}},
+        {"t": 0.5, "u": 0.5},
+        {"a": 4, "b": 1},
+        budget_bytes=5,
+        demand={"t": 10.0, "u": 6.0},
+        capacity={"a": 4.0, "b": 10.0},
+        usd_per_month={"a": 100.0, "b": 90.0},
+        usd_once={"a": 20.0, "b": 20.0},
+        machine={"a": "box", "b": "box"},
+        shares=True,
+    )
+    found = solve(problem)
+    assert found is not None
+    # 10 / 4 and 6 / 10 of a machine's work together: 3.1 machines, so 4; each is 80, and 20 once.
+    assert found.fleets == ((("a", "b"), 4),)
+    assert (found.replicas, found.machines) == ((("a", 3), ("b", 1)), (("a", "b"),))
+    assert found.usd_per_month == 4 * 80 + 20
+    assert found.memory_bytes == 5
+    assert solve(replace(problem, budget_usd=339.0)) is None
+    assert solve(replace(problem, budget_usd=340.0)) is not None
+
+
+def test_devices_serve_one_replica_of_a_model_each() -> None:
     problem = Problem(
         ONE,
         {"t": 1.0},
         {"a": 4, "b": 1},
-        budget_bytes=11,
+        device_bytes=(20, 20),
         demand={"t": 10.0},
         capacity={"a": 4.0, "b": 10.0},
     )
+    # Three of a would fit the memory of either device, and serve no more than one of it.
     found = solve(problem)
     assert found is not None
-    assert found.models == ("b",)
+    assert (found.models, found.fleets) == (("b",), ())
+    third = solve(replace(problem, device_bytes=(20, 20, 20)))
+    assert third is not None
+    assert (third.models, third.memory_bytes) == (("a",), 12)
+    assert sorted(place for _, place in third.devices) == [(0,), (1,), (2,)]
 
 
 def test_what_fits_a_pool_need_not_fit_its_devices() -> None:

@@ -45,7 +45,7 @@ def test_a_rate_is_served_by_as_few_users_as_do() -> None:
     slow, fast = found(ExpectedLoad(requests_per_s=0.1)), found(ExpectedLoad(requests_per_s=8.0))
     assert slow is not None
     assert fast is not None
-    assert slow.served.at.startswith("1 users")
+    assert slow.served.at.startswith("1 user,")
     assert fast.served.covers_load is True
     assert int(fast.served.at.split()[0]) > 8
 

@@ -9,7 +9,8 @@ from weighbridge.core.tradeoffs import Flip
 from weighbridge.core.units import GIB
 from weighbridge.core.verdict import Assignment, ModelEvidence, TaskVerdict
 from weighbridge.decide import flips
-from weighbridge.decide.assignment import Problem, solve
+from weighbridge.decide.assignment import solve
+from weighbridge.decide.problem import Problem
 
 ACCURACY = {
     "sums": {"tally": 0.9, "clerk": 0.1, "porter": 0.7},
@@ -125,7 +126,12 @@ def test_the_load_flips_where_the_fullest_replicas_are_full() -> None:
     # tally: 2 × 4 for 6 of 8: the whole load may grow by a third.
     assert flip.now == 8.0
     assert flip.flips_at == pytest.approx(8 * 8 / 6)
-    assert "tally needs another one" in flip.sentence
+    assert flip.sentence == (
+        "These replicas are taken to serve up to 10.7 requests/s; beyond that tally needs another "
+        "replica."
+    )
+    (users,) = flips.load_flips(asked, chosen, "users")
+    assert "up to 10 users;" in users.sentence
     assert list(flips.load_flips(problem(), solved(problem()))) == []
 
 

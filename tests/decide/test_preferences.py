@@ -114,7 +114,7 @@ def test_two_models_have_the_log_odds_of_their_votes() -> None:
     # Of independent votes the error is 1 / sqrt(n p q); the sandwich has n / (n − 1) on top.
     error = ELO / math.sqrt(40 * 0.75 * 0.25) * math.sqrt(40 / 39)
     assert found.ratings[0].error == pytest.approx(error)
-    assert (found.ratings[0].votes, found.ratings[0].wins) == (40, 30)
+    assert (found.ratings[0].comparisons, found.ratings[0].wins) == (40, 30)
 
 
 def test_copies_of_votes_on_an_input_tell_no_more() -> None:
@@ -147,7 +147,7 @@ def test_a_model_that_always_wins_has_a_finite_strength_and_a_note() -> None:
     assert found.pseudo_votes == 1
     assert "made-up votes" in found.notes[0]
     best, worst = found.ratings
-    assert (best.model, best.votes, best.wins) == ("x", 30, 30)
+    assert (best.model, best.comparisons, best.wins) == ("x", 30, 30)
     assert best.elo.value == pytest.approx(ELO * math.log(30.5 / 0.5) / 2)
     assert best.error > 100
     assert worst.elo.value == -best.elo.value
@@ -181,6 +181,7 @@ def test_few_inputs_are_said_to_be_few() -> None:
     assert "votes on 3 inputs only" in bradley_terry(votes).notes[0]
     one = bradley_terry([Vote("i", "x", "y", "a"), Vote("i", "x", "y", "b")])
     assert math.isinf(one.ratings[0].elo.high)
+    assert "votes on 1 input only" in one.notes[0]
 
 
 def test_votes_that_cannot_be_rated_are_refused() -> None:

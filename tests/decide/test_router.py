@@ -16,7 +16,12 @@ from weighbridge.core.verdict import (
     TaskVerdict,
     Verdict,
 )
-from weighbridge.decide.router import route_comments, router_config
+from weighbridge.decide.router import (
+    missing_replicas,
+    model_comments,
+    route_comments,
+    router_config,
+)
 from weighbridge.serve.config import parse_config, write_config
 
 ENTRIES = {name: ModelEntry(url=f"http://127.0.0.1:9/{name}") for name in "abc"}
@@ -137,3 +142,33 @@ def test_nobody_stands_in_who_is_ruled_out_useless_or_known_to_be_worse_than_the
     assert uses({"a": 0.9, "b": 0.0}, {"b": 0.9, "a": 0.4}) == [("a",), ("b",)]
     assert uses({"a": 0.9}, {"b": 0.9, "a": 0.5}) == [("a",), ("b", "a")]
     assert uses({"a": 0.0, "b": 0.0}, {"b": 0.9, "c": 0.85, "a": 0.6}) == [("a",), ("b",)]
+
+
+def test_a_model_that_needs_more_replicas_says_where_they_are_named(tmp_path: Path) -> None:
+    found = verdict("a", {"x": 0.5, "y": 0.5}, x="a", y="b")
+    chosen = dataclasses.replace(found.chosen, replicas=(("a", 3), ("b", 2)))
+    found = dataclasses.replace(found, chosen=chosen)
+    two = ("http://127.0.0.1:9/b", "http://127.0.0.1:10/b")
+    entries = ENTRIES | {"b": ModelEntry(url=two)}
+    signals = Signals(task={name: TaskSignal(keywords=(name,)) for name in "xy"})
+    config = router_config(found, signals, entries)
+    assert missing_replicas(found, config.models) == {"a": (3, 1)}
+    comments = model_comments(found, config.models)
+    text = write_config(config, "Above.", (), comments)
+    lines = text.splitlines()
+    said = "a: the decision takes 3 replicas, each on a machine of its own; this entry reaches 1."
+    at = lines.index(f"  # {said}")
+    assert lines[at - 1] == "models:"
+    assert lines[at + 2] == (
+        "  # url: [http://127.0.0.1:9/a, http://MACHINE-2:PORT/v1, http://MACHINE-3:PORT/v1]"
+    )
+    assert lines[at + 3].startswith("  a:")
+    assert not any(line.startswith("  # b") for line in lines)
+    assert parse_config(text, tmp_path, origin="test") == config
+    # An engine that the gateway starts is one replica; on devices each has its own.
+    engine = {"a": ModelEntry(engine="vllm", source="m")}
+    placed = dataclasses.replace(chosen, devices=(("a", (0,)), ("a", (1,)), ("a", (2,))))
+    said = model_comments(dataclasses.replace(found, chosen=placed), engine)["a"]
+    assert "each on devices of its own (0; 1; 2)" in said
+    assert "name them all, instead of the engine that is started here:" in said
+    assert "url: [http://MACHINE-1:PORT/v1, http://MACHINE-2:PORT/v1" in said

@@ -84,7 +84,7 @@ def option(
 
 
 def front(*options: ModelEvidence, **memory: int) -> set[str]:
-    return {one.model for one in tradeoffs.with_front(options, memory) if one.on_front}
+    return {one.model for one in tradeoffs.with_front(options, memory)[0] if one.on_front}
 
 
 def test_the_front_has_what_nothing_beats_in_everything() -> None:
@@ -98,6 +98,12 @@ def test_the_front_has_what_nothing_beats_in_everything() -> None:
     assert front(option("a", 0.9, 5), option("twin", 0.9, 5)) == {"a", "twin"}
     # What is never right costs without end per request that is.
     assert front(option("a", 0.9, usd=5), option("never", 0.0, usd=1)) == {"a"}
+    # Nor is it on the front where nothing is known of it but its memory.
+    never = option("never", 0.0)
+    marked, sides = tradeoffs.with_front([option("a", 0.9, 5), never], {"a": 9, "never": 1})
+    assert [one.on_front for one in marked] == [True, False]
+    assert sides == ("accuracy", "latency", "memory")
+    assert front(never, option("neither", 0.0)) == set()
     # What is not known of all says nothing of any.
     assert front(option("a", 0.9, 100), option("b", 0.8)) == {"a"}
 

@@ -216,14 +216,85 @@ def test_load_needs_replicas_and_replicas_need_memory() -> None:
     load = ExpectedLoad(requests_per_s=16)
     verdict = decided(evidence, load=load)
     assert dict(verdict.chosen.replicas) == {"tally": 2, "clerk": 2}
-    assert verdict.chosen.memory_bytes == 8 * GIB
-    # One pool for four replicas of one, or two of each of two: porter would take 4 × 3 GiB.
+    # Memory is of one machine; the load takes several, as none serves more with a second replica.
+    assert verdict.chosen.memory_bytes == 4 * GIB
+    assert verdict.chosen.fleets == ((("tally",), 2), (("clerk",), 2))
     assert verdict.single is not None
     assert dict(verdict.single.replicas) == {"porter": 4}
+    assert any(note.startswith("2 × tally takes 2 machines: ") for note in verdict.notes)
+    # On machines alike they divide them: 8/5 of one's work each, 16/5 together.
+    budgeted = decided(evidence, 4 * GIB, load=load)
+    assert budgeted.chosen.fleets == ((("tally", "clerk"), 4),)
+    devices = (2 * GIB, 2 * GIB, 2 * GIB)
     with pytest.raises(
-        NothingLeftError, match=r"fit the memory budget of 7.00 GiB and a load of 16"
-    ):
-        decided(evidence, 7 * GIB, load=load)
+        NothingLeftError,
+        match=r"fit the devices' 6.00 GiB and a load of 16 requests/s with at most",
+    ) as nothing:
+        decided(evidence, device_bytes=devices, load=load)
+    # Three devices serve 3 × 5, but each of two models takes a device for itself.
+    assert [flip.unit for flip in nothing.value.flips] == ["load"]
+    assert nothing.value.flips[0].flips_at == pytest.approx(15, rel=1e-3)
+    assert "Something would be left: Up to about 15 requests/s: " in str(nothing.value)
+
+
+def test_replicas_are_billed_machine_by_machine() -> None:
+    """Capacity is not multiplied without money: ten replicas are ten machines."""
+    source = Provenance("predicted", "cost-1", "2026-01-05")
+    month = Interval(100.0, 100.0, 100.0)
+    spent = Spending(
+        None, None, month, is_hosted=False, provenance=source, machine="1 × box", usd_once=13.0
+    )
+    evidence = Evidence(served={("a", None): answering(None, 544.0)}, spending={"a": spent})
+    runs, sizes = [eval_run("a", "s", accurate(50, 60))], memory({"a": GIB})
+    asked = Constraints(load=ExpectedLoad(requests_per_s=5000.0))
+    one = decide(runs, sizes, 2 * GIB, constraints=asked, evidence=evidence)
+    assert dict(one.chosen.replicas) == {"a": 10}
+    assert one.chosen.usd_per_month == 10 * 87 + 13
+    assert one.chosen.fleets == ((("a",), 10),)
+    notes = " ".join(one.notes)
+    assert "10 × a takes 10 machines, and each is billed: what one serves is that of a" in notes
+    load = next(flip for flip in one.flips if flip.what == "load")
+    assert load.sentence == (
+        "These replicas are taken to serve up to 5,440 requests/s; beyond that a needs another "
+        "replica."
+    )
+
+
+def test_what_a_host_serves_is_billed_once_whatever_was_measured_of_it() -> None:
+    """Its bill is of the whole volume, and how many machines it has is its affair."""
+    source = Provenance("predicted", "cost-1", "2026-01-05")
+    month = Interval(300.0, 300.0, 300.0)
+    evidence = Evidence(
+        served={("a", None): answering(None, 5.0)},
+        spending={"a": Spending(None, None, month, is_hosted=True, provenance=source)},
+    )
+    asked = Constraints(load=ExpectedLoad(requests_per_s=50.0), usd_per_month=400.0)
+    runs, sizes = [eval_run("a", "s", accurate(50, 60))], memory({"a": 0})
+    verdict = decide(runs, sizes, None, constraints=asked, evidence=evidence)
+    assert (dict(verdict.chosen.replicas), verdict.chosen.usd_per_month) == ({"a": 1}, 300.0)
+    assert (verdict.chosen.fleets, verdict.unsized) == ((), ())
+
+
+def test_what_fits_with_less_memory_is_billed_as_the_choice_is() -> None:
+    runs = [
+        eval_run(model, task, accurate(right, 200))
+        for task in ("sums", "words")
+        for model, right in (("a", 190), ("b", 188), ("c", 150))
+        if (model, task) not in (("a", "words"), ("b", "sums"))
+    ]
+    runs += [eval_run("b", "sums", accurate(10, 200)), eval_run("a", "words", accurate(10, 200))]
+    sizes = memory({"a": 4 * GIB, "b": 4 * GIB, "c": 3 * GIB})
+    bills = billed({"a": 90.0, "b": 90.0, "c": 90.0}, "1 × box")
+    verdict = decide(runs, sizes, None, evidence=bills)
+    assert verdict.chosen.models == ("a", "b")
+    assert verdict.tighter is not None
+    assert verdict.tighter.models == ("a", "c")
+    # Nobody said that one machine holds what: each pays its own, in both.
+    assert (verdict.chosen.usd_per_month, verdict.tighter.usd_per_month) == (180.0, 180.0)
+    assert (verdict.tighter.machines, verdict.tighter.is_upper_bound) == ((), True)
+    told = decide(runs, sizes, 8 * GIB, evidence=bills)
+    assert told.tighter is not None
+    assert (told.chosen.usd_per_month, told.tighter.usd_per_month) == (90.0, 90.0)
 
 
 def test_latency_that_is_not_held_removes_and_what_is_predicted_is_said() -> None:
@@ -242,7 +313,41 @@ def test_latency_that_is_not_held_removes_and_what_is_predicted_is_said() -> Non
 
 def test_a_load_without_any_measurement_is_said_to_rest_on_a_guess() -> None:
     verdict = decided(load=ExpectedLoad(users=3))
-    assert "What tally serves at most is not known: one replica is taken to do." in verdict.notes
+    assert verdict.caveats[0] == (
+        "Whether tally, clerk and porter serve 3 users cannot be told, nor how many replicas they "
+        "take: what one serves at most is not known, and one replica is taken to do."
+    )
+    assert decided().unsized == ()
+
+
+def test_nobody_is_preferred_because_what_they_serve_is_not_known() -> None:
+    """Known: 544/s a replica, ten replicas for 5,000/s. Unknown is not one replica for all."""
+    runs = [
+        eval_run("known", "s", accurate(120, 200)), eval_run("guess", "s", accurate(100, 200)),
+    ]  # fmt: skip
+    served: dict[tuple[str, str | None], Served] = {("known", None): answering(None, 544.0)}
+    spending = billed({"known": 90.0, "guess": 90.0}, "")
+    evidence = Evidence(served=served, spending=spending.spending)
+    sizes = memory({"known": 2 * GIB, "guess": GIB})
+    load = ExpectedLoad(requests_per_s=5000.0)
+    asked = Constraints(load=load)
+    verdict = decide(runs, sizes, 2 * GIB, constraints=asked, evidence=evidence)
+    assert dict(verdict.chosen.replicas) == {"known": 10}
+    assert verdict.unsized == ()
+    # Where all that is known to suffice is too dear, the other is named with the doubt first.
+    tight = Constraints(load=load, usd_per_month=500.0)
+    dear = decide(runs, sizes, 2 * GIB, constraints=tight, evidence=evidence)
+    assert dear.sentence == "Run guess for everything."
+    assert dear.caveats[0].startswith("Whether guess serves 5,000 requests/s cannot be told")
+
+
+def test_of_equals_the_one_whose_capacity_is_known_goes_first() -> None:
+    runs = [eval_run(name, "s", accurate(120, 200)) for name in ("guess", "known")]
+    served: dict[tuple[str, str | None], Served] = {("known", None): answering(None, 5.0)}
+    asked = Constraints(load=ExpectedLoad(requests_per_s=20.0))
+    sizes = memory({"known": GIB, "guess": 2 * GIB})
+    verdict = decide(runs, sizes, None, constraints=asked, evidence=Evidence(served=served))
+    assert dict(verdict.chosen.replicas) == {"known": 4}
 
 
 def costing(month: float, per_1000: float) -> Spending:
@@ -353,7 +458,18 @@ def test_where_nobody_can_tell_them_apart_the_dearer_is_said_to_be_the_dearer() 
 
 def test_what_is_wrong_more_often_than_right_is_not_recommended_in_silence() -> None:
     none = decide([eval_run("a", "s", accurate(0, 60))], memory({"a": GIB}), None)
-    assert "On s, a is right in none of 60 items: nothing that may be run does" in none.words
+    assert none.words == (
+        "Nothing that may be run does s well. On s, a is right in none of 60 items."
+    )
+    assert none.is_useless
+    assert not none.tasks[0].standings[0].on_front
+    rare = decide([eval_run("a", "s", accurate(2, 200))], memory({"a": GIB}), None)
+    assert rare.sentence == (
+        "Nothing that may be run does s well. On s, a is right in 1.0 % of 200 items."
+    )
+    # Two of 60 may be more than one in twenty: that is said, and is no reason to say no.
+    unsure = decide([eval_run("a", "s", accurate(2, 60))], memory({"a": GIB}), None)
+    assert unsure.sentence == "Run a for everything."
     few = decide([eval_run("a", "s", accurate(12, 60))], memory({"a": GIB}), None)
     assert "On s, a is right in 20.0 % of 60 items" in few.words
     half = decide([eval_run("a", "s", accurate(30, 60))], memory({"a": GIB}), None)

@@ -6,10 +6,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from weighbridge.core.constraints import Constraints, Intents, NothingLeftError
+from weighbridge.core.constraints import Constraints, ExpectedLoad, Intents, NothingLeftError
 from weighbridge.core.cost import (
     Capacity,
     CostedOption,
+    CostLine,
     CostQuestion,
     CostReport,
     CostRun,
@@ -353,6 +354,44 @@ def test_costs_are_taken_from_cost_runs_and_their_flips_with_them(store: Workspa
     more = decide(store, constraints=Constraints(usd_per_month=700.0), told=told).verdict
     assert more.chosen.by_task == (("names", "namer"), ("sums", "adder"))
     assert more.chosen.usd_per_month == 460.0
+
+
+def test_people_are_paid_once_however_many_replicas_there_are(store: Workspace) -> None:
+    name = cost_run(store, "both", 900.0)
+    run = store.load(name, CostRun)
+    people = Interval(300.0, 300.0, 300.0, 0.8)
+    source = Provenance("assumed", "you", "2026-01-05")
+    (option,) = run.report.options
+    option = replace(option, lines=(CostLine("people", people, source),))
+    report = replace(run.report, options=(option,))
+    info = store.new_info("cost", model="both", subject="cost", key="k2")
+    store.save(info, replace(run, info=info, report=report))
+    (spent,) = {
+        one.spending
+        for task in decide(store).verdict.tasks
+        for one in task.standings
+        if one.spending is not None and one.accuracy.value == 0.7
+    }
+    # 600 of hardware for two replicas.
+    assert spent.usd_once == 300.0
+    assert spent.usd_per_month is not None
+    assert spent.usd_per_month.value == 600.0
+
+
+def test_the_file_says_which_replicas_it_does_not_reach(store: Workspace, tmp_path: Path) -> None:
+    for model in ("adder", "namer", "both"):
+        load_run(store, model, "chat", 40)
+    run = decide(store, constraints=Constraints(load=ExpectedLoad(requests_per_s=30.0)))
+    # Eight requests a second each: fifteen on each of the two tasks.
+    assert dict(run.verdict.chosen.replicas) == {"adder": 2, "namer": 2}
+    assert "  # adder: the decision takes 2 replicas, each on a machine" in run.router_config
+    assert "  # url: [http://127.0.0.1:1/adder/v1, http://MACHINE-2:PORT/v1]" in run.router_config
+    assert parse_config(run.router_config, tmp_path, origin="test").models["adder"].urls
+    said = [one for one in to_json(run)["warnings"] if "replicas" in one]
+    assert said[0] == (
+        "the file reaches 1 of the 2 replicas of adder that the load takes; its comments say where "
+        "to name the others."
+    )
 
 
 def test_the_file_says_on_which_evidence_each_route_rests(store: Workspace, tmp_path: Path) -> None:

@@ -39,7 +39,9 @@ class _Asked:
 
 @click.command()
 @click.argument("runs", nargs=-1, metavar="[RUN…]")
-@click.option("--memory-budget", type=Bytes(), help="Memory of all loaded models together.")
+@click.option(
+    "--memory-budget", type=Bytes(), help="Memory of one machine, for all loaded models together."
+)
 @click.option(
     "--memory",
     multiple=True,
@@ -79,7 +81,8 @@ def command(
 
     Rests on the named evaluation runs, or on the newest of every model and suite, and on what else
     the workspace has of these models: load runs, inspections, costs. Constraints come first: every
-    option that they remove is shown with its reason, and the exit code is 1 where nothing is left.
+    option that they remove is shown with its reason, and the exit code is 1 where nothing is left,
+    or where what is left does no task well.
 
     \b
     Example:
@@ -98,13 +101,19 @@ def command(
             run = _decide(open_workspace(workspace), asked)
     except NothingLeftError as error:
         if as_json:
-            print_json({"error": error.message, "removed": decide_json.removed(error.removed)})
+            removed, flips = decide_json.removed(error.removed), decide_json.flips(error.flips)
+            print_json({"error": error.message, "removed": removed, "flips": flips})
         raise
-    decide.write_router_config(run, out)
+    is_no = run.verdict.is_useless
+    if not is_no:
+        decide.write_router_config(run, out)
     if as_json:
         print_json(decide.to_json(run))
     else:
         decide_print.show(run)
+    if is_no:
+        say(f"{out} was not written: no task would be done well.")
+        raise SystemExit(1)
     for warning in decide.warnings(run):
         say(f"Warning: {warning}")
     say(f"Wrote {out}. Run it with: weigh serve {out}")

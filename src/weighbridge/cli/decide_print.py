@@ -65,9 +65,19 @@ def _show_task(task: TaskVerdict) -> None:
             [*row, str(one.n), *([where] if timed else []), one.run]
             for row, one, where in zip(rows, task.standings, at, strict=True)
         ],
-        caption=" ".join(filter(None, (task.lead.sentence if task.lead else "", _sources(task)))),
+        caption=" ".join(
+            filter(None, (task.lead.sentence if task.lead else "", _front(task), _sources(task)))
+        ),
         shorter=[(short, rows)],
     )
+
+
+def _front(task: TaskVerdict) -> str:
+    """In what the options of the front were compared; nothing where it is accuracy alone."""
+    if len(task.front) < 2 or len(task.standings) < 2:
+        return ""
+    sides = f"{', '.join(task.front[:-1])} and {task.front[-1]}"
+    return f"On the front: nothing else is at least as good in {sides} and better in one."
 
 
 def _sources(task: TaskVerdict) -> str:
@@ -108,7 +118,9 @@ def _latency(one: ModelEvidence) -> str:
     figure = None if served is None else served.e2e_ms or served.ttft_ms
     if served is None or figure is None:
         return "unknown"
-    return f"{figure.value:.4g} ({served.percentile})"
+    # The client was the bottleneck: the model is no slower than that.
+    most = "\N{LESS-THAN OR EQUAL TO} " if served.is_client_limited else ""
+    return f"{most}{figure.value:.4g} ({served.percentile})"
 
 
 def _at(one: ModelEvidence) -> str:
@@ -122,7 +134,8 @@ def _usd(one: ModelEvidence) -> str:
     spending = one.spending
     accepted = None if spending is None else spending.usd_per_1000_accepted
     if accepted is not None:
-        return f"{accepted.value:.3g} [{accepted.low:.3g}, {accepted.high:.3g}]"
+        ends = f" [{accepted.low:.3g}, {accepted.high:.3g}]"
+        return f"{accepted.value:.3g}{ends if accepted.low < accepted.high else ''}"
     known = spending is not None and spending.usd_per_1000 is not None
     return "none accepted" if known else "unknown"
 
@@ -140,7 +153,7 @@ def _show_options(run: VerdictRun) -> None:
         "Options",
         [*columns, "USD a month"] if priced else columns,
         [
-            [name, _models(one), f"{100 * one.accuracy:.1f} %", _size(one.memory_bytes)]
+            [name, _models(one), f"{100 * one.accuracy:.1f} %", _size(one)]
             + ([_money(one)] if priced else [])
             for name, one in parts
         ],
@@ -179,5 +192,11 @@ def _money(one: Assignment) -> str:
     return f"{'at most ' if one.is_upper_bound else ''}{one.usd_per_month:,.0f}"
 
 
-def _size(count: int | None) -> str:
-    return "unknown" if count is None else format_bytes(count)
+def _size(one: Assignment) -> str:
+    """Memory together; of machines alike that of each."""
+    if one.memory_bytes is None:
+        return "unknown"
+    size, count = format_bytes(one.memory_bytes), sum(count for _, count in one.fleets)
+    if count < 2 or len(one.fleets) > 1:
+        return size
+    return f"{size} on each of {count} machines"

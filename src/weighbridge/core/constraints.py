@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from weighbridge.core.errors import WeighbridgeError
+from weighbridge.core.tradeoffs import Flip
 from weighbridge.core.workload import Slo
 
 Constraint = Literal[
@@ -43,8 +44,10 @@ class ExpectedLoad:
 
     def __str__(self) -> str:
         if self.requests_per_s is not None:
-            return f"{self.requests_per_s:g} requests/s"
-        return f"{self.users} users" if self.users is not None else "no load given"
+            return f"{self.requests_per_s:,.10g} requests/s"
+        if self.users is None:
+            return "no load given"
+        return "1 user" if self.users == 1 else f"{self.users} users"
 
 
 NO_LOAD: Final = ExpectedLoad()
@@ -115,12 +118,30 @@ NOTHING_LEFT: Final = ("Nothing is left for ", "No models that together do every
 """How the message of a :class:`NothingLeftError` begins: a "no", and no failure."""
 
 
-class NothingLeftError(WeighbridgeError):
-    """No option meets all constraints. ``removed`` has each with its reason."""
+WOULD_BE_LEFT: Final = "Something would be left: "
+"""How the lines of its message begin that say at which value of a constraint."""
 
-    def __init__(self, message: str, removed: tuple[Removed, ...], *, fix: str = "") -> None:
+
+class NothingLeftError(WeighbridgeError):
+    """No option meets all constraints.
+
+    ``removed`` has each with its reason, ``flips`` at which value of which constraint one would be
+    left.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        removed: tuple[Removed, ...],
+        *,
+        fix: str = "",
+        flips: tuple[Flip, ...] = (),
+    ) -> None:
         super().__init__(message, fix=fix)
         self.removed = removed
+        self.flips = flips
 
     def __str__(self) -> str:
-        return "\n".join([super().__str__(), *(f"  {one}" for one in self.removed)])
+        lines = [super().__str__(), *(f"  {one}" for one in self.removed)]
+        lines += [f"  {WOULD_BE_LEFT}{flip.sentence}" for flip in self.flips]
+        return "\n".join(lines)

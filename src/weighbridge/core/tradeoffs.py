@@ -7,6 +7,22 @@ from typing import Literal
 
 from weighbridge.core.provenance import Interval, Provenance
 
+LoadUnit = Literal["requests/s", "users"]
+
+
+def load_words(amount: float, unit: str) -> str:
+    """A load as people write it: ``5,020 requests/s``, ``1 user``.
+
+    >>> load_words(5017.4, "requests/s"), load_words(1.0, "users"), load_words(0.25, "requests/s")
+    ('5,020 requests/s', '1 user', '0.25 requests/s')
+    """
+    number = f"{float(f'{amount:.3g}'):,.10g}"
+    return (
+        f"{number} {unit.replace('users', 'user').replace('requests', 'request')}"
+        if (number == "1")
+        else f"{number} {unit}"
+    )
+
 
 @dataclass(frozen=True, slots=True)
 class Bounded:
@@ -36,6 +52,8 @@ class Served:
         provenance: the load run, or the prediction.
         is_client_limited: whether the client was the bottleneck, so that the times are no less than
             the server's, and the capacity no more.
+        nearest: where the SLO holds at no load, what would have to be allowed instead at the load
+            that comes nearest to it: metric and percentile, milliseconds.
     """
 
     percentile: str
@@ -45,10 +63,11 @@ class Served:
     at: str
     covers_load: bool | None
     capacity: Bounded | None
-    capacity_unit: Literal["requests/s", "users"]
+    capacity_unit: LoadUnit
     holds_slo: bool | None
     provenance: Provenance
     is_client_limited: bool = False
+    nearest: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +82,8 @@ class Spending:
         provenance: the cost run.
         machine: which machine its bill is for: models of one may share it, where memory allows;
             empty where that is not known.
+        usd_once: of the month, what is paid once however many replicas there are: people and fixed
+            lines.
     """
 
     usd_per_1000: Interval | None
@@ -71,6 +92,7 @@ class Spending:
     is_hosted: bool
     provenance: Provenance
     machine: str = ""
+    usd_once: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +103,8 @@ class Flip:
         what: ``memory budget, less``, ``share of code``, ``accuracy of porter on code`` …
         now: its value, in ``unit``; None where there is none (no budget).
         flips_at: the value at which the decision changes; None where none within range does.
-        unit: ``bytes``, ``devices``, ``load``, ``share``, ``percent``, or nothing where a cost
-            report says it in words.
+        unit: ``bytes``, ``devices``, ``load``, ``share``, ``percent``, ``usd``, ``ms``, or nothing
+            where it is said in words alone.
         sentence: both with the consequence, in words.
     """
 

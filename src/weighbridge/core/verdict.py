@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from weighbridge.core.constraints import NO_CONSTRAINTS, NO_LOAD, Constraints, Removed
+from weighbridge.core.constraints import (
+    NO_CONSTRAINTS,
+    NO_LOAD,
+    Constraints,
+    ExpectedLoad,
+    Removed,
+)
 from weighbridge.core.provenance import Interval, Provenance
 from weighbridge.core.tradeoffs import Flip, Served, Spending
 
+ONE_REPLICA: Final = "one replica is taken to do"
+"""How a verdict says that nobody knows what a model serves at most."""
+
 _ALPHA = 0.05
 _HALF = 0.5
+# Below that, whatever the interval leaves open, nobody would use it.
+_USELESS = 0.05
 # A tenth more is no reason to prefer another.
 _DEARER = 1.1
 
@@ -75,8 +88,8 @@ class ModelEvidence:
         p_best: the probability that its true accuracy is the task's highest, by bootstrap.
         p_cheapest: the probability that it is the cheapest per accepted request of those that are
             accurate enough; None where no model's cost is known.
-        on_front: whether no other option is at least as good in accuracy, latency and cost and
-            better in one.
+        on_front: whether no other option is at least as good in all that :attr:`TaskVerdict.front`
+            names and better in one; never where nothing is right.
         served: latency at the expected load; None where nothing is known of it.
         spending: cost; None where no cost run has it.
     """
@@ -102,11 +115,15 @@ class TaskVerdict:
         standings: every model, best first.
         lead: the winner against the runner-up, or None when there is only one model; judged with
             all pairs of all tasks, as ``weigh compare`` judges.
+        front: what the options were compared in, for the front: ``accuracy``, and of ``latency``,
+            ``cost`` and ``memory`` those that are known of every option; empty where nobody kept
+            it.
     """
 
     task: str
     standings: tuple[ModelEvidence, ...]
     lead: Comparison | None
+    front: tuple[str, ...] = ()
 
     @property
     def winner(self) -> ModelEvidence:
@@ -136,7 +153,8 @@ class Assignment:
         models: the models to load.
         by_task: task and model, in task order.
         accuracy: expected accuracy over the task mix.
-        memory_bytes: their memory together, or None where one's is unknown.
+        memory_bytes: their memory together, or None where one's is unknown: with devices that of
+            all replicas; else what one machine has to hold, a replica of each.
         replicas: model and how many of it the load needs.
         devices: per replica: its model and the devices it is put on, counted from 0; empty where
             memory is one pool.
@@ -144,6 +162,8 @@ class Assignment:
         machines: models that share a machine, machine by machine: it is paid once for all of them.
         is_upper_bound: whether that is the most it can cost: each is billed a machine of its own,
             and nobody knows whether they could share one.
+        fleets: machines alike: the models on each of them, and how many machines the load needs;
+            empty where no load or where devices are given.
     """
 
     models: tuple[str, ...]
@@ -155,6 +175,7 @@ class Assignment:
     usd_per_month: float | None = None
     machines: tuple[tuple[str, ...], ...] = ()
     is_upper_bound: bool = False
+    fleets: tuple[tuple[tuple[str, ...], int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,28 +230,87 @@ class Verdict:
 
     @property
     def sentence(self) -> str:
-        """The decision in plain words: what to run, then what to run alone."""
+        """The decision in plain words: what to run, then what to run alone.
+
+        Where a task is done by nothing, that comes first, and nobody is told to run it.
+        """
+        undone = self.undone
+        if not undone:
+            return self._plain
+        fits = all(_is_useless(task.winner) for task in self.tasks if task.task in undone)
+        head = f"Nothing that {'may be run' if fits else 'fits'} does {_listed(undone)} well."
+        if self.is_useless:
+            own = [_right_words(task, self._does(task)) for task in self.tasks]
+            return " ".join((head, *own))
+        return f"{head} {self._rest(undone)}"
+
+    def _rest(self, undone: tuple[str, ...]) -> str:
+        """What to run for the tasks that something does."""
+        rest = [(task, model) for task, model in self.chosen.by_task if task not in undone]
+        if len({model for _, model in rest}) == 1:
+            return f"Run {rest[0][1]} for the rest."
+        parts = ", ".join(f"{model} for {task}" for task, model in rest)
+        return f"For the rest it depends on the task: {parts}.{self._one_model}"
+
+    @property
+    def _one_model(self) -> str:
+        if self.single is None:
+            return " No single model may do everything."
+        return f" If you must run one model: {self.single.models[0]}."
+
+    @property
+    def undone(self) -> tuple[str, ...]:
+        """Tasks of which the chosen model has nothing right, or next to nothing for certain."""
+        found = ((task, self._does(task)) for task in self.tasks)
+        return tuple(task.task for task, own in found if own is not None and _is_useless(own))
+
+    @property
+    def is_useless(self) -> bool:
+        """Whether that is so of every task: then the answer is no."""
+        return bool(self.tasks) and len(self.undone) == len(self.tasks)
+
+    def _does(self, task: TaskVerdict) -> ModelEvidence | None:
+        """What is known of the model that does a task."""
+        model = dict(self.chosen.by_task).get(task.task)
+        return next((one for one in task.standings if one.model == model), None)
+
+    @property
+    def _plain(self) -> str:
         if len(self.chosen.models) == 1:
             return f"Run {self.chosen.models[0]} for everything."
         parts = ", ".join(f"{model} for {task}" for task, model in self.chosen.by_task)
-        if self.single is None:
-            return f"It depends on the task: {parts}. No single model may do everything."
-        alone = self.single.models[0]
-        return f"It depends on the task: {parts}. If you must run one model: {alone}."
+        return f"It depends on the task: {parts}.{self._one_model}"
 
     @property
     def caveats(self) -> tuple[str, ...]:
         """What the decision rests on although the data cannot tell, and where it costs quality."""
-        sentences = []
+        sentences = [_unsized(self.unsized, self.constraints.load)] if self.unsized else []
+        undone, all_undone = self.undone, self.is_useless
         for task in self.tasks:
             model = dict(self.chosen.by_task).get(task.task)
+            if task.task in undone:
+                # How they compare matters to nobody; the sentence has said it where it is all.
+                sentences += [] if all_undone else [_right_words(task, self._does(task))]
+                continue
             if model == task.winner.model and task.lead is not None and not task.is_clear:
                 sentences.append(_open_lead(task.task, task.lead))
                 sentences += _dearer(task, task.lead)
             elif model is not None and model != task.winner.model:
                 sentences.append(_second_best(task, model, self._alone))
-            sentences += _mostly_wrong(task, model)
+            sentences += _mostly_wrong(task, self._does(task))
         return tuple(sentences)
+
+    @property
+    def unsized(self) -> tuple[str, ...]:
+        """Models that are chosen for a load although nobody knows what they serve at most."""
+        if self.constraints.load == NO_LOAD:
+            return ()
+        own = [one for one in map(self._does, self.tasks) if one is not None]
+        alone = () if self.single is None else self.single.models
+        own += [one for task in self.tasks for one in task.standings if one.model in alone]
+        known = {one.model for one in own if one.served is not None and one.served.capacity}
+        known |= {one.model for one in own if one.spending is not None and one.spending.is_hosted}
+        return tuple(dict.fromkeys(one.model for one in own if one.model not in known))
 
     @property
     def words(self) -> str:
@@ -268,15 +348,39 @@ def _dearer(task: TaskVerdict, lead: Comparison) -> list[str]:
     return [sentence]
 
 
-def _mostly_wrong(task: TaskVerdict, model: str | None) -> list[str]:
+def _mostly_wrong(task: TaskVerdict, own: ModelEvidence | None) -> list[str]:
     """That even what does a task is wrong more often than right on it."""
-    own = next((one for one in task.standings if one.model == model), None)
     if own is None or own.accuracy.high >= _HALF:
         return []
-    right = f"right in {100 * own.accuracy.value:.1f} % of {own.n} items"
-    if own.accuracy.value == 0:
-        right = f"right in none of {own.n} items"
-    return [f"On {task.task}, {model} is {right}: nothing that may be run does this task well."]
+    said = _right_words(task, own)
+    if task.winner.accuracy.high >= _HALF:
+        return [said]
+    return [f"{said.removesuffix('.')}: nothing that may be run does this task well."]
+
+
+def _is_useless(own: ModelEvidence) -> bool:
+    return own.accuracy.value == 0 or own.accuracy.high < _USELESS
+
+
+def _right_words(task: TaskVerdict, own: ModelEvidence | None) -> str:
+    if own is None:
+        return ""
+    share = f"{100 * own.accuracy.value:.1f} %" if own.accuracy.value else "none"
+    return f"On {task.task}, {own.model} is right in {share} of {own.n} items."
+
+
+def _unsized(models: Sequence[str], load: ExpectedLoad) -> str:
+    """That nobody knows how many replicas it takes."""
+    many = len(models) > 1
+    return (
+        f"Whether {_listed(models)} {'serve' if many else 'serves'} {load} cannot be told, nor how "
+        f"many replicas {'they take' if many else 'it takes'}: what one serves at most is not "
+        f"known, and {ONE_REPLICA}."
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def _about(items: int) -> str:

@@ -15,6 +15,7 @@ class Advice:
         at_place: where a model processes data.
         read: that a licence was read.
         bench: how a latency is found.
+        measure: how one that is predicted is measured.
         bench_elsewhere: how it is found where the client was the bottleneck.
         eval: how an accuracy is found.
         month: how a cost is found.
@@ -25,6 +26,7 @@ class Advice:
     at_place: str
     read: str
     bench: str
+    measure: str
     bench_elsewhere: str
     eval: str
     month: str
@@ -56,7 +58,8 @@ COMMAND: Final = Advice(
     at_place="If it is known to you, say --at {model}={place}.",
     read="Read it, then say --license-read {model}.",
     bench="Run `weigh bench` for it, or say --devices for a prediction.",
-    bench_elsewhere="Run `weigh bench` from another machine, or with more --processes.",
+    measure="Run `weigh bench` for it on that machine.",
+    bench_elsewhere="Run `weigh bench` from another machine, or with more --workers.",
     eval="Run `weigh eval`.",
     month="Run `weigh cost` for it, or say --usd {model}=1200.",
     memory_of="Give it: --memory {model}=24GiB.",
@@ -66,6 +69,7 @@ STUDY: Final = Advice(
     at_place="If it is known to you, write `territory: {place}` under `candidates.{model}`.",
     read="Read it, then add {model} to `constraints.license_read`.",
     bench="Ask for a load test of it under `bench`.",
+    measure="Ask for a load test of it under `bench`, on that machine.",
     bench_elsewhere="Run the load tests again from another machine than the servers', with "
     "--from-stage bench.",
     eval="Let it answer that suite: see `models` under `suites`.",

@@ -103,12 +103,19 @@ def doubts(
 
 def bill_notes(chosen: Assignment) -> list[str]:
     """How the sum of the models' bills is to be read."""
-    notes = [
-        f"{' and '.join(models)} are billed one machine: its memory holds them together, and "
-        "hardware, people and fixed lines are paid once. That it serves both at once was not "
-        "measured."
-        for models in chosen.machines
-    ]
+    counts = dict(chosen.fleets)
+    notes = []
+    for models in chosen.machines:
+        count = counts.get(models, 1)
+        what = (
+            "one machine: its memory"
+            if count == 1
+            else f"{count} machines alike: the memory of each"
+        )
+        notes.append(
+            f"{' and '.join(models)} are billed {what} holds them together; people and fixed lines "
+            "are paid once. That it serves both at once was not measured."
+        )
     if chosen.is_upper_bound and chosen.usd_per_month is not None:
         notes.append(
             f"An upper bound: {chosen.usd_per_month:,.0f} USD a month for "
@@ -119,21 +126,56 @@ def bill_notes(chosen: Assignment) -> list[str]:
     return notes
 
 
+def replica_notes(chosen: Assignment) -> list[str]:
+    """What is taken of several replicas: what one serves was found with a machine to itself."""
+    notes = []
+    for models, count in chosen.fleets:
+        if count > 1:
+            counts = dict(chosen.replicas)
+            what = " and ".join(f"{counts[name]} \N{MULTIPLICATION SIGN} {name}" for name in models)
+            verb = "takes" if len(models) == 1 else "take"
+            paid = "" if chosen.usd_per_month is None else ", and each is billed"
+            notes.append(
+                f"{what} {verb} {count} machines{paid}: what one serves is that of a whole "
+                "machine, which a second replica on it would not add to. That the further machines "
+                "are as fast, and that traffic is spread evenly over them, is assumed."
+            )
+    on: dict[str, int] = {}
+    for model, _ in chosen.devices:
+        on[model] = on.get(model, 0) + 1
+    for model, count in on.items():
+        if count > 1:
+            notes.append(
+                f"{count} \N{MULTIPLICATION SIGN} {model} have devices of their own: that {count} "
+                "replicas at once serve so many times what one does was not measured."
+            )
+    sharing = {
+        device: {model for model, place in chosen.devices if device in place}
+        for _, places in chosen.devices
+        for device in places
+    }
+    notes += [
+        f"{' and '.join(sorted(names))} share a device: that it serves both at once was not "
+        "measured."
+        for names in dict.fromkeys(frozenset(one) for one in sharing.values() if len(one) > 1)
+    ]
+    return notes
+
+
 def _load_doubts(
     model: str, served: Served | None, constraints: Constraints, advice: Advice
 ) -> list[str]:
-    if demand(constraints, {"": 1.0}) and (served is None or served.capacity is None):
-        return [f"What {model} serves at most is not known: one replica is taken to do."]
     if served is None:
         return []
     doubts = []
     if served.is_client_limited:
         doubts.append(
             f"In {served.provenance.source} the client was the bottleneck: the times of {model} "
-            "are an upper bound, and what it serves a lower one."
+            "are an upper bound, and what it serves a lower one"
+            f"{', so that fewer replicas may do' if demand(constraints, {'': 1.0}) else ''}."
         )
     if served.provenance.kind == "predicted":
-        doubts.append(f"The latency of {model} is predicted, not measured. {advice.bench}")
+        doubts.append(f"The latency of {model} is predicted, not measured. {advice.measure}")
     elif served.covers_load is False:
         doubts.append(
             f"{model} was measured below the expected load of {constraints.load} only: {served.at}."

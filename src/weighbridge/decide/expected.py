@@ -12,7 +12,7 @@ from weighbridge.core.machine import Machine
 from weighbridge.core.provenance import Interval, Provenance
 from weighbridge.core.tradeoffs import Bounded, Served
 from weighbridge.core.workload import Slo
-from weighbridge.decide.served import unit_of
+from weighbridge.decide.served import at_words, unit_of
 
 if TYPE_CHECKING:
     from weighbridge.predict.rows import Job, Prediction
@@ -88,7 +88,7 @@ def expected(asked: Asked, load: ExpectedLoad, slo: Slo) -> Expected | None:
         ttft_ms=_bounded(first.ttft_ms),
         tpot_ms=_bounded(first.tpot_ms),
         e2e_ms=_bounded(at.e2e_ms),
-        at=f"{at.users} users, {at.requests_per_s:.3g} requests/s",
+        at=at_words(at.users, at.requests_per_s),
         covers_load=_covers(at, load),
         capacity=Bounded(max(most), None, None) if most else None,
         capacity_unit=unit,

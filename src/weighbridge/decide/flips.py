@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from weighbridge.core.tradeoffs import Flip
+from weighbridge.core.tradeoffs import Flip, LoadUnit, load_words
 from weighbridge.core.units import format_bytes
 from weighbridge.core.verdict import Assignment, TaskVerdict
-from weighbridge.decide.assignment import Problem, solve
+from weighbridge.decide.fairness import solve_fairly
+from weighbridge.decide.machines import fleets
+from weighbridge.decide.problem import Problem
 
 _BETTER: Final = 1e-9
 _MOST_STEPS: Final = 64
@@ -22,12 +25,13 @@ def flips(
     tasks: Sequence[TaskVerdict],
     *,
     sizes_known: bool,
+    unit: LoadUnit = "requests/s",
 ) -> tuple[Flip, ...]:
     """All of them: memory down and up, load, the share of each task, the runner-up of each task."""
     found: list[Flip] = []
     if sizes_known:
         found += memory_flips(problem, chosen)
-    found += load_flips(problem, chosen)
+    found += load_flips(problem, chosen, unit)
     if single is not None:
         found += share_flips(problem, single)
     found += [flip for task in tasks for flip in lead_flips(task, chosen)]
@@ -41,8 +45,8 @@ def memory_flips(problem: Problem, chosen: Assignment) -> Iterator[Flip]:
         yield from _device_flips(problem, chosen)
         return
     now = None if problem.budget_bytes is None else float(problem.budget_bytes)
-    less = solve(replace(problem, budget_bytes=needs - 1))
-    then = "nothing fits" if less is None else f"it is {_words(less)}"
+    less = solve_fairly(replace(problem, budget_bytes=needs - 1))
+    then = "nothing fits" if less is None else f"it is {choice_words(less)}"
     yield Flip(
         "memory budget, less",
         now,
@@ -64,7 +68,7 @@ def memory_flips(problem: Problem, chosen: Assignment) -> Iterator[Flip]:
             now,
             float(more.memory_bytes),
             "bytes",
-            f"From {format_bytes(more.memory_bytes)} on it is {_words(more)}, "
+            f"From {format_bytes(more.memory_bytes)} on it is {choice_words(more)}, "
             f"{gain:.1f} points better.",
         )
 
@@ -73,7 +77,7 @@ def _next_better(problem: Problem, chosen: Assignment) -> Assignment | None:
     """The better assignment that needs least: down from the best there is without a limit."""
     better, budget = None, None
     for _ in range(_MOST_STEPS):
-        found = solve(replace(problem, budget_bytes=budget))
+        found = solve_fairly(replace(problem, budget_bytes=budget))
         if found is None or found.accuracy <= chosen.accuracy + _BETTER:
             return better
         better = found
@@ -88,45 +92,49 @@ def _device_flips(problem: Problem, chosen: Assignment) -> Iterator[Flip]:
     devices = problem.device_bytes
     if not devices:
         return
-    fewer = solve(replace(problem, device_bytes=devices[:-1])) if len(devices) > 1 else None
-    more = solve(replace(problem, device_bytes=(*devices, devices[-1])))
+    fewer = solve_fairly(replace(problem, device_bytes=devices[:-1])) if len(devices) > 1 else None
+    more = solve_fairly(replace(problem, device_bytes=(*devices, devices[-1])))
     count = float(len(devices))
     if fewer is None:
         yield Flip("devices, fewer", count, count, "devices", "With one device less nothing fits.")
     elif fewer.by_task != chosen.by_task:
-        sentence = f"With one device less it is {_words(fewer)}."
+        sentence = f"With one device less it is {choice_words(fewer)}."
         yield Flip("devices, fewer", count, count - 1, "devices", sentence)
     else:
         yield Flip("devices, fewer", count, None, "devices", "One device less changes nothing.")
     if more is not None and more.accuracy > chosen.accuracy + _BETTER:
-        sentence = f"With one device more it is {_words(more)}."
+        sentence = f"With one device more it is {choice_words(more)}."
         yield Flip("devices, more", count, count + 1, "devices", sentence)
     else:
         yield Flip("devices, more", count, None, "devices", "One device more changes nothing.")
 
 
-def load_flips(problem: Problem, chosen: Assignment) -> Iterator[Flip]:
+def load_flips(
+    problem: Problem, chosen: Assignment, unit: LoadUnit = "requests/s"
+) -> Iterator[Flip]:
     """The load at which the replicas that were chosen no longer suffice."""
-    asked: dict[str, float] = {}
-    for task, model in chosen.by_task:
-        asked[model] = asked.get(model, 0.0) + problem.demand.get(task, 0.0)
-    total = sum(problem.demand.values())
-    counts = dict(chosen.replicas)
-    room = {
-        model: counts.get(model, 1) * problem.capacity[model] / need
-        for model, need in asked.items()
-        if need > 0 and problem.capacity.get(model)
-    }
+    total, by_task, counts = sum(problem.demand.values()), dict(chosen.by_task), {}
+    room: dict[str, float] = {}
+    for model in chosen.models:
+        use = problem.use(model, by_task)
+        counts[model] = dict(chosen.replicas).get(model, 1)
+        if use > 0:
+            room[f"{model} needs another replica"] = counts[model] / use
+    for fleet in fleets(problem, counts, by_task):
+        if len(fleet.models) > 1 and fleet.use > 0:
+            names = " and ".join(fleet.models)
+            room[f"{names} need another machine"] = fleet.count / fleet.use
     if not room or not total:
         return
-    first = min(room, key=lambda model: room[model])
+    first = min(room, key=lambda words: room[words])
     most = total * room[first]
+    shown = math.floor(most + _BETTER) if unit == "users" else most
     yield Flip(
         "load",
         total,
         most,
         "load",
-        f"These replicas serve a load of up to {most:.3g}; beyond it {first} needs another one.",
+        f"These replicas are taken to serve up to {load_words(shown, unit)}; beyond that {first}.",
     )
 
 
@@ -136,7 +144,7 @@ def share_flips(problem: Problem, single: Assignment) -> Iterator[Flip]:
         model
         for model in problem.memory_bytes
         if all(model in table for table in problem.accuracy.values())
-        and solve(_alone(problem, model)) is not None
+        and solve_fairly(_alone(problem, model)) is not None
     ]
     now = single.models[0]
     # Of two tasks, what one gains the other loses; of one there is nothing to shift.
@@ -221,7 +229,8 @@ def lead_flips(task: TaskVerdict, chosen: Assignment) -> Iterator[Flip]:
     )
 
 
-def _words(assignment: Assignment) -> str:
+def choice_words(assignment: Assignment) -> str:
+    """Who does what, in a sentence's middle."""
     if len(assignment.models) == 1:
         return f"{assignment.models[0]} for everything"
     return ", ".join(f"{model} for {task}" for task, model in assignment.by_task)

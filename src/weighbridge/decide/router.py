@@ -13,6 +13,7 @@ from weighbridge.core.verdict import TaskVerdict, Verdict
 _USUAL_PORT: Final = 8080
 # Of the right answers of the model that does a task, so many a stand-in must reach.
 _LEAST_SHARE: Final = 0.5
+_MOST_SHOWN: Final = 3
 _LOOPBACK: Final = re.compile(r"//(?:127\.0\.0\.1|localhost|\[::1\]):(\d{1,5})\b")
 
 
@@ -59,6 +60,50 @@ def route_comments(verdict: Verdict, dates: Mapping[str, str]) -> tuple[str, ...
         for task, model in verdict.chosen.by_task
     ]
     return (*comments, f"Whatever is not recognised: {_rests_overall(verdict)}")
+
+
+def missing_replicas(
+    verdict: Verdict, models: Mapping[str, ModelEntry]
+) -> dict[str, tuple[int, int]]:
+    """Model → replicas that the decision takes and those that its entry reaches, where too few.
+
+    The gateway starts one engine of a model, or passes requests to all the addresses that it has.
+    """
+    counts = {name: count for name, count in verdict.chosen.replicas if name in models}
+    hosted = {
+        one.model
+        for task in verdict.tasks
+        for one in task.standings
+        if one.spending is not None and one.spending.is_hosted
+    }
+    has = {name: max(1, len(models[name].urls)) for name in counts}
+    return {
+        name: (count, has[name])
+        for name, count in counts.items()
+        if count > has[name] and name not in hosted
+    }
+
+
+def model_comments(verdict: Verdict, models: Mapping[str, ModelEntry]) -> dict[str, str]:
+    """Above each model that needs more replicas than its entry reaches: how to name the others."""
+    found = {}
+    for name, (needed, has) in missing_replicas(verdict, models).items():
+        on = [place for model, place in verdict.chosen.devices if model == name]
+        where = (
+            f"each on devices of its own ({'; '.join(', '.join(map(str, one)) for one in on)})"
+            if on
+            else "each on a machine of its own"
+        )
+        urls = models[name].urls or ("http://MACHINE-1:PORT/v1",)
+        further = [f"http://MACHINE-{k}:PORT/v1" for k in range(len(urls) + 1, needed + 1)]
+        shown = [*urls, *further[:_MOST_SHOWN], *(["..."] if len(further) > _MOST_SHOWN else [])]
+        instead = "" if models[name].urls else ", instead of the engine that is started here"
+        found[name] = (
+            f"{name}: the decision takes {needed} replicas, {where}; this entry reaches {has}.\n"
+            f"Once the others serve, name them all{instead}:\n"
+            f"url: [{', '.join(shown)}]"
+        )
+    return found
 
 
 def _rests_on(task: TaskVerdict, model: str, dates: Mapping[str, str]) -> str:

@@ -59,8 +59,9 @@ def task_verdicts(
         found = cheapest(draws[task], evidence.spending, least.get(task, 0.0), seed=seed) or {}
         best = {model: shares.get((task, model), 1.0) for model in runs}
         one = _Task(task, runs, best, found, draws[task], seed)
-        standings = with_front(_standings(one, evidence), memory)
-        verdicts.append(TaskVerdict(task, standings, _lead(standings, runs, compared.pairs)))
+        standings, sides = with_front(_standings(one, evidence), memory)
+        lead = _lead(standings, runs, compared.pairs)
+        verdicts.append(TaskVerdict(task, standings, lead, sides))
     return tuple(verdicts), compared.notes
 
 

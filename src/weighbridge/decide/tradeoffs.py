@@ -89,44 +89,51 @@ def cost_draws(usd: Interval, generator: np.random.Generator, count: int) -> Flo
 
 def with_front(
     standings: Sequence[ModelEvidence], memory: Mapping[str, int | None]
-) -> tuple[ModelEvidence, ...]:
-    """The options of a task, each marked whether it is on the Pareto front.
+) -> tuple[tuple[ModelEvidence, ...], tuple[str, ...]]:
+    """The options of a task, each marked whether it is on the Pareto front; and what of it counts.
 
     Compared are accuracy, and of latency, cost per accepted request and memory those that are known
-    of all options. Models that are alike in all are both on the front.
+    of all options that have anything right; the others are on no front. Models that are alike in
+    all are both on it.
     """
-    points = _points(standings, memory)
-    return tuple(
-        replace(one, on_front=not any(_dominates(other, point) for other in points))
-        for one, point in zip(standings, points, strict=True)
+    able = [one for one in standings if one.accuracy.value > 0]
+    sides = _sides(able, memory)
+    points = dict(zip((one.model for one in able), zip(*sides.values(), strict=True), strict=True))
+    marked = tuple(
+        replace(
+            one,
+            on_front=one.model in points
+            and not any(_dominates(other, points[one.model]) for other in points.values()),
+        )
+        for one in standings
     )
+    return marked, tuple(sides)
 
 
-def _points(
+def _sides(
     standings: Sequence[ModelEvidence], memory: Mapping[str, int | None]
-) -> list[tuple[float, ...]]:
-    """Every option as figures of which less is better."""
-    sides: list[list[float | None]] = [
-        [-one.accuracy.value for one in standings],
-        [None if one.served is None else _latency(one) for one in standings],
-        [None if one.spending is None else _usd(one, one.spending) for one in standings],
-        [memory.get(one.model) for one in standings],
-    ]
-    known = [[value for value in side if value is not None] for side in sides]
-    whole = [side for side in known if len(side) == len(standings)]
-    return list(zip(*whole, strict=True))
+) -> dict[str, list[float]]:
+    """What is known of every option, as figures of which less is better."""
+    sides: dict[str, list[float | None]] = {
+        "accuracy": [-one.accuracy.value for one in standings],
+        "latency": [None if one.served is None else _latency(one) for one in standings],
+        "cost": [None if one.spending is None else _usd(one.spending) for one in standings],
+        "memory": [memory.get(one.model) for one in standings],
+    }
+    known = {name: [value for value in side if value is not None] for name, side in sides.items()}
+    return {name: side for name, side in known.items() if side and len(side) == len(standings)}
 
 
 def _latency(one: ModelEvidence) -> float | None:
     served = one.served
-    figure = None if served is None else (served.e2e_ms or served.ttft_ms)
+    if served is None or served.is_client_limited:
+        return None  # the client's time and not the model's
+    figure = served.e2e_ms or served.ttft_ms
     return None if figure is None else figure.value
 
 
-def _usd(one: ModelEvidence, spending: Spending) -> float | None:
-    """Per accepted request; without end where none is accepted."""
-    if spending.usd_per_1000 is not None and one.accuracy.value == 0:
-        return math.inf
+def _usd(spending: Spending) -> float | None:
+    """Per accepted request."""
     accepted = spending.usd_per_1000_accepted
     return None if accepted is None else accepted.value
 

@@ -18,7 +18,6 @@ from weighbridge.core.runs import EvalRun
 from weighbridge.core.units import format_bytes
 from weighbridge.core.verdict import Assignment, ModelMemory, Verdict
 from weighbridge.decide import constraints as rules
-from weighbridge.decide.assignment import Problem, solve
 from weighbridge.decide.evidence import (
     NOTHING_ELSE,
     Evidence,
@@ -26,8 +25,13 @@ from weighbridge.decide.evidence import (
     demand,
     doubts,
     months,
+    replica_notes,
 )
+from weighbridge.decide.fairness import solve_fairly
 from weighbridge.decide.flips import flips
+from weighbridge.decide.let_in import options_back, together_back
+from weighbridge.decide.problem import MOST_REPLICAS, Problem
+from weighbridge.decide.served import unit_of
 from weighbridge.decide.statistics import run_accuracy
 
 RunsByTask = Mapping[str, Mapping[str, EvalRun]]
@@ -73,10 +77,19 @@ def decide(
     }
     removed = _removed(by_task, memory, accuracy, asked, evidence)
     left = _left(by_task, removed)
+    bare = [task for task, models in left.items() if not models]
+    if bare:
+        raise NothingLeftError(
+            f"{NOTHING_LEFT[0]}{', '.join(bare)}: the constraints remove every option.",
+            removed,
+            flips=options_back(
+                removed, bare, asked, memory=memory, accuracy=accuracy, evidence=evidence
+            ),
+        )
     problem = _problem(left, shares, sizes, asked, evidence)
-    chosen, single = solve(problem), solve(replace(problem, max_models=1))
+    chosen, single = solve_fairly(problem), solve_fairly(replace(problem, max_models=1))
     if chosen is None:
-        raise _nothing_fits(problem, removed)
+        raise _nothing_fits(problem, removed, asked)
     found = _Found(problem, chosen, single, sizes, seed)
     return _verdict(
         found, left, accuracy, removed=removed, asked=asked, memory=memory, evidence=evidence
@@ -107,7 +120,8 @@ class _Found:
         """The best assignment that needs less memory; None while any memory is unknown."""
         if not self.sizes_known or self.chosen.memory_bytes is None:
             return None
-        return solve(replace(self.problem, budget_bytes=self.chosen.memory_bytes - 1))
+        less = replace(self.problem, budget_bytes=self.chosen.memory_bytes - 1)
+        return solve_fairly(less)
 
 
 def _verdict(
@@ -138,7 +152,14 @@ def _verdict(
         seed=found.seed,
     )
     single = found.honest(found.single)
-    changes = flips(problem, found.chosen, single, tasks, sizes_known=found.sizes_known)
+    changes = flips(
+        problem,
+        found.chosen,
+        single,
+        tasks,
+        sizes_known=found.sizes_known,
+        unit=unit_of(asked.load),
+    )
     return Verdict(
         tasks=tasks,
         mix=tuple(problem.mix.items()),
@@ -157,6 +178,7 @@ def _verdict(
             *evidence.notes,
             *doubts(chosen.by_task, accuracy, evidence, asked),
             *bill_notes(chosen),
+            *replica_notes(chosen),
         ),
     )
 
@@ -226,13 +248,9 @@ def _removed(
 
 
 def _left(by_task: RunsByTask, removed: tuple[Removed, ...]) -> RunsByTask:
-    """The options that no constraint removes.
-
-    Raises:
-        NothingLeftError: a task has none.
-    """
+    """The options that no constraint removes."""
     out = {(one.task, one.model) for one in removed}
-    left = {
+    return {
         task: {
             model: run
             for model, run in runs.items()
@@ -240,12 +258,6 @@ def _left(by_task: RunsByTask, removed: tuple[Removed, ...]) -> RunsByTask:
         }
         for task, runs in by_task.items()
     }
-    bare = [task for task, runs in left.items() if not runs]
-    if bare:
-        raise NothingLeftError(
-            f"{NOTHING_LEFT[0]}{', '.join(bare)}: the constraints remove every option.", removed
-        )
-    return left
 
 
 def _problem(
@@ -257,7 +269,9 @@ def _problem(
 ) -> Problem:
     models = {model for runs in left.values() for model in runs}
     tasks = tuple(left)
-    capacity = {model: evidence.capacity(model, tasks) for model in models}
+    hosted = frozenset(model for model, one in evidence.spending.items() if one.is_hosted)
+    # How much a host serves is the host's affair, and its bill is of the whole volume.
+    capacity = {model: evidence.capacity(model, tasks) for model in models - hosted}
     return Problem(
         accuracy={
             task: {model: run.accuracy for model, run in runs.items()}
@@ -270,13 +284,17 @@ def _problem(
         demand=demand(asked, shares),
         capacity={model: most for model, most in capacity.items() if most},
         usd_per_month=months(evidence.spending),
+        usd_once={model: one.usd_once for model, one in evidence.spending.items()},
         machine={model: one.machine for model, one in evidence.spending.items()},
-        hosted=frozenset(model for model, one in evidence.spending.items() if one.is_hosted),
+        shares=asked.memory_budget_bytes is not None,
+        hosted=hosted,
         budget_usd=asked.usd_per_month,
     )
 
 
-def _nothing_fits(problem: Problem, removed: tuple[Removed, ...]) -> NothingLeftError:
+def _nothing_fits(
+    problem: Problem, removed: tuple[Removed, ...], asked: Constraints
+) -> NothingLeftError:
     limits = []
     if problem.budget_bytes is not None:
         limits.append(f"the memory budget of {format_bytes(problem.budget_bytes)}")
@@ -285,9 +303,11 @@ def _nothing_fits(problem: Problem, removed: tuple[Removed, ...]) -> NothingLeft
     if problem.budget_usd is not None:
         limits.append(f"{problem.budget_usd:,.0f} USD a month")
     if problem.demand:
-        limits.append(f"a load of {sum(problem.demand.values()):g}")
+        most = f"a load of {asked.load}"
+        limits.append(f"{most} with at most {MOST_REPLICAS} replicas of a model")
     return NothingLeftError(
         f"{NOTHING_LEFT[1]}{' and '.join(limits)}.",
         removed,
         fix="Give more room, ask less, or evaluate smaller models.",
+        flips=together_back(problem, asked),
     )

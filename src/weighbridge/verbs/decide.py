@@ -16,7 +16,12 @@ from weighbridge.core.routing import AUTO, ModelEntry, RouterConfig
 from weighbridge.core.runs import EvalRun, RunInfo, content_hash
 from weighbridge.core.study import VerdictRun
 from weighbridge.core.verdict import ModelMemory, Verdict
-from weighbridge.decide.router import route_comments, router_config
+from weighbridge.decide.router import (
+    missing_replicas,
+    model_comments,
+    route_comments,
+    router_config,
+)
 from weighbridge.decide.signals import learn_signals, unrecognisable
 from weighbridge.decide.verdict import decide as decide_purely
 from weighbridge.facts.documents import parse_yaml
@@ -95,7 +100,8 @@ def _router_text(info: RunInfo, runs: Sequence[EvalRun], verdict: Verdict) -> st
     signals = learn_signals({run.suite: [item.prompt for item in run.items] for run in runs})
     config = router_config(verdict, signals, _entries(runs))
     comments = route_comments(verdict, {run.info.id: run.info.created for run in runs})
-    return write_config(config, _comment(info.id, info.created, verdict), comments)
+    models = model_comments(verdict, config.models)
+    return write_config(config, _comment(info.id, info.created, verdict), comments, models)
 
 
 def check_replaceable(path: Path, *, force: bool = False) -> None:
@@ -140,11 +146,17 @@ def write_served_config(run: VerdictRun, path: Path) -> int:
 def warnings(run: VerdictRun) -> list[str]:
     """What a reader should know before running the configuration."""
     config = parse_yaml(run.router_config, RouterConfig, origin=run.info.id)
-    return [
+    blind = [
         f"nothing in its prompts tells {task} from the other tasks, so `auto` cannot recognise it; "
         "write keywords for it into the file."
         for task in unrecognisable(config.signals)
     ]
+    missing = [
+        f"the file reaches {has} of the {count} replicas of {name} that the load takes; its "
+        "comments say where to name the others."
+        for name, (count, has) in missing_replicas(run.verdict, config.models).items()
+    ]
+    return [*blind, *missing]
 
 
 def to_json(run: VerdictRun) -> dict[str, Any]:
@@ -153,6 +165,7 @@ def to_json(run: VerdictRun) -> dict[str, Any]:
         "run": run.info.id,
         **document(run.verdict),
         "warnings": warnings(run),
+        "is_useless": run.verdict.is_useless,
         "evidence": list(run.evidence),
         "provenance": {"kind": "measured", "source": run.info.id, "date": run.info.created},
     }

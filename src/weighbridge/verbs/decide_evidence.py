@@ -15,10 +15,9 @@ from weighbridge.core.cost_comparison import Flip as CostFlip
 from weighbridge.core.effects import Store
 from weighbridge.core.errors import InputError
 from weighbridge.core.inspection import Inspection
-from weighbridge.core.load import LoadRun
 from weighbridge.core.machine import Machine
 from weighbridge.core.provenance import Interval, Provenance
-from weighbridge.core.runs import EvalRun, RunInfo, content_hash
+from weighbridge.core.runs import EvalRun, content_hash
 from weighbridge.core.study import ModelSheet
 from weighbridge.core.tradeoffs import Flip, Served, Spending
 from weighbridge.decide.advice import COMMAND, Advice
@@ -32,9 +31,9 @@ from weighbridge.decide.constraints import (
 )
 from weighbridge.decide.evidence import Evidence
 from weighbridge.decide.expected import Asked, Expected, expected
-from weighbridge.decide.served import about_task, served
 from weighbridge.facts.licenses.questions import Answer, answer
 from weighbridge.facts.licenses.read import recognise
+from weighbridge.verbs import decide_loads
 from weighbridge.verbs.inspect import permitted
 
 
@@ -70,7 +69,8 @@ def gather(store: Store, runs: Sequence[EvalRun], constraints: Constraints, told
     sheets = dict(_sheets(store, models))
     removed = [*by_place(_places(runs), constraints, told.advice)]
     refused, notes = _licences(models, sheets, constraints, told)
-    measured = dict(_measured(store, models, tasks, constraints))
+    ran = decide_loads.Loads(store, models, runs, told.machine)
+    measured = dict(decide_loads.measured(ran, tasks, constraints))
     predicted = dict(_predicted(runs, sheets, constraints, told))
     forecast: dict[tuple[str, str | None], Served] = {
         (model, None): one.served for model, one in predicted.items()
@@ -80,10 +80,10 @@ def gather(store: Store, runs: Sequence[EvalRun], constraints: Constraints, told
         Evidence(
             served={**forecast, **measured},
             spending=spending,
-            limited=_limited(store, models, measured),
+            limited=decide_loads.limited(ran, measured),
             removed=(*removed, *refused),
             flips=flips,
-            notes=notes,
+            notes=(*notes, *decide_loads.place_notes(ran, measured, tuple(predicted))),
             advice=told.advice,
         ),
         predicted,
@@ -140,45 +140,6 @@ def _licence(model: str, sheet: Inspection | None, intents: Intents, told: Told)
     if len(called) != 1:
         return None
     return answer(called[0].terms, intents, multimodal=called[0].multimodal)
-
-
-def _measured(
-    store: Store, models: Sequence[str], tasks: Sequence[str], constraints: Constraints
-) -> Iterator[tuple[tuple[str, str | None], Served]]:
-    """From the newest load run of each model that has a verdict, and that names a task."""
-    by_model: dict[str, list[RunInfo]] = {}
-    for info in store.runs("load"):
-        if info.model in models:
-            by_model.setdefault(info.model, []).append(info)
-    for model, infos in by_model.items():
-        special = {task: about_task(infos, task) for task in tasks}
-        named = [info for own in special.values() for info in own]
-        general = [info for info in infos if info not in named]
-        for task, own in [(None, general), *special.items()]:
-            found = _first_served(store, own, constraints)
-            if found is not None:
-                yield (model, task), found
-
-
-def _limited(
-    store: Store, models: Sequence[str], measured: Mapping[tuple[str, str | None], Served]
-) -> dict[str, str]:
-    """The newest load run of each model of which none has a verdict."""
-    newest: dict[str, str] = {}
-    for info in store.runs("load"):
-        newest.setdefault(info.model, info.id)
-    known = {model for model, _ in measured}
-    return {model: newest[model] for model in models if model in newest and model not in known}
-
-
-def _first_served(
-    store: Store, infos: Sequence[RunInfo], constraints: Constraints
-) -> Served | None:
-    for info in infos:
-        found = served([store.load(info.id, LoadRun)], constraints.load, constraints.slo)
-        if found is not None:
-            return found
-    return None
 
 
 def _predicted(
@@ -249,17 +210,39 @@ def _option(run: CostRun, model: str) -> CostedOption | None:
 
 
 def _of_option(option: CostedOption, run: CostRun) -> Spending:
-    month, copies = option.usd_per_month, 1 if option.serving is None else option.serving.replicas
-    each = max(1, copies)
+    copies = 1 if option.serving is None else max(1, option.serving.replicas)
+    once = _once(option, run)
     return Spending(
         usd_per_1000=option.usd_per_1000_requests,
         usd_per_1000_accepted=option.usd_per_1000_accepted,
-        usd_per_month=Interval(
-            month.value / each, month.low / each, month.high / each, month.level
-        ),
+        usd_per_month=_of_one(option.usd_per_month, once, copies),
         is_hosted=option.kind == "api",
         provenance=Provenance("predicted", run.info.id, run.info.created),
         machine=_machine(option, run),
+        usd_once=sum(one.value for one in once),
+    )
+
+
+def _once(option: CostedOption, run: CostRun) -> list[Interval]:
+    """The lines of a bill that are paid once, however many replicas it has."""
+    asked = next((one for one in run.report.question.selfhosted if one.name == option.name), None)
+    if asked is None:
+        return []
+    names = {"people", "on-call", *(line.name for line in asked.fixed)}
+    return [line.usd_per_month for line in option.lines if line.name in names]
+
+
+def _of_one(month: Interval, once: Sequence[Interval], copies: int) -> Interval:
+    """What one replica costs: its share of the hardware, and all that is paid once."""
+
+    def part(whole: float, fixed: float) -> float:
+        return (whole - fixed) / copies + fixed if copies > 1 else whole
+
+    return Interval(
+        part(month.value, sum(one.value for one in once)),
+        part(month.low, sum(one.low for one in once)),
+        part(month.high, sum(one.high for one in once)),
+        month.level,
     )
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from weighbridge.core.constraints import Removed
 from weighbridge.core.provenance import Interval
+from weighbridge.core.tradeoffs import Flip
 from weighbridge.core.verdict import Assignment, ModelEvidence, TaskVerdict, Verdict
 from weighbridge.verbs.compare import pair
 
@@ -32,8 +33,13 @@ def document(verdict: Verdict) -> dict[str, Any]:
         ],
         "constraints": msgspec.to_builtins(verdict.constraints),
         "removed": removed(verdict.removed),
-        "flips": [msgspec.to_builtins(one) for one in verdict.flips],
+        "flips": flips(verdict.flips),
     }
+
+
+def flips(found: tuple[Flip, ...]) -> list[dict[str, Any]]:
+    """What would change the decision."""
+    return [msgspec.to_builtins(one) for one in found]
 
 
 def removed(options: tuple[Removed, ...]) -> list[dict[str, Any]]:
@@ -52,6 +58,7 @@ def _task(task: TaskVerdict) -> dict[str, Any]:
         "winner": task.winner.model,
         "clear": task.is_clear,
         "lead": None if task.lead is None else pair(task.lead),
+        "front": list(task.front),
         "standings": [_standing(evidence) for evidence in task.standings],
     }
 
@@ -83,4 +90,5 @@ def _assignment(assignment: Assignment) -> dict[str, Any]:
         "usd_per_month": assignment.usd_per_month,
         "machines": [list(models) for models in assignment.machines],
         "is_upper_bound": assignment.is_upper_bound,
+        "fleets": [{"models": list(names), "count": count} for names, count in assignment.fleets],
     }

@@ -12,7 +12,7 @@ from weighbridge.core.study import StudyRun
 from weighbridge.core.units import MIB
 from weighbridge.verbs.effects import open_workspace
 from weighbridge.verbs.study import load_study
-from weighbridge.verbs.study.deciding import constraints_of
+from weighbridge.verbs.study.constraining import constraints_of
 from weighbridge.verbs.study.status import status
 
 

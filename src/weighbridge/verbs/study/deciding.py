@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
-from weighbridge.core.constraints import Constraints, ExpectedLoad
+from weighbridge.core.constraints import NOTHING_LEFT, NothingLeftError, Removed
 from weighbridge.core.effects import Store
 from weighbridge.core.endpoint import endpoint_at
 from weighbridge.core.machine import Machine
 from weighbridge.core.runs import EvalRun, content_hash
 from weighbridge.core.study import VerdictRun
 from weighbridge.core.study_file import HERE
-from weighbridge.core.territories import territory
 from weighbridge.core.units import parse_size
 from weighbridge.core.verdict import Comparison
 from weighbridge.decide.advice import STUDY
-from weighbridge.facts.licenses.intents import parse_intents
 from weighbridge.serve.config import parse_config
 from weighbridge.verbs import decide as decide_verb
 from weighbridge.verbs import route as route_verb
@@ -26,6 +26,7 @@ from weighbridge.verbs.decide_evidence import Told
 from weighbridge.verbs.serve import gateway
 from weighbridge.verbs.study.asked import Asked
 from weighbridge.verbs.study.candidate_store import SelectedStore
+from weighbridge.verbs.study.constraining import constraints_of, kept_from
 from weighbridge.verbs.study.jobs import Job, Left, Means, Settled
 from weighbridge.verbs.study.measuring import inputs_digest
 from weighbridge.verbs.study.planning import machine_of
@@ -50,14 +51,21 @@ def decide_jobs(asked: Asked, settled: Settled) -> Iterator[Job]:
     """One decision."""
     runs, file = evidence(asked, settled), asked.file
     rests = (settled.runs("bench"), settled.runs("cost"), settled.runs("inspect"))
+    kept = kept_from(asked)
     what = (
         constraints_of(asked), _licenses(asked), file.workload.mix, file.machine, file.seed,
-        _memory(asked),
+        _memory(asked), *([sorted(kept)] if kept else []),
     )  # fmt: skip
-    is_open = settled.is_open("eval", "bench", "cost") or not runs
+    bare = [one.name for one in asked.tasks if all(name in kept for name in one.models)]
+    is_open = settled.is_open("eval", "bench", "cost") or not (runs or bare)
 
     async def do(means: Means) -> Left:
         means.effects.progress.stage("decide", 1)
+        if bare:
+            raise NothingLeftError(
+                f"{NOTHING_LEFT[0]}{', '.join(bare)}: the constraints remove every option.",
+                tuple(kept.values()),
+            )
         run = decided(asked, means, runs, [run for part in rests for run in part])
         means.effects.progress.advance()
         return Left((run.info.id,))
@@ -68,9 +76,10 @@ def decide_jobs(asked: Asked, settled: Settled) -> Iterator[Job]:
 
 def decided(asked: Asked, means: Means, runs: tuple[str, ...], rests: Sequence[str]) -> VerdictRun:
     """The decision on these evaluations, and on nothing else that the workspace may have."""
-    store = SelectedStore(means.effects.store, {*runs, *rests})
+    kept = tuple(one for name, one in kept_from(asked).items() if name in asked.contenders)
+    store = SelectedStore(means.effects.store, {*runs, *rests}, lambda run: _with(run, kept))
     evaluated = {store.find(run, "eval").model for run in runs}
-    return decide_verb.decide(
+    run = decide_verb.decide(
         store,
         names=runs,
         mix=asked.file.workload.mix or None,
@@ -79,39 +88,24 @@ def decided(asked: Asked, means: Means, runs: tuple[str, ...], rests: Sequence[s
         told=Told(machine=_target(asked), licenses=_licenses(asked), advice=STUDY),
         seed=asked.file.seed,
     )
+    return _with(run, kept)
+
+
+RecordT = TypeVar("RecordT")
+
+
+def _with(run: RecordT, kept: Sequence[Removed]) -> RecordT:
+    """A decision that also names who was ruled out before anything was asked."""
+    if not isinstance(run, VerdictRun):
+        return run
+    verdict = replace(run.verdict, removed=(*kept, *run.verdict.removed))
+    return replace(run, verdict=verdict)
 
 
 def _memory(asked: Asked) -> dict[str, int]:
     """What the file says of models whose servers others run: nobody can measure theirs."""
     entries = asked.file.candidates.items()
     return {name: parse_size(one.memory) for name, one in entries if one.urls and one.memory}
-
-
-def constraints_of(asked: Asked) -> Constraints:
-    """What must hold, as the file says."""
-    said, load, budget = asked.file.constraints, asked.file.workload, asked.file.memory_budget
-    least = said.min_accuracy
-    names = [one.name for one in asked.tasks]
-    shares = (
-        {} if least is None else least if isinstance(least, dict) else dict.fromkeys(names, least)
-    )
-    entries = asked.file.candidates.items()
-    places = {name: territory(one.territory) for name, one in entries if one.territory}
-    leaves = {name: one.leaves for name, one in entries if one.leaves is not None}
-    users = max(load.levels, default=None)
-    return Constraints(
-        data_may_leave=said.data_may_leave is not False,
-        territory=territory(said.territory) if said.territory else None,
-        intents=parse_intents(",".join(said.intents)) if said.intents else None,
-        license_read=said.license_read,
-        places=tuple(places.items()),
-        leaves=tuple(leaves.items()),
-        slo=asked.slo,
-        load=ExpectedLoad(load.rate, None if load.rate is not None else users),
-        memory_budget_bytes=None if budget is None else parse_size(budget),
-        usd_per_month=said.usd_per_month,
-        min_accuracy=() if least is None else tuple(shares.items()),
-    )
 
 
 def _target(asked: Asked) -> Machine | None:
