@@ -60,6 +60,23 @@ def test_a_failed_candidate_is_exit_code_3_and_the_rest_is_there(tmp_path: Path)
         assert states["decide"] == "done"
 
 
+def test_a_study_whose_models_do_no_task_well_says_no(tmp_path: Path) -> None:
+    with lab(tmp_path) as study:
+        study.path.write_text(
+            f'name: lab\ncandidates: {{fair: {{url: "{study.url}", context: 512}}}}\n'
+            "suites: [sums]\n"
+        )
+        ran = weigh("study", "run", "--json", cwd=tmp_path)
+        assert ran.code == 1, ran.err
+        figures = json.loads(ran.out)
+        assert figures["decide"]["sentence"] == (
+            "Nothing that may be run does sums well. On sums, fair is right in none of 6 items."
+        )
+        # There is nothing to put into effect.
+        assert figures["router_config"] is None
+        assert "Route with it" not in ran.err
+
+
 def test_a_file_with_faults_is_exit_code_2_with_every_line(tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text("name: a\ncandidate: {}\nseeds: 3\n")
     ran = weigh("study", "run", cwd=tmp_path)
@@ -114,13 +131,19 @@ def test_init_without_questions_writes_what_run_accepts(here: Path) -> None:
 def test_init_asks(here: Path) -> None:
     answers = "\n".join(
         [
-            "1x L40S", "m=", "m=http://127.0.0.1:8080/v1", "", "nowhere", "demo:arithmetic", "",
-            "1M-tokens/day", "big=x/y", "big=0.1/0.2", "", "0.8..1.1..1.9", "fast", "ttft_p95<2s",
+            "1x L40S", "", "m=", "not a model", "m=http://127.0.0.1:8080/v1",
+            "m=http://127.0.0.1:8080/v1#m", "m=http://h/v1#other", "",
+            "nowhere", "demo:arithmetic", "",
+            "1M-tokens/day", "big=x/y", "openai/gpt-55", "big=0.1/0.2", "",
+            "0.8..1.1..1.9", "fast", "ttft_p95<2s",
         ]
     )  # fmt: skip
     said = init("--name", "asked", answers=f"{answers}\n")
     # What cannot be is told and asked for again; nothing of the rest is lost.
-    for refused in ("does not say where the model is", "There is no suite folder nowhere",
+    for refused in ("A study needs one at least", "does not say where the model is",
+                    "'not a model' is no .gguf file", "does not say which model is meant",
+                    "Two models would be called m", "Nearest are openai/gpt-5.5",
+                    "There is no suite folder nowhere",
                     "'big=x/y' is no price", "'fast' is not a condition"):  # fmt: skip
         assert refused in said
     asked = read_study(here / "study.yaml")
@@ -128,7 +151,8 @@ def test_init_asks(here: Path) -> None:
     assert asked.entries["m"].url == "http://127.0.0.1:8080/v1"
     assert asked.file.workload.volume == "1M-tokens/day"
     assert asked.file.slo == "ttft_p95<2s"
-    assert (asked.file.workload.prompt_tokens, asked.file.workload.output_tokens) == (800, 200)
+    # A guess of lengths would go before those that are measured.
+    assert (asked.file.workload.prompt_tokens, asked.file.workload.output_tokens) == (None, None)
     assert asked.file.bench is not None
     assert asked.file.bench.send == "suites"
     assert asked.file.prices is not None
@@ -150,9 +174,9 @@ def test_init_never_overwrites(tmp_path: Path) -> None:
     [
         ((), "No model is named."),
         (("--model", "gone.gguf"), "gone.gguf"),
-        (("--model", "a=http://h/v1", "--suite", "nowhere"), "There is no suite folder nowhere"),
+        (("--model", "a=http://h/v1#a", "--suite", "nowhere"), "There is no suite folder nowhere"),
         (("--model", "https://host/v1"), "does not say which model is meant"),
-        (("--model", "a=http://h/v1", "--slo", "fast"), "is not a condition on latency"),
+        (("--model", "a=http://h/v1#a", "--slo", "fast"), "is not a condition on latency"),
     ],
 )
 def test_init_writes_nothing_that_run_would_refuse(

@@ -99,6 +99,8 @@ def test_a_study_is_begun_kept_and_shown(app: Starlette, tmp_path: Path) -> None
         ({"key": "demo"}, "there already"),
         ({"models": ""}, "needs a model"),
         ({"models": "tally=none.gguf"}, "none.gguf"),
+        ({"models": "not a model"}, "no name of the Hub"),
+        ({"models": "a=http://h/v1"}, "does not say which model is meant"),
         ({"suites": ["no-such"]}, "no-such"),
         ({"users": "many"}, "no numbers"),
         ({"models": 3}, "something else"),

@@ -79,7 +79,9 @@ def run(
         return _show_status(file, workspace, how, as_json=as_json, dry_run=True)
     study = run_file(file, workspace, how)
     deliver(study, workspace, as_json=as_json)
-    return 1 if study.run.said_no else EXTERNAL if study.run.failed else 0
+    if study.run.failed:
+        return 1 if study.run.said_no else EXTERNAL
+    return 1 if study.verdict is not None and study.verdict.verdict.is_useless else 0
 
 
 @command.command("status")
@@ -180,7 +182,7 @@ def run_file(
     from weighbridge.verbs.study.running import run_study  # noqa: PLC0415
     from weighbridge.wire.client import Client  # noqa: PLC0415
 
-    asked = read_study(file)
+    asked = read_study(file, workspace=workspace)
 
     async def work() -> Study:
         with progress_display() as progress:
@@ -213,9 +215,9 @@ def deliver(
     report_path, router = folder / f"{name}.html", folder / f"{name}.router.config.yaml"
     with writing(report_path) as draft:
         draft.write_text(_rendered(study, markdown=False), encoding="utf-8")
-    if study.verdict is not None:
+    decided = study.verdict is not None and not study.verdict.verdict.is_useless
+    if study.verdict is not None and decided:
         decide.write_router_config(study.verdict, router)
-    decided = study.verdict is not None
     if as_json:
         paths = {"report": str(report_path), "router_config": str(router) if decided else None}
         print_json({**to_json(study), **paths})
@@ -262,7 +264,7 @@ def _show_status(
     from weighbridge.verbs.study.effects import real_effects  # noqa: PLC0415
     from weighbridge.verbs.study.reading import read_study  # noqa: PLC0415
 
-    found = verb.status(read_study(file), real_effects(workspace), how)
+    found = verb.status(read_study(file, workspace=workspace), real_effects(workspace), how)
     if as_json:
         print_json(verb.to_json(found))
     else:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from weighbridge.cli.options import Integers
+from weighbridge.cli.options import Integers, workspace_option
 from weighbridge.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 HERE: Final = "here"
 # Stands for the models while nobody has named one, so that other answers can be checked.
-_ANY_MODEL: Final = ("any=http://127.0.0.1:1/v1",)
+_ANY_MODEL: Final = ("any=http://127.0.0.1:1/v1#any",)
 _API = "a name of `weigh prices`, or NAME=IN/OUT in USD per million tokens"
 _MODEL = "NAME=FILE.gguf, NAME=URL#MODEL, or a name of the Hub"
 
@@ -41,6 +41,7 @@ _MODEL = "NAME=FILE.gguf, NAME=URL#MODEL, or a name of the Hub"
 )
 @click.option("--key-env", default="", help="Environment variable with the key of the addresses.")
 @click.option("--yes", is_flag=True, help="Ask nothing: what is not given stays as it is.")
+@workspace_option
 def init(
     *,
     file: Path,
@@ -57,6 +58,7 @@ def init(
     data_may_leave: bool | None,
     key_env: str,
     yes: bool,
+    workspace: Path,
 ) -> None:
     """Ask a few questions and write FILE (study.yaml), which `weigh study run` executes.
 
@@ -84,10 +86,10 @@ def init(
     )
     if not yes:
         unsaid = [key for key, value in (("volume", volume), ("slo", slo)) if value is None]
-        given = _Questions(file, given).asked(unsaid)
+        given = _Questions(file, given, workspace).asked(unsaid)
     if not given.models:
         raise InputError("No model is named.", fix=f"Give --model {_MODEL}.")
-    new_study(given, file)
+    new_study(given, file, workspace)
     click.echo(f"Wrote {file}. Next: weigh study run {file}")
 
 
@@ -97,10 +99,12 @@ class _Questions:
     Args:
         file: to be written; what is refused is relative to its folder.
         given: what is said already.
+        workspace: whose price book counts.
     """
 
-    def __init__(self, file: Path, given: Answers) -> None:
+    def __init__(self, file: Path, given: Answers, workspace: Path) -> None:
         self._file = file
+        self._workspace = workspace
         self._given = given
 
     def asked(self, unsaid: Sequence[str]) -> Answers:
@@ -109,7 +113,7 @@ class _Questions:
         if not given.machine:
             self._take("machine", self._one("machine", _machine_question(), default=HERE))
         if not given.models:
-            self._several("models", "A model to weigh", _MODEL)
+            self._several("models", "A model to weigh", _MODEL, least=1)
         if not given.suites:
             self._several("suites", "A suite to ask them", _shipped())
         if "volume" in unsaid:
@@ -128,11 +132,17 @@ class _Questions:
     def _take(self, key: str, value: object) -> None:
         self._given = replace(self._given, **{key: value})  # type: ignore[arg-type]
 
-    def _several(self, key: str, what: str, how: str) -> None:
-        """Answers until an empty one."""
+    def _several(self, key: str, what: str, how: str, *, least: int = 0) -> None:
+        """Answers until an empty one, which is asked for again while there are too few."""
         click.echo(f"{what}: {how}. An empty line ends the list.", err=True)
-        while answer := self._one(key, what, is_list=True):
-            self._take(key, (*getattr(self._given, key), answer))
+        while True:
+            answer = self._one(key, what, is_list=True)
+            if answer:
+                self._take(key, (*getattr(self._given, key), answer))
+            elif len(getattr(self._given, key)) >= least:
+                return
+            else:
+                click.echo(f"A study needs one at least: {how}.", err=True)
 
     def _one(self, key: str, text: str, *, default: str = "", is_list: bool = False) -> str:
         def accepted(answer: str) -> str:
@@ -156,7 +166,7 @@ class _Questions:
             trial = replace(trial, models=_ANY_MODEL)
         if not trial.machine:
             trial = replace(trial, machine=HERE)
-        if why := refusal(trial, self._file):
+        if why := refusal(trial, self._file, self._workspace):
             raise click.UsageError(why)
 
 

@@ -10,6 +10,8 @@ from weighbridge.cli.tables import percent, print_table
 from weighbridge.core.units import MIB, format_figure, plural
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from weighbridge.core.cost import CostReport
     from weighbridge.core.provenance import Interval
     from weighbridge.core.study import StageState, Study, StudyStatus
@@ -46,13 +48,15 @@ def show(study: Study) -> None:
 
 
 def _bill(report: CostReport) -> None:
+    from weighbridge.predict.cost.words import marked_name  # noqa: PLC0415 -- numpy
+
     demand = report.question.demand
     rows = []
     for one in report.options:
         per_1000, accepted = one.usd_per_1000_requests, one.usd_per_1000_accepted
         rows.append(
             [
-                one.name,
+                marked_name(one),
                 _usd(one.usd_per_month),
                 format_figure(per_1000.value),
                 "unknown" if accepted is None else format_figure(accepted.value),
@@ -64,11 +68,13 @@ def _bill(report: CostReport) -> None:
         ["<option", "a month", "1,000 requests", "1,000 right answers"],
         rows,
     )
+    for note in report.notes:
+        click.echo(f"· {note}")
 
 
 def _usd(span: Interval) -> str:
     value, low, high = map(format_figure, (span.value, span.low, span.high))
-    return f"{value} [{low}, {high}]"
+    return value if low == high else f"{value} [{low}, {high}]"
 
 
 def show_unchecked(study: Study) -> None:
@@ -105,6 +111,8 @@ def show_status(found: StudyStatus, *, dry_run: bool = False) -> None:
     for stage in found.stages:
         if not stage.units:
             click.echo(f"· {stage.name}: {stage.why}")
+    for why in dict.fromkeys(_ruled_out(found)):
+        click.echo(f"· {why}")
     if dry_run:
         todo = [
             unit
@@ -122,13 +130,20 @@ def show_status(found: StudyStatus, *, dry_run: bool = False) -> None:
         click.echo(f"  {found.command}")
 
 
+def _ruled_out(found: StudyStatus) -> Iterator[str]:
+    """Why candidates are not asked at all."""
+    for stage in found.stages:
+        yield from (unit.why for unit in stage.units if unit.state == "not asked")
+
+
 def _count(stage: StageState) -> str:
-    return f"{stage.done}/{len(stage.units)}" if stage.units else ""
+    asked = [unit for unit in stage.units if unit.state != "not asked"]
+    return f"{stage.done}/{len(asked)}" if asked else ""
 
 
 def _about(stage: StageState) -> str:
     """What is missing of it."""
-    missing = [unit.name for unit in stage.units if unit.state != "done"]
+    missing = [unit.name for unit in stage.units if unit.state not in ("done", "not asked")]
     shown = ", ".join(missing[:_UNITS_SHOWN])
     return shown + (f" and {len(missing) - _UNITS_SHOWN} more" if missing[_UNITS_SHOWN:] else "")
 

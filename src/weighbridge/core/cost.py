@@ -152,6 +152,7 @@ class Capacity:
         slo: the conditions that the capacity holds, in words.
         points: how the capacity changes with the lengths of requests: one for each pair of a prompt
             length and a generated length, so a whole grid; empty where that is not known.
+        at_least: whether a replica may serve more than that, so that a bill by it is at most this.
     """
 
     output_tokens_per_s: Uncertain
@@ -164,6 +165,7 @@ class Capacity:
     percentile: float = 0.99
     slo: str = ""
     points: tuple[LengthPoint, ...] = ()
+    at_least: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +311,8 @@ class PriceStep:
     written_input: float
     batch_input: float
     batch_output: float
+    batch_cached_input: float = 1.0
+    batch_written_input: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +324,9 @@ class HostedPrice:
         written_input: prompt tokens written to its cache, likewise.
         batch_input: prompt tokens of requests that may wait, likewise.
         batch_output: output of those.
+        batch_cached_input: their prompt tokens read from a cache; at ``batch_input`` where None,
+            because not every host lets both discounts meet.
+        batch_written_input: their prompt tokens written to a cache, likewise.
         tier: which of several prices by length of prompt this is, in words.
         is_stale: whether the price is older than 60 days.
         steps: by length of prompt, ascending, the first from 0; none where the length is no matter.
@@ -334,6 +341,8 @@ class HostedPrice:
     tier: str = ""
     is_stale: bool = False
     steps: tuple[PriceStep, ...] = ()
+    batch_cached_input: Uncertain | None = None
+    batch_written_input: Uncertain | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ class Comparison:
             is divided by its pass rate where ``per_accepted``.
         median_difference: p50 of the draws.
         p_self_cheaper: share of draws in which self-hosting is cheaper and the GPUs suffice; None
-            where nothing that was given is uncertain.
+            where nothing that has a part in it was given with a range.
         p_within_capacity: share of draws in which the GPUs suffice.
         break_even: where self-hosting becomes cheaper.
         swings: drivers by the length of their bars, longest first.

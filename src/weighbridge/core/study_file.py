@@ -254,6 +254,7 @@ class BenchPart(_Written, frozen=True):
         duration_s: instead of ``requests``: for so long.
         models: candidates to load; those that answer a task where nothing is said.
         repeats: how often each level is measured.
+        workers: processes that send the requests; as many as it takes where nothing is said.
     """
 
     send: Literal["suites", "lengths", "traffic"] | None = None
@@ -262,6 +263,7 @@ class BenchPart(_Written, frozen=True):
     duration_s: float | None = None
     models: tuple[str, ...] | None = None
     repeats: int = 1
+    workers: int | None = None
 
 
 class RoutePart(_Written, frozen=True):

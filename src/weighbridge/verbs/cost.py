@@ -85,12 +85,13 @@ def verdict_sentences(report: CostReport) -> tuple[str, ...]:
 
 def to_json(report: CostReport) -> dict[str, Any]:
     """The document of ``weigh cost --json``; keys are documented in docs/json.md."""
+    least = {own.name for own in report.question.selfhosted if own.capacity.at_least}
     return {
         "created": report.created,
         "seed": report.seed,
         "draws": report.draws,
         "demand": _demand(report.question.demand),
-        "options": [_option(one) for one in report.options],
+        "options": [_option(one, at_most=one.name in least) for one in report.options],
         "comparisons": [_comparison(one) for one in report.comparisons],
         "break_even": [_break_even(one) for one in report.comparisons],
         "quantities": [
@@ -129,10 +130,11 @@ def _demand(demand: Demand) -> dict[str, Any]:
     }
 
 
-def _option(one: CostedOption) -> dict[str, Any]:
+def _option(one: CostedOption, *, at_most: bool) -> dict[str, Any]:
     return {
         "name": one.name,
         "kind": one.kind,
+        "at_most": at_most,
         "same_model": one.same_model,
         "usd_per_month": _interval(one.usd_per_month),
         "usd_per_1000_requests": _interval(one.usd_per_1000_requests),

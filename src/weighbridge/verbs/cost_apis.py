@@ -209,6 +209,8 @@ def _over_day(
         "written_input": mean(lambda price: price.cache_write_or_input) if written else None,
         "batch_input": batch.input if batch else None,
         "batch_output": batch.output if batch else None,
+        "batch_cached_input": batch.cached if batch else None,
+        "batch_written_input": batch.cache_write if batch else None,
     }
 
 

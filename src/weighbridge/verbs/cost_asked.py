@@ -41,6 +41,7 @@ class CapacityAsked:
         percentile: of requests, 0..1.
         slo: conditions, for a prediction.
         from_run: a load run whose goodput is taken, or a plan whose first way is.
+        as_requests: whether that run's requests are the demand's, whatever their lengths.
         quantization: format of the weights, for a prediction.
     """
 
@@ -54,6 +55,7 @@ class CapacityAsked:
     percentile: float = 0.99
     slo: str = ""
     from_run: str = ""
+    as_requests: bool = False
     quantization: str = ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -42,17 +42,19 @@ class Served:
     notes: tuple[str, ...] = ()
 
 
+class CapacityError(InputError):
+    """What is to tell a replica's capacity does not tell it."""
+
+
 def measured(run: LoadRun) -> Served:
     """The goodput of a load run: at its limit, else at the highest load that met its SLO.
 
+    A client that was the bottleneck can only add to the times: where the SLO was met even so, what
+    was served is the least that a replica can.
+
     Raises:
-        InputError: nothing in it met an SLO, or the client was the bottleneck.
+        CapacityError: nothing in it met an SLO.
     """
-    if run.is_client_limited:
-        raise InputError(
-            f"In {run.info.id} the client was the bottleneck, so it says nothing of the server.",
-            fix="Repeat it with more --processes, or from another machine.",
-        )
     level = _best(run)
     tokens = _tokens_per_request(level)
     provenance = Provenance("measured", run.info.id, run.info.created)
@@ -67,8 +69,9 @@ def measured(run: LoadRun) -> Served:
         service_s=None if service is None else certain(service.mean / 1000, provenance),
         cv=_spread(run, level),
         slo=str(held),
+        at_least=run.is_client_limited,
     )
-    return Served(capacity, _prompt_tokens(level), tokens, (_said(run, level, held),))
+    return Served(capacity, _prompt_tokens(level), tokens, tuple(_said(run, level, held)))
 
 
 def _best(run: LoadRun) -> LoadLevel:
@@ -78,14 +81,30 @@ def _best(run: LoadRun) -> LoadLevel:
         near = [level for level in met if level.rate and level.rate <= run.limit.rate * 1.0001]
         met = near or met
     if not met or (run.limit is not None and run.limit.rate is None):
-        raise InputError(
-            f"No load in {run.info.id} met an SLO, so it has no goodput.",
-            fix="Measure with one: weigh bench … --slo 'ttft_p95<2s,tpot_p95<50ms' --find-limit.",
-        )
+        raise _no_goodput(run)
     best = max(met, key=lambda level: level.requests_per_s)
     if not _tokens_per_request(best):
-        raise InputError(f"The answers in {run.info.id} have no tokens.", fix="Use another run.")
+        raise CapacityError(f"The answers in {run.info.id} have no tokens.", fix="Use another run.")
     return best
+
+
+def _no_goodput(run: LoadRun) -> CapacityError:
+    """Why no load of a run is a goodput."""
+    if all(level.goodput is None for level in run.levels):
+        return CapacityError(
+            f"{run.info.id} was measured without an SLO, so it has no goodput.",
+            fix="Measure with one: weigh bench … --slo 'ttft_p95<2s,tpot_p95<50ms' --find-limit.",
+        )
+    if run.is_client_limited:
+        return CapacityError(
+            f"In {run.info.id} the client was the bottleneck and no load met the SLO, so it says "
+            "nothing of the server.",
+            fix="Repeat it with more --workers, or from another machine.",
+        )
+    return CapacityError(
+        f"No load in {run.info.id} met an SLO, so it has no goodput.",
+        fix="Measure lower loads, or with another --slo.",
+    )
 
 
 def _rate(limit: Limit | None, level: LoadLevel) -> Interval:
@@ -120,10 +139,33 @@ def _spread(run: LoadRun, level: LoadLevel) -> float:
     return math.sqrt(sum((one - mean) ** 2 for one in times) / (len(times) - 1)) / mean
 
 
-def _said(run: LoadRun, level: LoadLevel, slo: Slo) -> str:
-    return (
+def _said(run: LoadRun, level: LoadLevel, slo: Slo) -> Iterator[str]:
+    yield (
         f"A replica's capacity is measured: {run.info.id}, {run.info.model}, "
         f"{level.shape} holding {slo}."
+    )
+    if run.is_client_limited:
+        yield (
+            f"In {run.info.id} the client was the bottleneck and the SLO held even so: a replica "
+            f"of {run.info.model} serves at least that, so its bill is at most what is said here."
+        )
+
+
+def as_requests(served: Served, prompt_tokens: float, output_tokens: float) -> Served:
+    """A capacity where the requests that were measured are the demand's, whatever their lengths.
+
+    How many requests a replica serves was measured; the tokens that it generates are then those
+    of so many requests of the demand.
+    """
+    if not served.output_tokens or output_tokens <= 0:
+        return served
+    factor, per_s = output_tokens / served.output_tokens, served.capacity.output_tokens_per_s
+    scaled = replace(
+        per_s, base=per_s.base * factor, low=per_s.low * factor, high=per_s.high * factor
+    )
+    capacity = replace(served.capacity, output_tokens_per_s=scaled)
+    return replace(
+        served, capacity=capacity, prompt_tokens=prompt_tokens, output_tokens=output_tokens
     )
 
 

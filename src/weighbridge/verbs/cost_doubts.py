@@ -10,7 +10,7 @@ from weighbridge.core.errors import InputError
 from weighbridge.core.units import format_figure, plural
 from weighbridge.predict.cost.labels import short
 from weighbridge.verbs.cost_asked import Asked, CapacityAsked
-from weighbridge.verbs.cost_capacity import Served
+from weighbridge.verbs.cost_capacity import CapacityError, Served
 from weighbridge.verbs.cost_options import HardwareAsked
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ def check_prompts(
         catalogue: to know the model, or None.
 
     Raises:
-        InputError: the stated speed would take more than the GPU can compute, or a measured one
-            holds for shorter prompts.
+        InputError: the stated speed would take more than the GPU can compute.
+        CapacityError: a measured one holds for shorter prompts.
     """
     have = asked.capacity
     if have.prefill_per_s or not (have.tokens_per_s or have.from_run):
@@ -81,7 +81,7 @@ def _other_lengths(demand: Demand, served: Served, ratio: float) -> tuple[str, .
     known = served.prompt_tokens / served.output_tokens
     was = f"{served.prompt_tokens:,.0f} prompt and {served.output_tokens:,.0f} output tokens"
     if ratio > known * _MORE_PROMPT:
-        raise InputError(
+        raise CapacityError(
             f"The run's capacity holds for requests of {was}; these have more prompt for each "
             "output token, and how fast a replica reads it is not known.",
             fix="Give --prefill-per-s, choose a run with such requests, or leave --prompt and "

@@ -31,7 +31,14 @@ from weighbridge.facts.devices.described import read_machine, split_count
 from weighbridge.facts.prices import Prices
 from weighbridge.verbs.cost_apis import hosted, same_model_notes
 from weighbridge.verbs.cost_asked import Asked, CapacityAsked, DemandAsked
-from weighbridge.verbs.cost_capacity import Served, measured, planned, predicted
+from weighbridge.verbs.cost_capacity import (
+    CapacityError,
+    Served,
+    as_requests,
+    measured,
+    planned,
+    predicted,
+)
 from weighbridge.verbs.cost_doubts import check_prompts, check_slots, without_effect
 from weighbridge.verbs.cost_lengths import Lengths, with_lengths
 from weighbridge.verbs.cost_options import (
@@ -40,19 +47,22 @@ from weighbridge.verbs.cost_options import (
     owned,
     rented,
 )
+from weighbridge.verbs.cost_place import place_notes
 from weighbridge.verbs.cost_quality import check_used, with_pass_rates
 from weighbridge.verbs.cost_words import named, parse_profile, parse_uncertain, parse_volume
 
 if TYPE_CHECKING:
     from weighbridge.facts.catalog.catalogue import Catalogue
 
-__all__ = ["Asked", "CapacityAsked", "DemandAsked", "Sources", "question"]
+__all__ = ["AT_MOST", "Asked", "CapacityAsked", "DemandAsked", "Sources", "question"]
 
 _ALIKE: Final = Provenance("assumed", "taken to count alike", "")
 _PROMPT: Final = 750.0
 _OUTPUT: Final = 250.0
 # Where who has to wait cannot be computed, the busiest hour is kept below full load.
 _RHO_UNKNOWN_WAITS: Final = 0.85
+AT_MOST: Final = " (at most)"
+"""Ends the name of an option whose replica may serve more than was measured, wherever it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +95,14 @@ def question(asked: Asked, sources: Sources) -> tuple[CostQuestion, tuple[str, .
         InputError: something is missing or cannot be understood; the message says what.
     """
     origin = Provenance("assumed", sources.said, sources.prices.today)
+    run = _run(asked, sources)
+    elsewhere = place_notes(run, asked.device) if isinstance(run, LoadRun) else ()
     asked = _with_count(asked)
-    served = _of_run(_run(asked, sources))
+    served = _of_run(run)
     demand, demand_notes = _demand(asked.demand, served, origin)
+    if served is not None and asked.capacity.as_requests:
+        generated = demand.output_tokens.base + demand.reasoning_tokens.base
+        served = as_requests(served, demand.prompt_tokens.base, generated)
     served = served or _served(asked, demand, sources, origin)
     capacity, capacity_notes = _capacity(asked.capacity, served.capacity, origin)
     options, hardware_notes = _options(asked, capacity, sources.prices, origin)
@@ -99,7 +114,8 @@ def question(asked: Asked, sources: Sources) -> tuple[CostQuestion, tuple[str, .
         *without_effect(asked),
     )
     notes = (
-        *demand_notes, *served.notes, *doubts, *capacity_notes, *hardware_notes, *api_notes,
+        *demand_notes, *served.notes, *elsewhere, *doubts, *capacity_notes, *hardware_notes,
+        *api_notes,
     )  # fmt: skip
     return CostQuestion(demand, *with_rates), notes
 
@@ -201,7 +217,7 @@ def _served(asked: Asked, demand: Demand, sources: Sources, origin: Provenance) 
     if have.tokens_per_s:
         return Served(Capacity(parse_uncertain(have.tokens_per_s, "tokens/s", origin)))
     if not (asked.model and asked.device):
-        raise InputError(
+        raise CapacityError(
             "What one replica serves is not known.",
             fix="Give --model and --device for a prediction, --from-run RUN for a measurement, or "
             "--tokens-per-s.",
@@ -293,12 +309,13 @@ def _options(
     elif asked.hardware.owned:
         ways.append(("owned", lambda: owned(asked.hardware, asked.device, origin)))
     options = []
+    least = AT_MOST if capacity.at_least else ""
     for how, make in ways:
         hardware, said = make()
         notes = (*notes, *said)
         options.append(
             SelfHosted(
-                name=f"{what} on {how} {where}",
+                name=f"{what} on {how} {where}{least}",
                 model=asked.model,
                 device=asked.device,
                 capacity=capacity,

@@ -142,7 +142,7 @@ class StudyPages:
         try:
             form = await _body(request, _NewStudy)
             path = path_of_key(self._root, form.key)
-            await run_in_threadpool(new_study, _answers(form, path), path)
+            await run_in_threadpool(new_study, _answers(form, path), path, self._root)
         except WeighbridgeError as error:
             return _said(422, str(error))
         return JSONResponse({"sentence": f"Wrote {path}.", "address": f"/study/{form.key}"}, 201)

@@ -15,13 +15,14 @@ from weighbridge.core.errors import EngineError
 from weighbridge.core.study import StageState, StudyRun
 from weighbridge.engines.adapter import Wanted
 from weighbridge.engines.started import Engine
-from weighbridge.verbs.effects import Silent, SystemClock, open_workspace
+from weighbridge.verbs.effects import Silent, SystemClock
 from weighbridge.verbs.study.asked import Asked
 from weighbridge.verbs.study.jobs import Effects
 from weighbridge.verbs.study.reading import read_study
 from weighbridge.verbs.study.running import Options, run_study, stages_now
 from weighbridge.wire.client import Client
 from weighbridge.wire.server import ServerRequest
+from weighbridge.workspace.folder import Workspace
 
 MACHINE = "a machine"
 ITEMS = 6
@@ -96,9 +97,10 @@ class Lab:
         return read_study(self.path)
 
     def effects(self, client: Client) -> Effects:
+        clock = SystemClock()
+        store = Workspace(self.root, clock, lambda: self.machine)
         return Effects(
-            self.root, open_workspace(self.root), client, SystemClock(), Silent(), NoEngines(),
-            {}, self.machine,
+            self.root, store, client, clock, Silent(), NoEngines(), {}, self.machine
         )  # fmt: skip
 
     def run(self, how: Options | None = None) -> StudyRun:

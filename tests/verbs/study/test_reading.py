@@ -57,6 +57,7 @@ def test_all_faults_come_at_once_with_line_path_and_nearest_key() -> None:
         ("suites: [{suite: demo:arithmetic, compare: [[tally]]}]", "a pair is [baseline, other]"),
         ("suites: [{suite: demo:arithmetic, models: [talli]}]", "did you mean 'tally'?"),
         ("suites: [demo:arithmetic, demo:arithmetic]", "stands twice"),
+        ("bench: {workers: 257}", "between 1 and 256"),
         ("bench: {requests: 0}", "between 1 and"),
         ("machine: 2x Nothing 9000", "machine"),
         ("constraints: {min_accuracy: 80}", "a share lies between 0 and 1"),
@@ -84,6 +85,22 @@ def test_what_cannot_be_is_told(more: str, fault: str) -> None:
     found = faults("\n".join([*kept, more]))
     assert any(fault in one for one in found), found
     assert "secret-token" not in str(found)
+
+
+def test_names_of_apis_are_looked_up_at_once(tmp_path: Path) -> None:
+    prices = "prices:\n  api: [openai/gpt-55, acme/foo, mine=1/2, wide=1..2/3, x=y/z]\n"
+    text = GOOD.replace("users: [1, 2]", "volume: 1M-tokens/day") + prices
+    (tmp_path / "prices.toml").write_text(
+        '[[api]]\nprovider = "acme"\nmodel = "foo"\ninput = 1.0\noutput = 2.0\ndate = 2026-11-01\n'
+    )
+    found = check_study(text, Path("study.yaml"), environment=KEYS, workspace=tmp_path).faults
+    second, first = map(str, found)
+    assert first.startswith(
+        "line 8: prices.api[0]: No price of 'openai/gpt-55' is known. Nearest are openai/gpt-5.5"
+    )
+    assert second.startswith("line 8: prices.api[4]: 'x=y/z' is no price")
+    # Without a workspace nobody knows what its price book has.
+    assert check_study(text.replace(", x=y/z", ""), Path("s.yaml"), environment=KEYS).asked
 
 
 def test_every_fault_of_a_candidates_own_is_found_under_candidates() -> None:

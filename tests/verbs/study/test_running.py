@@ -78,6 +78,7 @@ def test_a_second_run_asks_nothing_and_rests_on_the_same_measurements(
     [
         ("seed: 3", "seed: 4", BENCH | END),
         ("requests: 3", "requests: 4", BENCH | END),
+        ("requests: 3", "requests: 3, workers: 1", BENCH | END),
         ("slo: ''", "slo: e2e_p95<60s", {"plan: machine"} | BENCH | END),
         ("users: [1]", "users: [1, 2]", {"plan: machine"} | BENCH | END),
         (

@@ -15,8 +15,9 @@ _PER_MILLION = 1e-6
 def hosted_lines(api: Hosted, come: Traffic, values: Values) -> list[Line]:
     """Its lines, USD a month.
 
-    A request that may wait is billed at batch prices where the host has them, without what a cache
-    would save; where it has none, like any other. Reasoning is billed as output.
+    A request that may wait is billed at batch prices where the host has them; what a cache saves
+    of those only where it has a price of that too. Without batch prices it is billed like any
+    other. Reasoning is billed as output.
     """
     prices = api.price
     tokens = come.requests_per_month * values["api.token_ratio"] * _PER_MILLION
@@ -24,6 +25,8 @@ def hosted_lines(api: Hosted, come: Traffic, values: Values) -> list[Line]:
     batch = tokens * come.batch if has_batch else tokens * 0
     now = tokens - batch
     fresh = come.prompt * (1 - come.cached - come.written)
+    hit = come.cached if prices.batch_cached_input is not None else come.cached * 0
+    put = come.written if prices.batch_written_input is not None else come.written * 0
 
     def at(name: str, otherwise: str) -> tuple[Array, str]:
         path = name if getattr(prices, name) is not None else otherwise
@@ -35,9 +38,13 @@ def hosted_lines(api: Hosted, come: Traffic, values: Values) -> list[Line]:
         ("prompt written to cache", now * come.prompt * come.written, at("written_input", "input")),
         ("output", now * come.output, at("output", "output")),
         ("reasoning", now * come.reasoning, at("output", "output")),
-        ("prompt in batches", batch * come.prompt, at("batch_input", "input")),
+        ("prompt in batches", batch * come.prompt * (1 - hit - put), at("batch_input", "input")),
+        ("batches' prompt read from cache", batch * come.prompt * hit,
+         at("batch_cached_input", "input")),
+        ("batches' prompt written to cache", batch * come.prompt * put,
+         at("batch_written_input", "input")),
         ("output in batches", batch * come.generated, at("batch_output", "output")),
-    )
+    )  # fmt: skip
     lines = [
         Line(name, millions * price, getattr(prices, path).provenance)
         for name, millions, (price, path) in bills

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TypeVar
 
 from weighbridge.core.effects import Journal, Store
@@ -45,11 +45,23 @@ class CandidateStore:
 
 
 class SelectedStore:
-    """A workspace in which only some runs can be seen, as :class:`~.effects.Store`."""
+    """A workspace in which only some runs can be seen, as :class:`~.effects.Store`.
 
-    def __init__(self, store: Store, shown: Collection[str]) -> None:
+    Args:
+        store: the whole of it.
+        shown: ids of those that can be seen.
+        as_kept: what of a record is kept, where that is not the record itself.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        shown: Collection[str],
+        as_kept: Callable[[object], object] = lambda record: record,
+    ) -> None:
         self._store = store
         self._shown = shown
+        self._as_kept = as_kept
 
     def new_info(self, kind: RunKind, *, model: str, subject: str, key: str) -> RunInfo:
         """The identity of a run about to be saved."""
@@ -57,7 +69,7 @@ class SelectedStore:
 
     def save(self, info: RunInfo, record: object) -> None:
         """Keep a run."""
-        self._store.save(info, record)
+        self._store.save(info, self._as_kept(record))
 
     def load(self, run_id: str, record_type: type[RecordT]) -> RecordT:
         """A run by its id."""

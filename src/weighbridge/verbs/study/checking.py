@@ -31,6 +31,7 @@ from weighbridge.verbs.study.asked import AskedSuite
 
 _NAME = re.compile(r"[\w.-]{1,80}")
 _MOST_USERS = 100_000
+_MOST_WORKERS = 256
 _MOST_SEED = 2**63
 
 
@@ -163,6 +164,7 @@ def _bench(file: StudyFile) -> Iterator[Fault]:
         yield from _within(users, 1, _MOST_USERS, (*at, "levels", number))
     yield from _within(bench.requests, 1, 100_000_000, (*at, "requests"))
     yield from _within(bench.repeats, 1, 1000, (*at, "repeats"))
+    yield from _within(bench.workers, 1, _MOST_WORKERS, (*at, "workers"))
     yield from _above(bench.duration_s, (*at, "duration_s"))
     yield from _known(bench.models or (), tuple(file.candidates), (*at, "models"))
     if not (bench.levels or file.workload.levels or file.workload.rate):

@@ -79,7 +79,7 @@ def find_study(root: Path, key: str) -> KnownStudy:
     path = path_of_key(root, key)
     if not path.is_file():
         raise InputError(f"There is no study {key}.", fix="Begin one on the page /study.")
-    return _checked(key, path, read_text(path))
+    return _checked(root, key, path, read_text(path))
 
 
 def keep_study(root: Path, key: str, text: str) -> KnownStudy:
@@ -94,16 +94,16 @@ def keep_study(root: Path, key: str, text: str) -> KnownStudy:
         raise InputError(
             f"The file of {key} is not to be changed.", fix="Begin a study of your own."
         )
-    found = _checked(key, path, text)
+    found = _checked(root, key, path, text)
     if found.asked is not None:
         with writing(path) as draft:
             draft.write_text(text, encoding="utf-8")
     return found
 
 
-def _checked(key: str, path: Path, text: str) -> KnownStudy:
+def _checked(root: Path, key: str, path: Path, text: str) -> KnownStudy:
     try:
-        found = check_study(text, path)
+        found = check_study(text, path, workspace=root)
     except ConfigError as error:  # no YAML at all
         return KnownStudy(key, path, text, None, (Fault((), str(error)),))
     return KnownStudy(key, path, text, found.asked, found.faults)

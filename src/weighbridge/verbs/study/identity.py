@@ -30,6 +30,15 @@ def identity_of(entry: ModelEntry) -> str:
     return content_hash("weights", [(_name(file, path), digest_of(file)) for file in files])
 
 
+def configuration_of(where: str) -> str:
+    """Hash of a model's configuration, where it lies here, else of the name by which it is had."""
+    path = Path(where)
+    if not path.exists():
+        return content_hash("name", where)
+    files = [path] if path.is_file() else sorted(_weights_in(path))
+    return content_hash("files", [(_name(file, path), digest_of(file)) for file in files])
+
+
 def setup_of(entry: ModelEntry) -> str:
     """Hash of the weights and of everything that may change an answer or its speed."""
     return content_hash("setup", identity_of(entry), settings_of(entry))

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
-from statistics import median
 
-from weighbridge.core.errors import InputError
 from weighbridge.core.load import LoadLevel, LoadRun
 from weighbridge.core.routing import ModelEntry
 from weighbridge.core.runs import content_hash
-from weighbridge.core.study_file import CAPTURED, DEMO, BenchPart
+from weighbridge.core.study import Unit
+from weighbridge.core.study_file import DEMO, BenchPart
 from weighbridge.core.traffic import LoadShape
 from weighbridge.measure.evals.scoring import Means as ScorerMeans
 from weighbridge.measure.load.figures.summary import summarise
@@ -24,9 +23,10 @@ from weighbridge.verbs import inspect as inspect_verb
 from weighbridge.verbs.study.asked import Asked, AskedSuite
 from weighbridge.verbs.study.candidate_progress import CandidateProgress
 from weighbridge.verbs.study.candidate_store import CandidateStore
+from weighbridge.verbs.study.constraining import kept_from, not_asked
 from weighbridge.verbs.study.identity import digest_of, identity_of, setup_of
 from weighbridge.verbs.study.jobs import Job, Left, Means, Settled
-from weighbridge.workspace.traffic import Captured, Traffic, captured_in
+from weighbridge.verbs.study.lengths import captured_requests, sent
 
 _REQUESTS = 60
 _CONCURRENCY = 8
@@ -91,12 +91,15 @@ def bench_asked(asked: Asked) -> bool:
     )
 
 
-def bench_jobs(asked: Asked, root: Path, machine: str) -> Iterator[Job]:
-    """A load run for every candidate that answers a task."""
-    settings = bench_settings(asked, root)
+def bench_jobs(asked: Asked, root: Path, machine: str) -> Iterator[Job | Unit]:
+    """A load run for every candidate that answers a task, and may be asked."""
+    settings, kept = bench_settings(asked, root), kept_from(asked)
     bench = asked.file.bench or BenchPart()
     for name in bench.models or asked.contenders:
-        yield _bench_job(asked, name, settings, machine)
+        if name in kept:
+            yield not_asked("bench", name, kept[name])
+        else:
+            yield _bench_job(asked, name, settings, machine)
 
 
 def bench_settings(asked: Asked, root: Path) -> bench_verb.BenchSettings:
@@ -110,9 +113,7 @@ def bench_settings(asked: Asked, root: Path) -> bench_verb.BenchSettings:
     shapes = tuple(LoadShape("closed", users) for users in levels)
     if not shapes and load.rate is not None:
         shapes = (LoadShape("open", rate=load.rate),)
-    send = bench.send or (
-        "traffic" if load.traffic else "lengths" if load.prompt_tokens else "suites"
-    )
+    send = sent(asked)
     longest = load.output_tokens or max(
         (s.suite.settings.max_tokens for s in asked.tasks), default=64
     )
@@ -136,48 +137,9 @@ def bench_settings(asked: Asked, root: Path) -> bench_verb.BenchSettings:
         duration_s=bench.duration_s,
         slo=asked.slo if asked.slo.bounds else None,
         repeats=bench.repeats,
+        workers=bench.workers,
         command=f"weigh study run {asked.path}",
     )
-
-
-def captured_requests(asked: Asked, root: Path) -> list[Captured]:
-    """The captured requests that the workload names.
-
-    Raises:
-        InputError: there are none.
-    """
-    text = asked.file.workload.traffic or ""
-    if text == CAPTURED:
-        found = list(Traffic(root).all())
-        where = f"the workspace {root}"
-    else:
-        path = asked.file_of(text)
-        found = list(captured_in(path))
-        where = str(path)
-    if not found:
-        raise InputError(
-            f"There is no captured traffic in {where}.",
-            fix="Let `weigh serve` capture some, or say what users ask under `workload`.",
-        )
-    return found
-
-
-def typical_lengths(asked: Asked, root: Path) -> tuple[int, int] | None:
-    """Tokens of a typical prompt and answer: as the file says, else the captured traffic's medians.
-
-    Raises:
-        InputError: there is no captured traffic.
-    """
-    load = asked.file.workload
-    if load.prompt_tokens is not None and load.output_tokens is not None:
-        return load.prompt_tokens, load.output_tokens
-    if load.traffic is None:
-        return None
-    used = [one.use for one in captured_requests(asked, root) if one.use is not None]
-    if not used:
-        return None
-    prompt = load.prompt_tokens or round(median(use.prompt for use in used))
-    return max(1, prompt), max(1, load.output_tokens or round(median(use.output for use in used)))
 
 
 def _captured_prompts(asked: Asked, root: Path) -> Iterator[str]:
@@ -193,6 +155,7 @@ def _bench_job(asked: Asked, name: str, settings: bench_verb.BenchSettings, mach
     sent = [
         settings.shapes, settings.workload, settings.prompts, settings.requests,
         settings.duration_s, settings.repeats,
+        *([] if settings.workers is None else [settings.workers]),
     ]  # fmt: skip
     measured = content_hash("bench", name, setup, sent)
     slo = str(asked.slo)
@@ -244,11 +207,14 @@ def _judged(run: LoadRun, number: int, settings: bench_verb.BenchSettings) -> Lo
 # -- eval -------------------------------------------------------------------------------------
 
 
-def eval_jobs(asked: Asked, _settled: Settled) -> Iterator[Job]:
+def eval_jobs(asked: Asked, _settled: Settled) -> Iterator[Job | Unit]:
     """Every candidate on every suite that it is to answer, one candidate after the other."""
+    kept = kept_from(asked)
     for name in asked.entries:
         for suite in asked.suites:
-            if name in suite.models:
+            if name in suite.models and name in kept:
+                yield not_asked("eval", f"{name} × {suite.name}", kept[name])
+            elif name in suite.models:
                 yield _eval_job(asked, name, suite)
 
 

@@ -12,18 +12,17 @@ from weighbridge.core.plan import Requirements
 from weighbridge.core.runs import content_hash
 from weighbridge.core.study_file import HERE, MachinePart
 from weighbridge.verbs.study.asked import Asked
-from weighbridge.verbs.study.identity import identity_of
+from weighbridge.verbs.study.identity import configuration_of, identity_of
 from weighbridge.verbs.study.jobs import Job, Left, Means
-from weighbridge.verbs.study.measuring import inspectable, typical_lengths
+from weighbridge.verbs.study.lengths import said_lengths, suite_lengths, typical_lengths
+from weighbridge.verbs.study.measuring import inspectable
 
 _UNIT = "machine"
 
 
 def plan_unasked(asked: Asked) -> str:
     """Why nothing is planned, as a sentence; empty where something is."""
-    load = asked.file.workload
-    told = load.prompt_tokens is not None and load.output_tokens is not None
-    if not told and load.traffic is None:
+    if not said_lengths(asked) and asked.file.workload.traffic is None and not asked.tasks:
         return (
             "`workload` does not say `prompt_tokens` and `output_tokens`, so nothing was planned."
         )
@@ -38,13 +37,22 @@ def plannable(asked: Asked) -> dict[str, str]:
     return {name: where for name, where in found.items() if where is not None}
 
 
+def _described(asked: Asked) -> list[str]:
+    """Where configurations lie that tell more of candidates than their addresses do."""
+    entries = asked.file.candidates
+    return [where for name, where in plannable(asked).items() if entries[name].inspect is not None]
+
+
 def plan_jobs(asked: Asked, root: Path, machine: str) -> Iterator[Job]:
     """One plan of all candidates that can be planned."""
     part, load = asked.file.machine, asked.file.workload
     on = machine if part == HERE else ""
     lengths = typical_lengths(asked, root)
+    if lengths is None and load.traffic is None:
+        lengths = suite_lengths(asked)
     what = [
         [(name, identity_of(asked.entries[name])) for name in plannable(asked)],
+        [configuration_of(where) for where in _described(asked)],
         part, lengths, load.levels, load.rate, str(asked.slo),
         asked.file.constraints.intents,
     ]  # fmt: skip

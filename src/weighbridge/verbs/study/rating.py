@@ -8,31 +8,45 @@ from pathlib import Path
 from weighbridge.core.endpoint import Endpoint, endpoint_at
 from weighbridge.core.errors import InputError
 from weighbridge.core.runs import content_hash
+from weighbridge.core.study import Unit
 from weighbridge.core.study_file import JudgePart, RatersPart
 from weighbridge.core.units import plural
 from weighbridge.verbs.study.asked import Asked
+from weighbridge.verbs.study.constraining import judge_kept_from, kept_from, not_asked
 from weighbridge.verbs.study.identity import setup_of
 from weighbridge.verbs.study.jobs import Job, Left, Means, Settled
 from weighbridge.verbs.study.measuring import inputs_digest
 
 _ANSWERS, _PEOPLE, _JUDGE = "answers", "people", "judge"
+_PAIR = 2
 _JUDGEMENT_TOKENS = 1024
 _JUDGED_AT_ONCE = 4
 
 
-def rate_jobs(asked: Asked, settled: Settled) -> Iterator[Job]:
-    """Votes from a file; or answers, people's ballots on them, and a judge's."""
+def rate_jobs(asked: Asked, settled: Settled) -> Iterator[Job | Unit]:
+    """Votes from a file; or answers, people's ballots on them, and a judge's.
+
+    Who may not see a prompt is not asked, and a judge elsewhere sees no answer.
+    """
     raters = asked.file.raters
     if raters is None:
         return
     if raters.votes is not None:
         yield _votes_job(asked.file_of(raters.votes))
         return
-    yield _answers_job(asked, raters)
+    kept = kept_from(asked)
+    models = tuple(name for name in raters.models or tuple(asked.entries) if name not in kept)
+    if len(models) < _PAIR:
+        removed = [kept[name] for name in raters.models or asked.entries if name in kept]
+        yield not_asked("rate", _ANSWERS, removed[0])
+        return
+    yield _answers_job(asked, raters, models)
     # The answers are of this very stage: their unit is settled by the time it is asked for.
     if raters.people:
         yield _people_job(raters, settled)
-    if raters.judge is not None:
+    if raters.judge is not None and (why := judge_kept_from(asked, raters.judge)):
+        yield Unit("rate", _JUDGE, "", "not asked", why=why)
+    elif raters.judge is not None:
         yield _judge_job(asked, raters.judge, settled)
 
 
@@ -45,9 +59,8 @@ def _votes_job(path: Path) -> Job:
     return Job("rate", "votes", content_hash("votes", inputs_digest(path)), do)
 
 
-def _answers_job(asked: Asked, raters: RatersPart) -> Job:
+def _answers_job(asked: Asked, raters: RatersPart, models: tuple[str, ...]) -> Job:
     source = asked.file_of(raters.inputs or "")
-    models = raters.models or tuple(asked.entries)
     setups = [(name, setup_of(asked.entries[name])) for name in models]
     key = content_hash(
         "answers", inputs_digest(source), setups, asked.file.seed, raters.people, raters.ballots

@@ -18,6 +18,7 @@ from weighbridge.serve.config.shape import fit
 from weighbridge.verbs.study.asked import Asked, AskedSuite, load_asked, resolved
 from weighbridge.verbs.study.checking import suite_faults, value_faults
 from weighbridge.verbs.study.entries import entry_faults
+from weighbridge.verbs.study.price_names import price_faults
 
 _MOST_BYTES = 1_000_000
 _WHAT = "A study has `name`, `candidates` and `suites`: `weigh study init` writes one."
@@ -31,23 +32,39 @@ class CheckedStudy:
     faults: tuple[Fault, ...] = ()
 
 
-def read_study(path: Path, *, environment: Mapping[str, str] | None = None) -> Asked:
+def read_study(
+    path: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    workspace: Path | None = None,
+) -> Asked:
     """The study in ``path``, checked as a whole.
+
+    Args:
+        path: of the file.
+        environment: where variables come from; this process's by default.
+        workspace: whose price book counts; names of APIs are checked only where it is given.
 
     Raises:
         InputError: the file cannot be read.
         ConfigError: it says something that cannot be; lists every fault found.
     """
-    found = check_study(_text(path), path, environment=environment)
+    found = check_study(_text(path), path, environment=environment, workspace=workspace)
     if found.asked is None:
         raise FaultyConfigError(str(path), found.faults)
     return found.asked
 
 
 def check_study(
-    text: str, path: Path, *, environment: Mapping[str, str] | None = None
+    text: str,
+    path: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    workspace: Path | None = None,
 ) -> CheckedStudy:
     """All that is wrong with the study in ``text``; paths in it are relative to ``path``'s folder.
+
+    Names of APIs are looked up where a ``workspace`` is given, whose price book may have them.
 
     Raises:
         ConfigError: it is no YAML at all, or a trap for whoever reads it.
@@ -64,6 +81,8 @@ def check_study(
     if file is not None:
         folder = path.absolute().parent
         found = [*value_faults(file), *entry_faults(file, folder, environment)]
+        if workspace is not None:
+            found += price_faults(file, workspace, environment)
         suites, of_suites = _loaded(file, folder)
         found += of_suites
         found += suite_faults(file, suites, complete=not of_suites)

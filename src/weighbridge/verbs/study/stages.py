@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from weighbridge.core.study import StageName
+from weighbridge.core.study import StageName, Unit
 from weighbridge.verbs.study.asked import Asked
 from weighbridge.verbs.study.costing import cost_jobs, cost_unasked
 from weighbridge.verbs.study.deciding import decide_jobs, route_jobs, route_unasked
@@ -24,7 +24,7 @@ _NO_SUITES = "The file names no `suites`, so no candidate was asked anything wit
 _NO_LOAD = "Nothing was loaded: neither `bench` nor `workload.users` says how many users there are."
 _NO_RATERS = "Nobody was asked which answers are better: the file names no `raters`."
 _NO_TASK = "No suite stands for a task, so nothing was decided."
-_MADE: dict[StageName, Callable[[Asked, Settled], Iterator[Job]]] = {
+_MADE: dict[StageName, Callable[[Asked, Settled], Iterator[Job | Unit]]] = {
     "inspect": inspect_jobs,
     "eval": eval_jobs,
     "rate": rate_jobs,
@@ -33,7 +33,9 @@ _MADE: dict[StageName, Callable[[Asked, Settled], Iterator[Job]]] = {
 }
 
 
-def jobs_of(stage: StageName, asked: Asked, settled: Settled, effects: Effects) -> Iterator[Job]:
+def jobs_of(
+    stage: StageName, asked: Asked, settled: Settled, effects: Effects
+) -> Iterator[Job | Unit]:
     """The units of a stage as they would be done now: each made when those before are settled.
 
     Raises:
@@ -44,7 +46,7 @@ def jobs_of(stage: StageName, asked: Asked, settled: Settled, effects: Effects) 
     if stage == "plan":
         return plan_jobs(asked, effects.root, effects.machine)
     if stage == "cost":
-        return cost_jobs(asked, settled, effects.root)
+        return cost_jobs(asked, settled, effects)
     if stage == "bench":
         return bench_jobs(asked, effects.root, effects.machine)
     return _MADE[stage](asked, settled)

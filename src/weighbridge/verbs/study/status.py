@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from weighbridge.core.effects import Store
 from weighbridge.core.study import RESTS, StageState, StudyStatus, Unit
@@ -12,6 +12,9 @@ from weighbridge.verbs.study.asked import Asked
 from weighbridge.verbs.study.jobs import Effects
 from weighbridge.verbs.study.running import Options, stages_now
 from weighbridge.workspace.studies import Studies
+
+# Of the units that stop for one reason, so many are named.
+_NAMED: Final = 3
 
 
 def status(asked: Asked, effects: Effects, how: Options | None = None) -> StudyStatus:
@@ -47,18 +50,37 @@ def next_action(
         )
         return said, f"weigh study report {asked.path}"
     if failed:
-        said = f"{plural(len(failed), 'unit')} failed: {failed[0].why} Then run it again."
+        said = f"{plural(len(failed), 'unit')} failed. {_reasons(failed)} Then run it again."
     elif open_ and not any(unit.state == "done" for unit in units):
         said = "Nothing is done yet: run it."
     elif open_:
         said = f"{plural(len(open_), 'unit')} to do, beginning with {_named(open_[0])}."
     elif waiting and has_run:
-        return f"{waiting[0].why} The report shows the rest.", f"weigh study report {asked.path}"
+        return f"{_waits(waiting)} The report shows the rest.", f"weigh study report {asked.path}"
     elif not has_run:
         said = "All units are done: sum them up."
     else:
         return "Everything is done: read the report.", f"weigh study report {asked.path}"
     return said, run
+
+
+def _reasons(failed: Sequence[Unit]) -> str:
+    """Every reason once, after the units that it stopped; what merely follows is left out."""
+    own = [unit for unit in failed if unit.why != RESTS] or list(failed)
+    stopped: dict[str, list[str]] = {}
+    for unit in own:
+        stopped.setdefault(unit.why, []).append(_named(unit))
+    return " ".join(f"{_listed(names)}: {why}" for why, names in stopped.items())
+
+
+def _waits(waiting: Sequence[Unit]) -> str:
+    """What everything that waits waits for, each once."""
+    return " ".join(dict.fromkeys(unit.why for unit in waiting))
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {plural(more, 'more unit')}" if more > 0 else "")
 
 
 def to_json(found: StudyStatus) -> dict[str, Any]:

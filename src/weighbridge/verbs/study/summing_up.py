@@ -45,7 +45,7 @@ def study_run(
         verdict=_only(of["decide"]),
         route=_only(of["route"]),
         comparisons=comparisons(asked, settled, effects.store),
-        not_checked=tuple(not_checked(asked, stages)),
+        not_checked=tuple(dict.fromkeys(not_checked(asked, stages))),
         seconds=seconds,
         command=f"weigh study run {asked.path}",
         machines=_machines(stages, effects.machine),
@@ -62,7 +62,7 @@ def not_checked(asked: Asked, stages: Sequence[StageState]) -> Iterator[str]:
                 continue  # an answer
             if unit.state == "failed":
                 yield f"{_subject(unit)} failed: {unit.why}"
-            elif unit.state == "waiting":
+            elif unit.state in ("waiting", "not asked"):
                 yield unit.why
             elif unit.state in ("to do", "stale"):
                 yield f"{_subject(unit)} was not done."

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from weighbridge.core.errors import InputError, WeighbridgeError
 from weighbridge.core.study_file import HERE
-from weighbridge.facts.prices.inline import parse_inline
 from weighbridge.serve.config.faults import FaultyConfigError
 from weighbridge.verbs.effects import writing
 from weighbridge.verbs.study.reading import check_study
 
 _WORD = re.compile(r"[^\w.-]+")
+# A name of the Hub has an owner; older ones without go by their owner today.
+_HUB = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 PROMPT_TOKENS = 800
 OUTPUT_TOKENS = 200
 _EXAMPLE = "Write tally=models/tally.gguf, api=https://host/v1#its-model, or Qwen/Qwen3-8B."
@@ -55,22 +55,25 @@ class Answers:
     gpu_price: str = ""
 
 
-def refusal(answers: Answers, path: Path, environment: Mapping[str, str] | None = None) -> str:
+def refusal(answers: Answers, path: Path, workspace: Path) -> str:
     """Why a study of these answers would not be accepted; empty where it would."""
-    environment = os.environ if environment is None else environment
     try:
-        for text in (*answers.apis, *answers.same_model_apis):
-            if ".." not in text:  # ranges are looked at with the rest of the file
-                parse_inline(text, today="")
-        found = check_study(draft(answers), path, environment=environment)
+        # Prices count whether or not there is a volume yet, without which the file has none.
+        priced = answers if answers.volume else replace(answers, volume="1M-tokens/day")
+        found = check_study(draft(priced, path.absolute().parent), path, workspace=workspace)
     except WeighbridgeError as error:
         return str(error)
     # A line of a file that nobody has seen yet would help nobody.
     return " ".join(str(replace(fault, line=0)) for fault in found.faults)
 
 
-def new_study(answers: Answers, path: Path, environment: Mapping[str, str] | None = None) -> str:
+def new_study(answers: Answers, path: Path, workspace: Path) -> str:
     """Write a study's file that ``weigh study run`` accepts; returns its text.
+
+    Args:
+        answers: what it is to be about.
+        path: of the file.
+        workspace: whose price book counts.
 
     Raises:
         InputError: there is such a file already, or what is said cannot be.
@@ -80,8 +83,8 @@ def new_study(answers: Answers, path: Path, environment: Mapping[str, str] | Non
         raise InputError(
             f"{path} is there already and is left alone.", fix="Name another file, or move it away."
         )
-    text = draft(answers)
-    found = check_study(text, path, environment=os.environ if environment is None else environment)
+    text = draft(answers, path.absolute().parent)
+    found = check_study(text, path, workspace=workspace)
     if found.asked is None:
         raise FaultyConfigError(f"What was said of {path}", found.faults)
     with writing(path) as beside:
@@ -89,13 +92,21 @@ def new_study(answers: Answers, path: Path, environment: Mapping[str, str] | Non
     return text
 
 
-def draft(answers: Answers) -> str:
+def draft(answers: Answers, folder: Path) -> str:
     """The text of the file.
 
     Raises:
-        InputError: a model is none.
+        InputError: a model is none, or two have one name.
     """
-    candidates = [_candidate(text, answers.key_env) for text in answers.models]
+    candidates: dict[str, str] = {}
+    for text in answers.models:
+        name, line = _candidate(text, answers.key_env, folder)
+        if name in candidates:
+            raise InputError(
+                f"Two models would be called {name}.",
+                fix=f"Write another name: NAME={_where(text)}",
+            )
+        candidates[name] = line
     if not candidates:
         raise InputError("A study needs a model to weigh.", fix=_EXAMPLE)
     lines = [
@@ -111,7 +122,7 @@ def draft(answers: Answers) -> str:
         "",
         "# Models to weigh: engines that the study starts, or servers of others by their address.",
         "candidates:",
-        *candidates,
+        *candidates.values(),
         "",
         *_workload(answers),
         "",
@@ -139,12 +150,24 @@ def _workload(answers: Answers) -> list[str]:
     return [
         "# What users ask; `users` are the levels of the load test.",
         "workload:",
-        f"  prompt_tokens: {PROMPT_TOKENS}  # a guess: plans and costs rest on it, so put your own",
-        f"  output_tokens: {OUTPUT_TOKENS}  # likewise",
+        *_lengths(answers),
         f"  users: [{users}]",
         volume,
         "# What users expect.",
         slo,
+    ]
+
+
+def _lengths(answers: Answers) -> list[str]:
+    """Of a typical request: a guess would be sent, planned and billed, so suites go before it."""
+    if answers.suites:
+        return [
+            f"  # prompt_tokens: {PROMPT_TOKENS}  # of a typical request; where nothing is said,",
+            f"  # output_tokens: {OUTPUT_TOKENS}  # as long as the suites' are measured to be",
+        ]
+    return [
+        f"  prompt_tokens: {PROMPT_TOKENS}  # a guess: plans and costs rest on it, so put your own",
+        f"  output_tokens: {OUTPUT_TOKENS}  # likewise",
     ]
 
 
@@ -200,34 +223,48 @@ def _constraints(answers: Answers) -> list[str]:
     ]
 
 
-def _candidate(text: str, key_env: str) -> str:
-    """A line under ``candidates``."""
+def _where(text: str) -> str:
+    """Where the model is, without the name that it is given."""
     name, equals, where = text.partition("=")
-    if not equals or "/" in name or ":" in name:
-        name, where = "", text
-    where = where.strip()
+    return (where if equals and "/" not in name and ":" not in name else text).strip()
+
+
+def _candidate(text: str, key_env: str, folder: Path) -> tuple[str, str]:
+    """A candidate's name, and its line under ``candidates``."""
+    where = _where(text)
+    name = "" if where == text.strip() else text.partition("=")[0].strip()
     if not where:
         raise InputError(f"{text!r} does not say where the model is.", fix=_EXAMPLE)
     if where.startswith(("http://", "https://")):
         return _server(name, where, key_env)
-    name = name or _name_of(where)
-    engine = "llamacpp-embedded" if where.endswith(".gguf") else "vllm"
-    return f"  {_quoted(name)}: {{engine: {engine}, source: {_quoted(where)}}}"
-
-
-def _server(name: str, where: str, key_env: str) -> str:
-    url, _, model = where.partition("#")
-    name = name or _name_of(model)
-    if not name:
+    is_file = where.endswith(".gguf")
+    path = Path(where).expanduser()
+    if not is_file and not _HUB.fullmatch(where) and not (folder / path).exists():
         raise InputError(
-            f"{where} does not say which model is meant.", fix=f"Write NAME={where}#ITS-MODEL."
+            f"{where!r} is no .gguf file, no address, and no name of the Hub, which has an owner.",
+            fix=_EXAMPLE,
         )
+    name = name or _name_of(where)
+    engine = "llamacpp-embedded" if is_file else "vllm"
+    return name, f"  {_quoted(name)}: {{engine: {engine}, source: {_quoted(where)}}}"
+
+
+def _server(name: str, where: str, key_env: str) -> tuple[str, str]:
+    url, _, model = where.partition("#")
+    if not model:
+        known = name or "ITS-MODEL"
+        raise InputError(
+            f"{where} does not say which model is meant.",
+            fix=f"Write {name or 'NAME'}={where.rstrip('#')}#{known}, with what it calls the model "
+            "behind the #.",
+        )
+    name = name or _name_of(model)
     parts = [f"url: {_quoted(url)}"]
-    if model and model != name:
+    if model != name:
         parts.append(f"model: {_quoted(model)}")
     if key_env:
         parts.append(f"key_env: {_quoted(key_env)}")
-    return f"  {_quoted(name)}: {{{', '.join(parts)}}}"
+    return name, f"  {_quoted(name)}: {{{', '.join(parts)}}}"
 
 
 def _name_of(where: str) -> str:
