@@ -177,6 +177,69 @@ def test_no_range_no_chance_and_pass_rates_decide(tmp_path: Path) -> None:
     assert "h is cheaper than the model on rented GPU by $436 a month" in found["verdict"]
 
 
+def test_what_is_beyond_the_gpus_allowed_is_marked_where_it_first_stands(tmp_path: Path) -> None:
+    done = weigh(
+        "cost", "--gpu-price", "1", "--tokens-per-s", "100", "--volume", "1B-tokens/day",
+        "--max-gpus", "4", "--api", "2/10", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.code == 1
+    first, _, rest = done.out.partition("Bills")
+    assert "the model on rented GPU (more GPUs than allowed)" in first
+    assert "the model on rented GPU (more GPUs than allowed)" in rest.partition("Machines")[2]
+
+
+def test_prices_without_a_range_have_no_interval(tmp_path: Path) -> None:
+    done = weigh(
+        *L4, "--gpu-price", "0.4..0.5", "--api", "2/10", "--pass-rate", "85..90%", cwd=tmp_path
+    )
+    assert done.code == 0, done.err
+    bills = done.out.partition("Bills")[0]
+    (api,) = [line for line in bills.splitlines() if line.strip().startswith("2/10")]
+    assert "[" not in api
+    (own,) = [line for line in bills.splitlines() if line.strip().startswith("the model on")]
+    assert "[" in own
+
+
+def test_a_pass_rate_that_is_not_compared_makes_nothing_surer(tmp_path: Path) -> None:
+    asked = (
+        "cost", "--volume", "10M-tokens/day", "--tokens-per-s", "500", "--gpu-price", "1",
+        "--api", "0.1/0.2", "--pass-rate", "85..90%",
+    )  # fmt: skip
+    done = weigh(*asked, cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert "no range was given for anything that counts, so nothing says how sure" in done.out
+    assert "of the draws." not in done.out
+    told = json.loads(weigh(*asked, "--json", cwd=tmp_path).out)
+    assert told["comparisons"][0]["p_self_cheaper"] is None
+
+
+def test_batches_read_from_the_cache_at_the_price_of_the_book(tmp_path: Path) -> None:
+    (tmp_path / "prices.toml").write_text(
+        "date = 2026-11-01\nsource = 'contract'\n"
+        "[[api]]\nprovider = 'acme'\nmodel = 'foo'\ninput = 2.0\noutput = 10.0\n"
+        "cached = 0.2\nbatch = {input = 1.0, output = 5.0, cached = 0.05}\n"
+        "[[api]]\nprovider = 'acme'\nmodel = 'bar'\ninput = 2.0\noutput = 10.0\n"
+        "cached = 0.2\nbatch = {input = 1.0, output = 5.0}\n"
+    )
+    done = weigh(
+        *L4, "--prices", "prices.toml", "--api", "acme/foo", "--api", "acme/bar", "--cached", "40%",
+        "--batch", "100%", "--prompt", "750", "--output", "250", "--json", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    usd = {
+        (option["name"], line["name"]): line["usd_per_month"]["value"]
+        for option in found["options"]
+        for line in option["lines"]
+    }
+    millions = 20_000 * 30.4375 * 750 / 1e6
+    assert usd["acme/foo", "prompt in batches"] == pytest.approx(0.6 * millions)
+    assert usd["acme/foo", "batches' prompt read from cache"] == pytest.approx(0.02 * millions)
+    assert usd["acme/bar", "prompt in batches"] == pytest.approx(millions)
+    (said,) = [note for note in found["notes"] if "cached prompts in batches" in note]
+    assert said.startswith("No price of acme/bar is known for cached prompts in batches")
+
+
 def test_a_gpu_of_ones_own_at_one_figure(tmp_path: Path) -> None:
     done = weigh(
         "cost", "--volume", "20M-tokens/day", "--tokens-per-s", "500", "--device", "RTX 5090",

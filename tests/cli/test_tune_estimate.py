@@ -68,6 +68,22 @@ def test_json_on_stdout_talk_on_stderr(tmp_path: Path) -> None:
     assert not (tmp_path / ".weighbridge").exists()
 
 
+def test_room_is_not_support(tmp_path: Path) -> None:
+    done = weigh(*ASKED, cwd=tmp_path)
+    assert "Room is not support" in done.err
+    (least,) = [line for line in done.out.splitlines() if "GPU that has room" in line]
+    assert "A2" in least
+    assert "T4" not in least
+    (doubted,) = [line for line in done.out.splitlines() if line.startswith("has room, no bf16")]
+    assert "T4" in doubted
+    assert "may have room, no bf16" in done.out
+    told = weigh(*ASKED, "--device", "T4", "--json", cwd=tmp_path)
+    document = json.loads(told.out)
+    assert document["notes"][0].startswith("T4 (Turing) has no bf16")
+    of = {one["name"]: one["doubts"] for one in document["devices"]}
+    assert [len(of[name]) for name in ("T4", "Arc B570", "A2")] == [1, 1, 0]
+
+
 def test_notes_go_to_stderr(tmp_path: Path) -> None:
     done = weigh(*ASKED, cwd=tmp_path)
     assert done.code == 0

@@ -46,6 +46,9 @@ class FakeAccess:
                 return Refusal(401, "The key is not known.", "authentication_error")
         return self.grant
 
+    def who(self, headers: Headers) -> Grant | Refusal:
+        return self.admit(headers, 0.0)
+
     def may_use(self, grant: Grant, asked: Asked, models: Sequence[str]) -> Refusal | None:
         if grant.models is None or any(model in grant.models for model in models):
             return None
@@ -86,10 +89,13 @@ class FakeFleet:
     inside: dict[str, int] = field(default_factory=dict)
     waiting: int = 0
     suspected: list[Endpoint] = field(default_factory=list)
+    ours: set[str] = field(default_factory=set)
 
     @property
     def views(self) -> Mapping[str, ModelView]:
-        return {name: ModelView(name, "ready") for name in self.endpoints}
+        return {
+            name: ModelView(name, "ready", is_ours=name in self.ours) for name in self.endpoints
+        }
 
     def enter(self, model: str) -> Sequence[Endpoint]:
         if model in self.waits:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.report import plans
 from tests.report.html_check import Page
 from tests.report.sample_study import sample_study, sample_verdict
+from weighbridge.core.study import STAGES, StageState, Unit
 from weighbridge.report.index import home_page, message_page, next_step, runs_page, steps_of
 from weighbridge.report.study import all_infos
 
@@ -47,6 +50,41 @@ def test_steps_that_have_a_page_link_to_it() -> None:
     infos = [VERDICT_RUN.info]
     addresses = [address for _, address in Page(home_page(infos)).addresses]
     assert addresses.count("/inspect") == addresses.count("/plan") == 2, "navigation and step"
+
+
+def test_what_a_study_did_not_ask_is_not_what_comes_next() -> None:
+    # As of endpoints that are given by URL: nothing to inspect, and nothing to plan.
+    asked = {
+        name: StageState(name, (Unit(name, name, "k", "done"),))
+        for name in ("bench", "eval", "decide")
+    }
+    said = "Every candidate is a URL, so there is nothing to inspect."
+    stages = tuple(asked.get(name) or StageState(name, why=said) for name in STAGES)
+    run = replace(STUDY.run, stages=stages)
+    infos = [one for one in all_infos(STUDY) if one.kind in {"load", "eval", "verdict", "study"}]
+    steps = {step.name: step for step in steps_of(infos, run)}
+    assert steps["know"].skipped == f"not part of the study: {said[:-1]}"
+    following = next_step(tuple(steps.values()))
+    assert following is not None
+    assert following.name == "act"
+    text = Page(home_page(infos, run.info, VERDICT_RUN.verdict, run=run)).text
+    assert "Next: weigh serve puts the decision into effect" in text
+    assert "Next: weigh inspect" not in text
+
+
+def test_what_a_study_did_not_finish_comes_next() -> None:
+    failed = Unit("eval", "tally", "k", "failed", why="It did not answer.")
+    stages = tuple(
+        StageState(name, (failed,)) if name == "eval" else StageState(name) for name in STAGES
+    )
+    run = replace(STUDY.run, stages=stages)
+    infos = [one for one in all_infos(STUDY) if one.kind in {"load", "study"}]
+    following = next_step(steps_of(infos, run))
+    assert following is not None
+    assert (following.name, following.is_unfinished) == ("measure", True)
+    text = Page(home_page(infos, run.info, run=run)).text
+    assert "not finished : the study's page says what is left and why" in text
+    assert "Next: the study's page says what is left to do." in text
 
 
 def test_empty_workspace_says_what_to_do() -> None:

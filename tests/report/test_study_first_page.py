@@ -9,20 +9,26 @@ from tests.report.html_check import Page
 from tests.report.sample_full_study import (
     NOT_CHECKED,
     SLO,
+    cost_question,
     evaluations_only,
     failed_study,
     full_study,
 )
 from tests.report.sample_study import HOSTILE, MACHINE, sample_study
+from weighbridge.core.constraints import ExpectedLoad
+from weighbridge.core.cost import Capacity, Rented, Uncertain, certain
 from weighbridge.core.provenance import Provenance
 from weighbridge.core.runs import RunInfo
 from weighbridge.core.study import RESTS, StageState, Study, Unit
 from weighbridge.core.telemetry import ClientHealth
+from weighbridge.predict.cost.report import answer
 from weighbridge.report.study import study_page
 from weighbridge.report.study_blocks import Block, Cell, marks_of
 from weighbridge.report.study_first_page import first_page, not_checked
-from weighbridge.report.study_markdown import study_markdown
+from weighbridge.report.study_markdown import escaped, study_markdown
 from weighbridge.report.study_money import focus
+from weighbridge.report.study_notes import appendix_notes
+from weighbridge.report.words import listed
 
 FULL, EVALS, FAILED = full_study(), evaluations_only(), failed_study()
 ALL = pytest.mark.parametrize("study", [FULL, EVALS, FAILED, sample_study()])
@@ -120,6 +126,26 @@ def test_both_break_evens_and_the_money_behind_them() -> None:
     assert "older than 60 days" in Page(study_page(FULL, standalone=False)).text
 
 
+def test_a_point_estimate_has_no_chance_whatever_was_evaluated() -> None:
+    # Every evaluation gives an interval; where the APIs' are unknown it has no part in the bills.
+    asked = cost_question()
+    own = tuple(
+        replace(
+            one,
+            capacity=Capacity(certain(400.0)),
+            rented=Rented(certain(1.0)),
+            pass_rate=Uncertain(0.9, 0.85, 0.95),
+        )
+        for one in asked.selfhosted
+    )
+    demand = replace(asked.demand, volume=certain(5e6))
+    assert FULL.cost is not None
+    report = answer(replace(asked, demand=demand, selfhosted=own), draws=100)
+    study = replace(FULL, cost=replace(FULL.cost, report=report))
+    assert {row[2].text for row in _grid(_block(study, "break-even"))} == {"–"}
+    assert "%" in {row[2].text for row in _grid(_block(FULL, "break-even"))}.pop()
+
+
 def test_the_tornado_is_drawn_without_styles_or_scripts() -> None:
     html = study_page(FULL, standalone=False)
     (drawing,) = re.findall(r'<svg class="tornado".+?</svg>', html)
@@ -188,6 +214,42 @@ def test_markdown_has_the_same_figures() -> None:
     assert "measured, run eval-" in text.replace("\\", "")
 
 
+@ALL
+def test_markdown_and_the_page_have_every_sentence_of_the_appendix(study: Study) -> None:
+    many = tuple(f"Sentence {number} of many." for number in range(9))
+    study = replace(study, run=replace(study.run, not_checked=(*study.run.not_checked, *many)))
+    # Tags of code and tables stand between words, so that spaces do not count.
+    html = "".join(Page(study_page(study, standalone=False)).text.split())
+    text = study_markdown(study)
+    found = appendix_notes(study, first_page(study).unchecked)
+    assert many[-1] in {line.said.text for line in found["unchecked"].lines}
+    for block in found.values():
+        for line in block.lines:
+            assert f"- {escaped(line.said.text)}" in text
+            # The page has what is assumed of a model below its name.
+            said = line.said.text.partition(": ")[2] if block.key == "know" else line.said.text
+            assert "".join(said.replace("`", "").split()) in html
+    assert "more sentences in the appendix" in text
+    assert text.index(f"- {many[-1]}") > text.index("## Everything that was not checked")
+
+
+def test_the_appendix_has_the_notes_of_money_and_of_the_decision() -> None:
+    assert FULL.cost is not None
+    assert FULL.verdict is not None
+    text = study_markdown(FULL)
+    cost = replace(FULL.cost, report=replace(FULL.cost.report, notes=("This is too cheap.",)))
+    removed = tuple(replace(FULL.verdict.verdict.removed[0], model=f"model {n}") for n in range(8))
+    verdict = replace(FULL.verdict.verdict, removed=removed)
+    study = replace(FULL, cost=cost, verdict=replace(FULL.verdict, verdict=verdict))
+    text = study_markdown(study)
+    assert "3 more in the appendix." in text
+    assert "model 7: It answers at models.example.com" in text
+    assert "## What to know of the bills\n\n- This is too cheap." in text
+    assert "- No larger budget changes it." in text
+    assert "## The bill of every option" in text
+    assert "## The study's file as it was run" in text
+
+
 def test_markdown_has_no_html_and_whole_tables() -> None:
     text = study_markdown(_hostile())
     outside = re.sub(r"(?s)```.*?```", "", text)
@@ -226,8 +288,13 @@ def test_a_limit_of_the_client_is_on_the_page_and_in_the_markdown() -> None:
     limited = ClientHealth(1, 1, 0.1, 0.2, 0.3, 0.4, 50, limited=("Its CPU was full.",))
     tally, *others = FULL.loads
     levels = tuple(replace(one, client=limited) for one in tally.levels)
-    note = "What tally serves at most is not known: one replica is taken to do."
-    verdict = replace(FULL.verdict.verdict, notes=(note,))
+    verdict = FULL.verdict.verdict
+    tasks = tuple(
+        replace(task, standings=tuple(replace(one, served=None) for one in task.standings))
+        for task in verdict.tasks
+    )
+    asked = replace(verdict.constraints, load=ExpectedLoad(users=4))
+    verdict = replace(verdict, tasks=tasks, constraints=asked)
     study = replace(
         FULL,
         loads=(replace(tally, levels=levels), *others),
@@ -237,7 +304,8 @@ def test_a_limit_of_the_client_is_on_the_page_and_in_the_markdown() -> None:
     grid = _block(study, "capacity").grid
     assert grid is not None
     assert "The client was the limit for tally: these are lower bounds." in grid.note
-    assert "Of tally one replica is taken to do." in grid.note
+    assert f"Of {listed(verdict.unsized)} one replica is taken to do." in grid.note
+    assert "tally" in verdict.unsized
     assert "The client was the limit for tally" in study_markdown(study)
     assert "The client was the limit" not in (_block(FULL, "capacity").grid or grid).note
 
@@ -246,7 +314,8 @@ def test_nothing_left_is_an_answer_with_its_reasons_and_no_failure() -> None:
     why = (
         "Nothing is left for arithmetic: the constraints remove every option.\n"
         "  tally: It is right in 20.0 %, not 80 %.\n"
-        "  clerk: It leaves to a.example."
+        "  clerk: It leaves to a.example.\n"
+        "  Something would be left: If no more were asked than 20.0 % of arithmetic: tally."
     )
     units = {
         "decide": Unit("decide", "verdict", "k", "failed", why=why),
@@ -260,6 +329,9 @@ def test_nothing_left_is_an_answer_with_its_reasons_and_no_failure() -> None:
     page = first_page(study)
     assert page.title == "Nothing is left for arithmetic: the constraints remove every option."
     assert page.failures == ()
+    assert [line.said.text for line in page.block("flips").lines] == [
+        "If no more were asked than 20.0 % of arithmetic: tally."
+    ]
     assert [line.said.text for line in page.block("removed").lines] == [
         "tally: It is right in 20.0 %, not 80 %.",
         "clerk: It leaves to a.example.",

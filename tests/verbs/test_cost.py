@@ -21,8 +21,9 @@ from weighbridge.facts.devices import read_machine
 from weighbridge.facts.prices import Prices
 from weighbridge.verbs import plan as plan_verb
 from weighbridge.verbs.cost import cost, is_possible, keep, to_csv, to_json, verdict_sentences
-from weighbridge.verbs.cost_capacity import NothingServesError, measured
+from weighbridge.verbs.cost_capacity import CapacityError, NothingServesError, measured
 from weighbridge.verbs.cost_options import HardwareAsked, OperatingAsked
+from weighbridge.verbs.cost_place import place_notes
 from weighbridge.verbs.cost_quality import evaluated
 from weighbridge.verbs.cost_question import (
     Asked,
@@ -268,8 +269,59 @@ def test_a_load_run_without_goodput_is_none(store: Workspace) -> None:
     good = level(2.0, 200)
     assert good.client is not None
     limited = replace(good, client=replace(good.client, limited=("It had no CPU left.",)))
-    with pytest.raises(InputError, match="the client was the bottleneck"):
-        measured(load_run(store, limited))
+    assert limited.goodput is not None
+    missed = replace(limited, goodput=replace(limited.goodput, met=False))
+    with pytest.raises(InputError, match="the client was the bottleneck and no load met the SLO"):
+        measured(load_run(store, missed))
+    with pytest.raises(InputError, match="was measured without an SLO"):
+        measured(load_run(store, replace(good, goodput=None)))
+
+
+def test_a_limited_client_tells_the_least_that_a_replica_serves(store: Workspace) -> None:
+    good = level(2.0, 200)
+    assert good.client is not None
+    limited = replace(good, client=replace(good.client, limited=("It had no CPU left.",)))
+    run = load_run(store, good, replace(limited, goodput=None))
+    asked = replace(BASE, capacity=CapacityAsked(from_run=run.info.id))
+    found, notes = question(asked, sources(store))
+    (own,) = found.selfhosted
+    assert own.capacity.at_least
+    assert own.capacity.output_tokens_per_s.base == pytest.approx(400)
+    assert own.name.endswith(" (at most)")
+    assert any("its bill is at most what is said here" in note for note in notes)
+    document = to_json(cost(found, FakeClock(), draws=200, notes=notes))
+    assert [one["at_most"] for one in document["options"]] == [True, False, False]
+
+
+def test_requests_of_the_run_may_be_the_demands_whatever_their_lengths(store: Workspace) -> None:
+    run = load_run(store, level(2.0, 200))  # 800 prompt tokens and 200 of answers, twice a second
+    short = replace(BASE.demand, prompt="900", output="50")
+    told = CapacityAsked(from_run=run.info.id)
+    with pytest.raises(CapacityError, match="more prompt for each output token"):
+        question(replace(BASE, demand=short, capacity=told), sources(store))
+    as_requests = replace(told, as_requests=True)
+    found, _ = question(replace(BASE, demand=short, capacity=as_requests), sources(store))
+    assert found.selfhosted[0].capacity.output_tokens_per_s.base == pytest.approx(2.0 * 50)
+
+
+@pytest.mark.parametrize(
+    ("machine", "url", "told"),
+    [
+        ("EPYC, 2 cores, 1 x NVIDIA L4, Linux 6.1", "http://localhost/v1", ""),
+        ("EPYC, 2 cores, Linux 6.1", "http://localhost/v1", "It shows no L4, so this capacity"),
+        ("EPYC, 2 cores, Linux 6.1", "http://a/v1", "measured on L4 is taken from you: it was"),
+        ("arm, Darwin 23.1", "http://localhost/v1", "which GPUs its machine has could not"),
+    ],
+)
+def test_where_a_run_was_measured_is_held_against_the_device(
+    store: Workspace, machine: str, url: str, told: str
+) -> None:
+    run = load_run(store, level(2.0, 200))
+    placed = replace(run, url=url, info=replace(run.info, machine=machine))
+    notes = place_notes(placed, "1x L4")
+    assert (told in notes[0]) if told else not notes
+    assert place_notes(placed, "") == ()
+    assert not told or "L4" in notes[0]
 
 
 def test_a_prediction_has_an_interval_and_says_so() -> None:

@@ -71,7 +71,7 @@ def test_a_question_is_answered_and_kept_in_the_form(app: ASGIApp) -> None:
     for said in (
         "host costs least: $16.74 a month.",
         "the model on rented L4 against 2/10: cheaper from 2.64M tokens a day on.",
-        "yes with no range given; at base from 2.64M tokens a day on",
+        "yes with no range that counts; at base from 2.64M tokens a day on",
         "$321",
         "$2,435",
         "assumed given in the form",
@@ -102,6 +102,36 @@ def test_bought_and_rented_stand_side_by_side(app: ASGIApp) -> None:
     ignored = page_of(app, asked(owned="4000")).text
     assert "on owned" not in ignored
     assert "The price of a bought GPU is not counted" in ignored
+
+
+def test_terms_and_one_figure_a_month_are_asked_in_the_form_too(app: ASGIApp) -> None:
+    page = page_of(app, asked(gpu_price="", device="H100 SXM", terms="spot"))
+    assert "H100 SXM spot:" in page.text
+    assert "--terms spot" in page.text
+    chosen = [one["value"] for one in page.tags("option") if "selected" in one]
+    assert "spot" in chosen
+    none = page_of(app, asked(gpu_price="", device="H100 SXM", terms="reserved"))
+    assert "reserved price of H100 SXM" in none.text
+    older = page_of(app, asked(gpu_price="", device="H100 SXM", spot="1"))
+    assert "H100 SXM spot:" in older.text
+    mine = page_of(app, asked(gpus="bought", owned_monthly="154", gpu_price=""))
+    assert "the model on owned L4" in mine.text
+    assert "GPUs, all in" in mine.text
+    assert "--owned-monthly 154" in mine.text
+    twice = page_of(app, asked(gpus="bought", owned_monthly="154", owned="4000"))
+    assert "said twice: “Bought GPU” and “Own GPU, all in one”" in twice.text
+    assert "no terms of rent" in page_of(app, asked(terms="stolen")).text
+
+
+def test_what_is_counted_anew_comes_without_the_lists_to_choose_from(app: ASGIApp) -> None:
+    whole = get(app, asked()).body
+    anew = get(app, asked(), ("x-weighbridge-anew", "1"))
+    assert anew.headers["vary"] == "x-weighbridge-anew"
+    assert whole.count(b"<option value=") > 2000
+    assert anew.body.count(b"<option value=") < 20
+    assert len(anew.body) < len(whole) / 2
+    result = b'<div id="cost-result"'
+    assert whole.partition(result)[2] == anew.body.partition(result)[2]
 
 
 def test_too_few_gpus_are_told_and_the_staircase_ends(app: ASGIApp) -> None:

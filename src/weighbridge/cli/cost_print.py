@@ -10,7 +10,7 @@ from weighbridge.cli.diagnostics import printable
 from weighbridge.cli.tables import print_table
 from weighbridge.core.units import format_figure
 from weighbridge.predict.cost.labels import money, short, value_text
-from weighbridge.predict.cost.words import SHOWN_SWINGS
+from weighbridge.predict.cost.words import SHOWN_SWINGS, marked_name
 from weighbridge.verbs.cost import verdict_sentences
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def print_report(report: CostReport) -> None:
 def _bill(one: CostedOption) -> list[str]:
     accepted = one.usd_per_1000_accepted
     return [
-        one.name,
+        marked_name(one),
         money(one.usd_per_month.value),
         _ends(one.usd_per_month),
         money(one.usd_per_1000_requests.value),
@@ -63,9 +63,8 @@ def _bill(one: CostedOption) -> list[str]:
 
 
 def _ends(span: Interval) -> str:
-    if span.low == span.high:
-        return ""
-    return f"[{money(span.low)} {money(span.high)}]"
+    low, high = money(span.low), money(span.high)
+    return "" if low == high else f"[{low} {high}]"
 
 
 def _print_lines(report: CostReport) -> None:
@@ -89,7 +88,8 @@ def _print_serving(report: CostReport) -> None:
         wait = "" if found.wait_s is None else f"p{100 * found.percentile:g} {found.wait_s:.2f} s"
         slots = "" if found.slot_utilisation is None else f"{100 * found.slot_utilisation:.0f} %"
         rows.append([
-            option.name, str(found.replicas), str(found.gpus), f"{100 * found.utilisation:.3g} %",
+            marked_name(option), str(found.replicas), str(found.gpus),
+            f"{100 * found.utilisation:.3g} %",
             f"{100 * found.peak_utilisation:.3g} %", slots, wait,
             f"{short(found.capacity_tokens_per_day)} tokens a day",
         ])  # fmt: skip

@@ -196,7 +196,7 @@ def _time(hours: Interval) -> str:
 
 def _smallest(found: TuningEstimate) -> list[tuple[str, str]]:
     """The smallest devices that have room, and those that may have, by the catalogue."""
-    from weighbridge.verbs.tune_estimate import smallest  # noqa: PLC0415 -- not for --help
+    from weighbridge.verbs.tune_estimate import doubtful, smallest  # noqa: PLC0415 -- see --help
 
     if found.run.devices > 1:
         return []
@@ -205,15 +205,22 @@ def _smallest(found: TuningEstimate) -> list[tuple[str, str]]:
     for verdict, words in verdicts:
         fits = smallest(found.devices, verdict)
         rows.append(
-            (f"smallest GPU that {words}", _names(fits) if fits else "none of the catalogue")
+            (f"smallest GPU that {words}", _named(fits) if fits else "none of the catalogue")
         )
+        rows += [
+            (f"{words}, {why}", _names(of)) for why, of in doubtful(found.devices, verdict).items()
+        ]
     return rows
+
+
+def _named(fits: tuple[Fit, ...]) -> str:
+    return f"{_names(fits)} ({format_bytes(fits[0].device.memory_bytes)})"
 
 
 def _names(fits: tuple[Fit, ...]) -> str:
     names = [fit.device.name for fit in fits[:_LISTED]]
     more = f" and {len(fits) - _LISTED} more" if len(fits) > _LISTED else ""
-    return f"{', '.join(names)}{more} ({format_bytes(fits[0].device.memory_bytes)})"
+    return f"{', '.join(names)}{more}"
 
 
 def _room(fits: Verdict) -> str:

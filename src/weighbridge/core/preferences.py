@@ -38,14 +38,14 @@ class Rating:
         model: its name.
         elo: in Elo units, from the reference: 400 mean odds of ten to one.
         error: the standard error of ``elo``; 0 for a model that is the reference itself.
-        votes: in how many votes it took part.
+        comparisons: in how many it took part; several raters' votes on two answers are one.
         wins: how many it won, ties as one half.
     """
 
     model: str
     elo: Interval
     error: float
-    votes: int
+    comparisons: int
     wins: float
 
 

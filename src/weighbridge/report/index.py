@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from weighbridge.core.live_load import LiveLoad
 from weighbridge.core.runs import RunInfo, RunKind
+from weighbridge.core.study import StageName, StageState, StudyRun
 from weighbridge.core.verdict import Verdict
 from weighbridge.report.page import render
 from weighbridge.report.words import decision
@@ -23,6 +24,7 @@ class Step:
         command: what to run for it; `--keep` where a result is otherwise only shown.
         address: the page that does the same, if there is one.
         skipped: why it need not be done; empty while it should be.
+        is_unfinished: whether the study has parts of it that failed or were not done.
     """
 
     name: str
@@ -31,11 +33,12 @@ class Step:
     command: str
     address: str = ""
     skipped: str = ""
+    is_unfinished: bool = False
 
     @property
     def is_open(self) -> bool:
         """Whether it is still to do."""
-        return not (self.done or self.skipped)
+        return self.is_unfinished or not (self.done or self.skipped)
 
 
 # Name, question, kinds of runs that answer it, command, page.
@@ -65,23 +68,47 @@ _STEPS: tuple[tuple[str, str, tuple[RunKind, ...], str, str], ...] = (
     ("act", "Does routing the traffic keep that promise?", ("route",), "weigh serve", ""),
 )
 _MEASURED_INSTEAD = "nothing was predicted for these runs: they were measured"
+# The stages of a study that answer each step.
+_STAGES: dict[str, tuple[StageName, ...]] = {
+    "know": ("inspect",),
+    "predict": ("plan",),
+    "measure": ("bench", "eval", "rate"),
+    "decide": ("cost", "decide"),
+    "act": ("route",),
+}
 
 
-def steps_of(infos: Sequence[RunInfo]) -> tuple[Step, ...]:
-    """The five steps as far as these runs have taken them."""
+def steps_of(infos: Sequence[RunInfo], run: StudyRun | None = None) -> tuple[Step, ...]:
+    """The five steps as far as these runs have taken them.
+
+    Args:
+        infos: the runs.
+        run: the study that they are of, if they are of one: what it did not ask is not open.
+    """
     found = {info.kind for info in infos}
     measured = not found.isdisjoint({"load", "eval"})
-    return tuple(
-        Step(
-            name,
-            question,
-            tuple(info for info in infos if info.kind in kinds),
-            command,
-            address,
-            _MEASURED_INSTEAD if name == "predict" and measured and "plan" not in found else "",
-        )
-        for name, question, kinds, command, address in _STEPS
-    )
+    steps = []
+    for name, question, kinds, command, address in _STEPS:
+        done = tuple(info for info in infos if info.kind in kinds)
+        skipped = _MEASURED_INSTEAD if name == "predict" and measured and not done else ""
+        step = Step(name, question, done, command, address, skipped)
+        steps.append(step if run is None else _in_study(step, run))
+    return tuple(steps)
+
+
+def _in_study(step: Step, run: StudyRun) -> Step:
+    """The step as the study has it. A decision waits for its gateway, whatever was routed."""
+    stages = [stage for stage in run.stages if stage.name in _STAGES[step.name]]
+    asked = [stage for stage in stages if stage.state != "not asked"]
+    if any(stage.state != "done" for stage in asked):
+        return replace(step, is_unfinished=True, skipped="")
+    if stages and not asked and not step.done and (step.name != "act" or run.verdict is None):
+        return replace(step, skipped=_not_asked(stages[0]))
+    return step
+
+
+def _not_asked(stage: StageState) -> str:
+    return f"not part of the study: {stage.why}".rstrip(".: ")
 
 
 def next_step(steps: Sequence[Step]) -> Step | None:
@@ -96,6 +123,7 @@ def home_page(
     live: Sequence[LiveLoad] = (),
     *,
     gateway: bool = False,
+    run: StudyRun | None = None,
 ) -> str:
     """The overview of a workspace.
 
@@ -105,8 +133,9 @@ def home_page(
         verdict: what it decided, if that is still in the workspace.
         live: load runs under way.
         gateway: whether a gateway runs.
+        run: the latest study, where that is what the runs are of.
     """
-    steps = steps_of(infos)
+    steps = steps_of(infos, run)
     head, alternative = decision(verdict) if verdict else ("", "")
     return render(
         "home.html",

@@ -14,6 +14,7 @@ from weighbridge.report.page import render
 from weighbridge.report.study_blocks import of_day
 from weighbridge.report.study_first_page import SIGNATURES, FirstPage, first_page
 from weighbridge.report.study_money import appendix_grids
+from weighbridge.report.study_notes import appendix_notes
 from weighbridge.report.study_tornado import tornado
 from weighbridge.report.words import unique
 
@@ -51,7 +52,8 @@ def study_page(study: Study, *, standalone: bool) -> str:
         judged=[] if verdict is None else judged_in(verdict, models),
         wrong=[(run, *wrong_answers(run)) for run in study.evals],
         compared=_compared(study),
-        money=_money(study),
+        money=appendix_grids(study),
+        notes=appendix_notes(study, page.unchecked),
         absent={stage.name: absent(stage) for stage in study.run.stages},
         figures=_figures(study, verdict, models),
         infos=all_infos(study),
@@ -106,10 +108,6 @@ def absent(stage: StageState) -> str:
 
 def _drawn(page: FirstPage) -> str:
     return "" if page.tornado is None else tornado(*page.tornado)
-
-
-def _money(study: Study) -> tuple[Any, ...]:
-    return () if study.cost is None else appendix_grids(study.cost)
 
 
 def _figures(study: Study, verdict: Verdict | None, models: list[str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from weighbridge.core.constraints import WOULD_BE_LEFT
 from weighbridge.core.errors import ConfigError
 from weighbridge.core.routing import ModelEntry
 from weighbridge.core.study import Study
@@ -34,6 +35,16 @@ def nothing_left(study: Study) -> tuple[str, ...]:
 
     That is a decision's answer, and no failure of the study.
     """
+    return tuple(one for one in _answered_no(study) if not one.startswith(WOULD_BE_LEFT))
+
+
+def would_be_left(study: Study) -> tuple[str, ...]:
+    """Where nothing is left: at which value of which constraint something would be."""
+    lines = _answered_no(study)
+    return tuple(one.removeprefix(WOULD_BE_LEFT) for one in lines if one.startswith(WOULD_BE_LEFT))
+
+
+def _answered_no(study: Study) -> tuple[str, ...]:
     for stage in study.run.stages:
         for unit in stage.units if stage.name == "decide" else ():
             if unit.is_no:

@@ -11,7 +11,12 @@ from weighbridge.core.provenance import Provenance
 from weighbridge.core.study import RESTS, Study, Unit
 from weighbridge.core.verdict import Verdict
 from weighbridge.report.numbers import percent, point_bounds, points, size
-from weighbridge.report.study_asked import asked_of, is_this_machine, nothing_left
+from weighbridge.report.study_asked import (
+    asked_of,
+    is_this_machine,
+    nothing_left,
+    would_be_left,
+)
 from weighbridge.report.study_blocks import Block, Cell, Line, marks_of, sentences
 from weighbridge.report.study_money import (
     break_even_block,
@@ -20,7 +25,7 @@ from weighbridge.report.study_money import (
     self_or_api,
     tornado_rows,
 )
-from weighbridge.report.study_tasks import ONE_REPLICA, capacity_block, evaluation_block
+from weighbridge.report.study_tasks import capacity_block, evaluation_block
 from weighbridge.report.study_terms import (
     governance_block,
     licence_block,
@@ -200,8 +205,7 @@ def _sureness(study: Study) -> Block:
             Line("Routing", Cell(said, f"95 %: {point_bounds(gained.difference)}", measured))
         )
     lines.append(_memory(verdict))
-    # What is said with the capacity of each model is not said twice.
-    lines += [Line("", Cell(text)) for text in verdict.notes if ONE_REPLICA not in text]
+    lines += [Line("", Cell(text)) for text in verdict.notes]
     return Block("sure", "How sure", lines=tuple(lines))
 
 
@@ -237,12 +241,18 @@ def _second(study: Study, origin: Provenance) -> Iterator[Line]:
 def _flips_block(study: Study) -> Block:
     """What would change the decision, first what does so by a known value."""
     cells = []
+    title = "What would change it"
+    if study.verdict is None and nothing_left(study):
+        # Costs compare options that are ruled out both: that changes nothing.
+        cells = [Cell(text) for text in would_be_left(study)][:_MOST_FLIPS]
+        absent = "" if cells else "No single value of one constraint lets an option back in."
+        lines = tuple(Line("", cell) for cell in cells)
+        return Block("flips", title, lines=lines, absent=absent, is_list=True)
     if study.verdict is not None:
         told = [one for one in study.verdict.verdict.flips if one.unit]
         ranked = [one for one in told if one.flips_at is not None] or told
         cells = [Cell(one.sentence) for one in ranked][: _MOST_FLIPS - 2]
     cells += [*cost_flips(study)][: _MOST_FLIPS - len(cells)]
-    title = "What would change it"
     if not cells and study.verdict is None:
         return Block("flips", title, absent="Nothing was decided, so there is nothing to change.")
     if not cells:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from weighbridge.core.provenance import Interval, Provenance
@@ -23,6 +23,8 @@ from weighbridge.report.study import all_infos, wrong_answers
 from weighbridge.report.study_blocks import Block, Cell, Grid, Line, of_day, words
 from weighbridge.report.study_first_page import SIGNATURES, FirstPage, first_page
 from weighbridge.report.study_money import appendix_grids
+from weighbridge.report.study_notes import appendix_notes
+from weighbridge.report.study_tasks import evaluation_block
 from weighbridge.report.study_tornado import SHOWN, swing_words
 from weighbridge.report.words import sheet_names, wrong_count
 
@@ -41,7 +43,8 @@ _KINDS: Final = "m measured, p predicted, c catalogue, v vendor, a assumed"
 def study_markdown(study: Study) -> str:
     """The whole report."""
     page = first_page(study)
-    parts = [*_first(page, study), *_appendices(study), *_sources(page)]
+    notes = appendix_notes(study, page.unchecked)
+    parts = [*_first(page, study), *_appendices(study, notes), *_sources(page)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -148,20 +151,35 @@ def _tornado(page: FirstPage) -> str:
 # -- appendices -------------------------------------------------------------------------------
 
 
-def _appendices(study: Study) -> Iterator[str]:
+def _appendices(study: Study, notes: Mapping[str, Block]) -> Iterator[str]:
+    """Each table with the sentences that belong to it, in the order of the page."""
+
+    def told(*keys: str) -> Iterator[str]:
+        return (_block(notes[key], {}) for key in keys if key in notes)
+
     yield from _section("Models", _sheets(study))
+    yield from told("know", "plan")
     yield from _section("Speed under load", _loads(study))
+    yield from told("load")
     yield from _section("Accuracy", _evals(study))
     yield from _wrong(study)
+    yield from told("rate", "reasons")
+    for grid in appendix_grids(study):
+        yield from _section(grid.title, grid)
+    yield from told("money")
     yield from _section("Pair by pair", _pairs(study))
+    if study.verdict is not None:
+        yield from _section("Every model on every task", evaluation_block(study, None).grid)
+    yield from told("decide", "removed", "flips")
     if study.verdict is not None:
         yield "## The gateway's configuration"
         yield fenced(study.verdict.router_config, "yaml")
     yield from _section("Routed traffic", _routed(study))
-    if study.cost is not None:
-        for grid in appendix_grids(study.cost):
-            yield from _section(grid.title, grid)
+    yield from told("act", "unchecked")
     yield from _section("Stages", _stages(study))
+    if study.run.text:
+        yield "## The study's file as it was run"
+        yield fenced(study.run.text, "yaml")
     yield from _section("Runs", _runs(study))
 
 

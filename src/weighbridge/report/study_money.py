@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import zip_longest
 from typing import Final
 
@@ -18,6 +19,7 @@ from weighbridge.core.cost_comparison import Comparison
 from weighbridge.core.provenance import Interval, Provenance
 from weighbridge.core.study import Study
 from weighbridge.predict.cost.labels import label, money, short, value_text
+from weighbridge.predict.cost.words import marked_name
 from weighbridge.report.study_blocks import Block, Cell, Grid, is_old, sentences, words
 from weighbridge.report.study_decision_bill import UPPER, DecisionBill, decision_bill
 
@@ -166,9 +168,13 @@ def cost_flips(study: Study) -> Iterator[Cell]:
         yield from (Cell(text, origin=origin) for text in row if text)
 
 
-def appendix_grids(run: CostRun) -> tuple[Grid, ...]:
-    """All tables of money."""
-    return (lines_grid(run), comparisons_grid(run), flips_grid(run), inputs_grid(run))
+def appendix_grids(study: Study) -> tuple[Grid, ...]:
+    """All tables of money, with every option."""
+    bills, run = cost_block(study, most=None).grid, study.cost
+    if run is None or bills is None:
+        return ()
+    every = replace(bills, title="The bill of every option")
+    return (every, lines_grid(run), comparisons_grid(run), flips_grid(run), inputs_grid(run))
 
 
 def inputs_grid(run: CostRun) -> Grid:
@@ -308,7 +314,7 @@ def _option_row(run: CostRun, one: CostedOption, is_chosen: bool) -> tuple[Cell,
     if one.serving is not None:
         serving = Cell(f"{one.serving.replicas}, {100 * one.serving.utilisation:.0f} %", "", origin)
     return (
-        words(one.name, is_best=is_chosen),
+        words(marked_name(one), is_best=is_chosen),
         _usd(one.usd_per_month, origin, is_stale=_is_stale(run, one)),
         _usd(one.usd_per_1000_requests, origin),
         Cell(money(one.marginal_usd_per_1000_requests), origin=origin),

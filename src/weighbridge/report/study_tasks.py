@@ -11,8 +11,8 @@ from weighbridge.core.provenance import Interval, Provenance
 from weighbridge.core.routing import ModelEntry
 from weighbridge.core.runs import EvalRun
 from weighbridge.core.study import Study
-from weighbridge.core.tradeoffs import Bounded, Served
-from weighbridge.core.verdict import ModelEvidence, TaskVerdict, Verdict
+from weighbridge.core.tradeoffs import Bounded, Served, load_words
+from weighbridge.core.verdict import ONE_REPLICA, ModelEvidence, TaskVerdict, Verdict
 from weighbridge.decide.statistics import wilson
 from weighbridge.predict.cost.labels import money
 from weighbridge.report.numbers import bounds, number, percent
@@ -24,8 +24,6 @@ from weighbridge.report.words import listed
 _DASH: Final = "\N{EN DASH}"
 _UNKNOWN: Final = Cell("unknown")
 MOST_MODELS: Final = 4
-# How the decision says of a model that nobody knows what it serves at most.
-ONE_REPLICA: Final = "one replica is taken to do"
 
 
 def evaluation_block(study: Study, most: int | None = MOST_MODELS) -> Block:
@@ -41,7 +39,7 @@ def evaluation_block(study: Study, most: int | None = MOST_MODELS) -> Block:
     heads = ("Task", "Model", "n", "Accuracy", "At the load", "USD per 1,000 accepted",
              "P(best)", "On the front")  # fmt: skip
     note = "95 % intervals of accuracy; P(best) by bootstrap over items. "
-    note += "On the front: nothing else is as good in accuracy, latency and cost, better in one."
+    note += _front_words(verdict)
     if most is not None and any(len(task.standings) > most for task in verdict.tasks):
         note += f" The best {most} of each task; all in the appendix."
     note += _why_unknown(study, verdict)
@@ -76,14 +74,29 @@ def capacity_block(study: Study, most: int | None = MOST_MODELS) -> Block:
 def _client_words(study: Study) -> str:
     """Whose load was limited by the client, and of whom nobody knows what they serve, if any."""
     limited = [*dict.fromkeys(load.info.model for load in study.loads if load.is_client_limited)]
-    notes = () if study.verdict is None else study.verdict.verdict.notes
-    taken = [one.split()[1] for one in notes if ONE_REPLICA in one]
+    taken = () if study.verdict is None else study.verdict.verdict.unsized
     said = ""
     if limited:
         said += f" The client was the limit for {listed(limited)}: these are lower bounds."
     if taken:
         said += f" Of {listed(taken)} {ONE_REPLICA}."
     return said
+
+
+def _front_words(verdict: Verdict) -> str:
+    """In what the options of each task were compared for the front."""
+    tasks: dict[tuple[str, ...], list[str]] = {}
+    for task in verdict.tasks:
+        front = task.front or ("accuracy and all that is known of every option",)
+        tasks.setdefault(front, []).append(task.task)
+    sides = [
+        listed(front) + (f" (on {listed(names)})" if len(tasks) > 1 else "")
+        for front, names in tasks.items()
+    ]
+    return (
+        f"On the front: nothing else is at least as good in {', or '.join(sides)} and better in "
+        "one; what has nothing right is not."
+    )
 
 
 def _why_unknown(study: Study, verdict: Verdict) -> str:
@@ -194,7 +207,9 @@ def _latency(served: Served | None) -> Cell:
         return _UNKNOWN
     for name, figure in (("", served.e2e_ms), ("TTFT ", served.ttft_ms)):
         if figure is not None:
-            text = f"{name}{number(figure.value)} ms {served.percentile}"
+            # Where the client was the limit, the model is no slower than that.
+            most = "\N{LESS-THAN OR EQUAL TO} " if served.is_client_limited else ""
+            text = f"{name}{most}{number(figure.value)} ms {served.percentile}"
             return Cell(text, _bounded(figure), served.provenance)
     return _UNKNOWN
 
@@ -237,7 +252,7 @@ def _predicted_rows(study: Study) -> Iterator[tuple[Cell, ...]]:
         served = _served_of(study, model)
         if model in loaded or served is None or served.capacity is None:
             continue
-        text = f"{number(served.capacity.value)} {served.capacity_unit}"
+        text = load_words(served.capacity.value, served.capacity_unit)
         yield (
             words(model, is_best=True),
             Cell(text, _bounded(served.capacity), served.provenance),
@@ -254,7 +269,7 @@ def _capacity(run: LoadRun, served: Served | None) -> tuple[Cell, Cell]:
     # The client could not send more, so the server may well serve more.
     least = "\N{GREATER-THAN OR EQUAL TO} " if run.is_client_limited else ""
     if served is not None and served.capacity is not None:
-        text = f"{number(served.capacity.value)} {served.capacity_unit}"
+        text = load_words(served.capacity.value, served.capacity_unit)
         capacity = Cell(f"{least}{text}", _bounded(served.capacity), served.provenance)
         return capacity, _p95(level, measured_at(run)) if level else _UNKNOWN
     if level is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from weighbridge.core.counting import counted
 from weighbridge.core.effects import Store
 from weighbridge.core.errors import InputError
 from weighbridge.core.outcomes import Outcomes
@@ -67,24 +68,29 @@ def on_common_items(runs: Sequence[EvalRun]) -> tuple[list[EvalRun], tuple[str, 
     cut: dict[str, EvalRun] = {}
     notes = []
     for suite, own in by_suite.items():
-        common = _common(own)
-        selections = {run.suite_hash: frozenset(item.id for item in run.items) for run in own}
-        # The same items under another hash were asked in another way.
-        if not common or not 1 < len(selections) == len(set(selections.values())):
+        common = items_in_common(own)
+        if not common:
             continue
         for run in own:
             kept = tuple(item for item in run.items if item.id in common)
             cut[run.info.id] = replace(run, suite_hash=own[0].suite_hash, items=kept)
         sizes = ", ".join(f"{run.info.id} {len({item.id for item in run.items})}" for run in own)
         notes.append(
-            f"{suite} is compared on the {len(common)} items that all runs answered, of different "
-            f"selections of it ({sizes})."
+            f"{suite} is compared on the {counted(len(common), 'item')} that all runs answered, of "
+            f"different selections of it ({sizes})."
         )
     return [cut.get(run.info.id, run) for run in runs], tuple(notes)
 
 
-def _common(runs: Sequence[EvalRun]) -> set[str]:
-    """Items that all runs have and that are the same in all; none where one is not."""
+def items_in_common(runs: Sequence[EvalRun]) -> set[str]:
+    """Items on which runs of different parts of one suite can be compared.
+
+    None where they are of one part, share no item, or where one that they share is not the same in
+    all. The same items under another hash were asked in another way.
+    """
+    selections = {run.suite_hash: frozenset(item.id for item in run.items) for run in runs}
+    if not 1 < len(selections) == len(set(selections.values())):
+        return set()
     asked = [
         {item.id: (item.prompt, repr(item.expected), item.judged_by) for item in run.items}
         for run in runs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -28,6 +29,7 @@ from weighbridge.predict.tuning.coefficients import coefficients
 from weighbridge.predict.tuning.memory import tuning_memory
 from weighbridge.predict.tuning.shapes import shape_of
 from weighbridge.predict.tuning.speed import training_time
+from weighbridge.predict.tuning.support import Doubt, doubts
 from weighbridge.verbs.plan_models import NO_GENERATORS, chosen
 from weighbridge.verbs.tune_question import Question
 
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 _METHOD: Final = "counted tensors; interval from published runs"
 # Below it, what is not counted takes longer than what is.
 _SHORT_HOURS: Final = 0.25
+# Devices of so many times the least memory count as equally small.
+_ABOUT: Final = 1.05
 _START: Final = (
     "Loading, compiling and saving take minutes and are not counted, and small models do not "
     "fill a GPU: so short a run takes longer than this."
@@ -47,15 +51,20 @@ _START: Final = (
 _NOT_RUN: Final = (
     "It has no room there, so there are no hours and no cost; ask again with one of the changes."
 )
+_ROOM: Final = (
+    "Room is not support: beside memory only bf16 and, for NF4 and 8-bit states, bitsandbytes are "
+    "looked at, and no trainer was started."
+)
 _TRAINING: Final = parse_intents("finetune")
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Whether one device of the catalogue has room."""
+    """Whether one device of the catalogue has room, and what makes it doubtful that it runs it."""
 
     device: Device
     fits: Verdict
+    doubts: tuple[Doubt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +145,7 @@ def estimate(
         memory=memory,
         fits=fits,
         changes=changes(shape, run, machine.device.memory_bytes) if machine and unsure else (),
-        devices=_devices(memory),
+        devices=_devices(memory, run),
         time=time,
         cost=cost,
         licence=_licence(facts),
@@ -261,10 +270,12 @@ def _compute(time: TuningTime | None, price: HourPrice | None, count: int) -> In
     )
 
 
-def _devices(memory: TuningMemory) -> tuple[Fit, ...]:
+def _devices(memory: TuningMemory, run: TuningRun) -> tuple[Fit, ...]:
     """Every GPU of the catalogue, the smallest first."""
     found = {
-        entry.device.name: Fit(entry.device, memory.fits(entry.device.memory_bytes))
+        entry.device.name: Fit(
+            entry.device, memory.fits(entry.device.memory_bytes), doubts(entry.device, run)
+        )
         for entry in entries()
         if entry.device.kind == "gpu" and entry.device.rate("bf16") is not None
     }
@@ -306,6 +317,9 @@ def _model_notes(facts: ModelFacts, run: TuningRun, memory: TuningMemory) -> tup
 def _machine_notes(question: Question, run: TuningRun) -> tuple[str, ...]:
     notes: list[str] = []
     machine = question.machine
+    if machine is not None:
+        notes += [one.sentence for one in doubts(machine.device, run)]
+    notes.append(_ROOM)
     if run.devices > 1:
         notes.append(
             "Weights, gradients and states are divided as FSDP does; each device has its own "
@@ -347,7 +361,19 @@ def _lengths(run: TuningRun) -> str:
 
 
 def smallest(devices: Sequence[Fit], verdict: Verdict) -> tuple[Fit, ...]:
-    """Devices of the least memory for which that is the verdict."""
-    of = [fit for fit in devices if fit.fits == verdict]
+    """Devices of the least memory for which that is the verdict, without those in doubt."""
+    of = [fit for fit in devices if fit.fits == verdict and not fit.doubts]
     least = min((fit.device.memory_bytes for fit in of), default=0)
-    return tuple(fit for fit in of if fit.device.memory_bytes <= least * 1.05)
+    return tuple(fit for fit in of if fit.device.memory_bytes <= least * _ABOUT)
+
+
+def doubtful(devices: Sequence[Fit], verdict: Verdict) -> dict[str, tuple[Fit, ...]]:
+    """Devices of that verdict, no larger than the smallest without a doubt, by their doubt."""
+    sure = smallest(devices, verdict)
+    most = sure[0].device.memory_bytes * _ABOUT if sure else math.inf
+    of = [fit for fit in devices if fit.fits == verdict and fit.device.memory_bytes <= most]
+    words = dict.fromkeys(doubt.word for fit in of for doubt in fit.doubts)
+    return {
+        word: tuple(fit for fit in of if word in (doubt.word for doubt in fit.doubts))
+        for word in words
+    }

@@ -40,6 +40,7 @@ def to_json(found: TuningEstimate) -> dict[str, Any]:
                 "name": fit.device.name,
                 "memory_bytes": fit.device.memory_bytes,
                 "fits": fit.fits,
+                "doubts": [doubt.sentence for doubt in fit.doubts],
             }
             for fit in found.devices
         ],

@@ -194,9 +194,10 @@ class _Pages:
         latest = next((info for info in infos if info.kind in _DECIDING), None)
         if latest is None:
             return HTMLResponse(home_page(infos, live=live, gateway=gateway))
-        members, verdict = _decided(store, latest)
+        run = None if latest.kind == "verdict" else study_run(store, latest.id)
+        members, verdict = _decided(store, latest, run)
         of_study = [info for info in infos if info.id in {latest.id, *members}]
-        return HTMLResponse(home_page(of_study, latest, verdict, live, gateway=gateway))
+        return HTMLResponse(home_page(of_study, latest, verdict, live, gateway=gateway, run=run))
 
     def runs(self, _request: Request) -> Response:
         store = self._open()
@@ -221,15 +222,16 @@ def _page_of(store: Workspace, info: RunInfo) -> str:
     return run_page(record, standalone=False)
 
 
-def _decided(store: Workspace, latest: RunInfo) -> tuple[set[str], Verdict | None]:
+def _decided(
+    store: Workspace, latest: RunInfo, run: StudyRun | None
+) -> tuple[set[str], Verdict | None]:
     """The runs that a study or a verdict rests on, and what was decided.
 
     The verdict of a study may be gone from the workspace.
     """
-    if latest.kind == "verdict":
+    if run is None:
         own = store.load(latest.id, VerdictRun)
         return set(own.evidence), own.verdict
-    run = study_run(store, latest.id)
     ids = (*run.inspected, *run.loads, *run.evals, run.plan, run.cost, run.verdict, run.route)
     members = {name for name in ids if name is not None}
     try:

@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, Response
 
 from weighbridge.core.cost import CostReport
 from weighbridge.core.errors import InputError, WeighbridgeError
+from weighbridge.core.prices import TERMS, Terms
 from weighbridge.facts.catalog.catalogue import Catalogue
 from weighbridge.facts.prices import Prices
 from weighbridge.report.cost_page import live_cost_page
@@ -29,10 +30,12 @@ from weighbridge.verbs.cost_question import (
 )
 from weighbridge.verbs.effects import SystemClock
 from weighbridge.verbs.prices import read
-from weighbridge.web.cost_fields import LABELS, SPEEDS, form_of
+from weighbridge.web.cost_fields import LABELS, SPEEDS, form_of, terms_of
 from weighbridge.web.cost_sources import command_of, prefilled
 from weighbridge.workspace.folder import Workspace
 
+# Sent by a page that has the lists to choose from already: they are nine tenths of it.
+_ANEW: Final = "x-weighbridge-anew"
 _MOST_TEXT: Final = 200
 _MOST_APIS: Final = 6
 # Each question takes a handful, at several lengths.
@@ -87,8 +90,11 @@ class CostPages:
         except WeighbridgeError as error:
             problem = InputError(in_form_words(error.message), fix=in_form_words(error.fix))
         form = form_of(query, store, catalogue, prices, report)
+        if _ANEW in request.headers:
+            form = replace(form, devices=(), models=(), apis=())
         example = "" if report or problem else _EXAMPLE
-        return HTMLResponse(live_cost_page(form, report, problem, command, example))
+        page = live_cost_page(form, report, problem, command, example)
+        return HTMLResponse(page, headers={"vary": _ANEW})
 
     def _known(self) -> dict[object, Served]:
         """Predictions of the last questions: a slider asks for the same ones over and over."""
@@ -149,7 +155,7 @@ def asked_of(query: QueryParams, catalogue: Catalogue, prices: Prices) -> Asked:
             from_run=run,
             quantization=of("quantization"),
         ),
-        hardware=_hardware(of),
+        hardware=_hardware(of, terms_of(query)),
         operating=OperatingAsked(
             fte=of("fte"), fte_cost=of("fte_cost"), on_call=of("on_call"), ops=of("ops"),
             fixed=tuple(one.strip() for one in of("fixed").split(",") if one.strip()),
@@ -168,7 +174,8 @@ def asked_of(query: QueryParams, catalogue: Catalogue, prices: Prices) -> Asked:
 
 def _not_counted(query: QueryParams) -> tuple[str, ...]:
     """What stands in the form and is not asked."""
-    if query.get("owned", "").strip() and query.get("gpus", "rented") in ("", "rented"):
+    own = query.get("owned", "").strip() or query.get("owned_monthly", "").strip()
+    if own and query.get("gpus", "rented") in ("", "rented"):
         return ("The price of a bought GPU is not counted: these are rented.",)
     return ()
 
@@ -188,25 +195,36 @@ def _demand(of: Callable[[str], str]) -> DemandAsked:
     )  # fmt: skip
 
 
-def _hardware(of: Callable[[str], str]) -> HardwareAsked:
+def _hardware(of: Callable[[str], str], terms: str) -> HardwareAsked:
     """Rented, bought, or both side by side."""
     how = of("gpus") or "rented"
     if how not in ("rented", "bought", "both"):
         raise InputError(f"{how!r} is no way to have GPUs.", fix="Choose rented, bought or both.")
-    if how != "rented" and not of("owned"):
-        raise InputError("What a GPU costs to buy is not said.", fix="Fill in its price.")
+    if how != "rented" and not (of("owned") or of("owned_monthly")):
+        raise InputError(
+            "What a GPU costs to buy is not said.",
+            fix=f"Fill in its price, or {LABELS['owned_monthly']!r}.",
+        )
     rented = HardwareAsked(
-        gpu_price=of("gpu_price"), spot=bool(of("spot")), on_fraction=of("on_fraction"),
+        gpu_price=of("gpu_price"), terms=_terms(terms), on_fraction=of("on_fraction"),
         cold_start_hours=of("cold_start_hours"),
     )  # fmt: skip
     if how == "rented":
         return rented
     return replace(
         rented if how == "both" else HardwareAsked(), rented_too=how == "both",
-        owned=of("owned"), host=of("host"), years=of("years"), residual=of("residual"),
+        owned=of("owned"), owned_monthly=of("owned_monthly"), host=of("host"),
+        years=of("years"), residual=of("residual"),
         maintenance=of("maintenance"), watts=of("watts"), idle_watts=of("idle_watts"),
         pue=of("pue"), kwh=of("kwh"), colocation=of("colocation"),
     )  # fmt: skip
+
+
+def _terms(text: str) -> Terms:
+    for one in TERMS:
+        if one == text:
+            return one
+    raise InputError(f"{text!r} are no terms of rent.", fix=f"Choose {', '.join(TERMS)}.")
 
 
 def _device(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 from starlette.datastructures import QueryParams
 
 from weighbridge.core.cost import CostReport, SelfHosted, Uncertain
+from weighbridge.core.prices import TERMS
 from weighbridge.facts.catalog.catalogue import Catalogue
 from weighbridge.facts.devices.rows import entries as load_devices
 from weighbridge.facts.prices import Prices
@@ -34,6 +35,7 @@ _ROWS: Final[tuple[_Row, ...]] = (
     ("slo", "Conditions, for a prediction", "ttft_p95<2s", "", None, "amount", False),
     ("gpu_price", "Rented GPU", "known offers", "$ an hour", (0.1, 20), "usd", False),
     ("owned", "Bought GPU", "not bought", "$", (200, 100_000), "amount", False),
+    ("owned_monthly", "Own GPU, all in one", "in parts", "$ a month", None, "amount", False),
     ("max_gpus", "GPUs at most", "no limit", "", (1, 1024), "whole", False),
     ("fte", "People", "0", "full-time", (0, 5), "usd", True),
     ("fte_cost", "Cost of one of them", "unknown", "$ a year", (20_000, 500_000), "amount", False),
@@ -76,6 +78,7 @@ LABELS: Final = {name: row[1] for name, row in _BY_NAME.items()} | {
     "from_run": "Speed from",
     "on": "Share of the month billed",
     "profile": "Over the day",
+    "terms": "Terms",
 }
 
 
@@ -97,15 +100,16 @@ def form_of(
         Group("Traffic", (*lines("volume"), _unit(query), *lines("prompt", "output", "cached"))),
         Group("What serves it", (*lines("model", "device"), _speed(query, speeds),
                                  *lines("tokens_per_s", "slo"))),
-        Group("What that costs", (_gpus(query), *lines("gpu_price", "owned", "max_gpus", "fte",
-                                                       "fte_cost", "ops"), _spare(query))),
+        Group("What that costs", (_gpus(query), *lines("gpu_price", "owned", "owned_monthly",
+                                                       "max_gpus", "fte", "fte_cost", "ops"),
+                                  _spare(query))),
         Group("What it is compared with", (*_api_fields(query), *lines("pass_rate",
                                                                       "pass_rate_api"))),
     )  # fmt: skip
     return CostForm(
         groups=groups,
         more=_more(query, taken),
-        unfolded=any(query.get(row[0]) for row in _MORE) or bool(query.get("spot")),
+        unfolded=any(query.get(row[0]) for row in _MORE) or terms_of(query) != TERMS[0],
         devices=tuple(entry.device.name for entry in load_devices()),
         models=tuple(model.id for model in catalogue.models),
         apis=_api_choices(prices),
@@ -130,7 +134,7 @@ def _more(query: QueryParams, taken: dict[str, str]) -> tuple[Group, ...]:
     return (
         Group("Traffic", (*lines("reasoning", "batch"), _profile(query))),
         Group("Replicas", lines("quantization", "min_replicas")),
-        Group("Rented GPUs", (*lines("on_fraction", "cold_start_hours"), _spot(query))),
+        Group("Rented GPUs", (*lines("on_fraction", "cold_start_hours"), _terms(query))),
         Group("Bought GPUs", lines("host", "colocation")),
         Group("Other", lines("token_ratio", "seed")),
     )
@@ -202,8 +206,17 @@ def _spare(query: QueryParams) -> Switch:
     return Switch("ha", "One replica to spare", bool(query.get("ha", "").strip()))
 
 
-def _spot(query: QueryParams) -> Switch:
-    return Switch("spot", "Spot: may be taken away", bool(query.get("spot", "").strip()))
+def _terms(query: QueryParams) -> Chosen:
+    said = {"on-demand": "on demand", "spot": "spot: may be taken away",
+            "reserved": "reserved for months"}  # fmt: skip
+    asked = QueryParams({"terms": terms_of(query)})
+    return _chosen("terms", "Terms", asked, [(terms, said[terms]) for terms in TERMS])
+
+
+def terms_of(query: QueryParams) -> str:
+    """On which terms GPUs are rented; older addresses have a switch for spot alone."""
+    usual = "spot" if query.get("spot", "").strip() else TERMS[0]
+    return query.get("terms", "").strip() or usual
 
 
 def _api_fields(query: QueryParams) -> list[CostField]:

@@ -67,11 +67,13 @@ def _usable(store: Workspace) -> Iterator[str]:
 
 
 def _is_usable(store: Workspace, info: RunInfo) -> bool:
+    """Whether it tells a speed; the least that one may be is not taken unasked."""
     try:
         if info.kind == "load":
-            measured(store.load(info.id, LoadRun))
-        else:
-            planned(store.load(info.id, PlanRun))
+            run = store.load(info.id, LoadRun)
+            measured(run)
+            return not run.is_client_limited
+        planned(store.load(info.id, PlanRun))
     except WeighbridgeError:
         return False
     return True
@@ -112,6 +114,7 @@ def _options(asked: Asked, seed: int) -> Iterator[tuple[str, str | None]]:
         "service": have.service, "slo": have.slo, "quantization": have.quantization,
         "max-wait": wait, "min-replicas": asked.min_replicas,
         "gpu-price": gpus.gpu_price, "on": gpus.on_fraction,
+        "terms": "" if gpus.terms == "on-demand" else gpus.terms,
         "cold-start-hours": gpus.cold_start_hours, "owned": gpus.owned,
         "owned-monthly": gpus.owned_monthly, "host": gpus.host,
         "years": gpus.years, "residual": gpus.residual, "maintenance": gpus.maintenance,

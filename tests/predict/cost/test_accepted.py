@@ -78,6 +78,39 @@ def test_without_any_range_there_is_no_chance() -> None:
     assert compared(rented(between(0.4, 0.44, 0.5)), api(2, 10)).p_self_cheaper == 1
 
 
+def test_a_range_of_what_is_not_compared_makes_nothing_surer() -> None:
+    # The API's pass rate is unknown, so that of the own model has no part in the comparison.
+    own = replace(rented(), pass_rate=between(0.85, 0.88, 0.9))
+    found = compared(own, api(2, 10))
+    assert found.p_self_cheaper is None
+    assert found.verdict == (
+        "rented is cheaper than api by $653 a month; no range was given for anything that counts, "
+        "so nothing says how sure that is. Pass rates are not in this: that of api is unknown or 0."
+    )
+    assert compared(own, replace(api(2, 10), pass_rate=certain(0.9))).p_self_cheaper == 1
+
+
+def test_only_ranges_that_can_change_a_bill_or_the_replicas_count() -> None:
+    cached = between(0.1, 0.2, 0.3)
+    theirs = api(2, 10)
+    hosts = replace(theirs, price=replace(theirs.price, cached_input=cached))
+    # Nothing is cached, so nothing is bought at that price; with a share that is, it counts.
+    assert compared(rented(), hosts).p_self_cheaper is None
+    some = replace(SMALL, cached_share=certain(0.5))
+    assert compared(rented(), hosts, some).p_self_cheaper == 1
+    # No host has a price of what is cached: how much it is changes nothing.
+    maybe = replace(SMALL, cached_share=between(0.1, 0.2, 0.4))
+    assert compared(rented(), theirs, maybe).p_self_cheaper is None
+    # One replica is enough whatever it serves: that is an answer, and draws may say so.
+    slow = rented(tokens_per_s=between(300, 500, 700))
+    assert compared(slow, theirs).p_self_cheaper == 1
+    # How long requests take has a part only where waiting is looked at.
+    long = replace(rented().capacity, slots=8, service_s=between(1, 2, 3))
+    assert compared(replace(rented(), capacity=long), theirs).p_self_cheaper is None
+    waiting = replace(rented(), capacity=replace(long, wait_s=1.0))
+    assert compared(waiting, theirs).p_self_cheaper == 1
+
+
 def test_draws_without_enough_gpus_are_told() -> None:
     demand = replace(DEMAND, volume=between(60e6, 70e6, 120e6))
     found = compared(rented(0.44, max_gpus=1), api(2, 10), demand)

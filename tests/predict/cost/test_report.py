@@ -77,6 +77,34 @@ def test_the_bill_of_an_api() -> None:
     })  # fmt: skip
 
 
+def test_caches_save_in_batches_where_there_is_a_price_of_that() -> None:
+    demand = replace(
+        DEMAND, cached_share=certain(0.4), written_share=certain(0.1), batch_share=certain(0.25)
+    )
+    price = HostedPrice(
+        input=certain(2.0), output=certain(10.0), cached_input=certain(0.1),
+        written_input=certain(2.5), batch_input=certain(1.0), batch_output=certain(5.0),
+    )  # fmt: skip
+    plain = Hosted("plain", price)
+    both = replace(price, batch_cached_input=certain(0.05), batch_written_input=certain(1.25))
+    report = ask(rented(), plain, Hosted("both", both), demand=demand)
+    millions = 0.25 * 20_000 * DAYS_PER_MONTH * 750 / 1e6
+    found = lines(report.option("both"))
+    assert found["prompt in batches"] == pytest.approx(millions * 0.5 * 1.0)
+    assert found["batches' prompt read from cache"] == pytest.approx(millions * 0.4 * 0.05)
+    assert found["batches' prompt written to cache"] == pytest.approx(millions * 0.1 * 1.25)
+    assert lines(report.option("plain"))["prompt in batches"] == pytest.approx(millions)
+    (said,) = [note for note in report.notes if "cached prompts in batches" in note]
+    assert said == (
+        "No price of plain is known for cached prompts in batches: its batches are billed without "
+        "what a cache saves, which may be too much."
+    )
+    # Where nothing waits, or nothing is cached, there is nothing to say.
+    for one in ({"batch_share": certain(0.0)}, {"cached_share": certain(0.0)}):
+        other = ask(rented(), plain, demand=replace(demand, **one))  # type: ignore[arg-type]
+        assert not [note for note in other.notes if "batches" in note]
+
+
 def test_a_host_without_other_prices_bills_all_alike() -> None:
     demand = replace(DEMAND, cached_share=certain(0.4), batch_share=certain(0.5))
     found = ask(rented(), api(2, 10), demand=demand).option("api")
@@ -292,7 +320,8 @@ def test_every_quantity_has_a_name_and_a_unit() -> None:
     price = api(2, 10).price
     full = replace(
         price, cached_input=certain(0.2), written_input=certain(2.5), batch_input=certain(1.0),
-        batch_output=certain(5.0),
+        batch_output=certain(5.0), batch_cached_input=certain(0.1),
+        batch_written_input=certain(1.2),
     )  # fmt: skip
     mine = replace(rented(ops=5), pass_rate=certain(0.9))
     have = replace(
@@ -301,7 +330,7 @@ def test_every_quantity_has_a_name_and_a_unit() -> None:
     theirs = replace(api(2, 10), price=full, pass_rate=certain(0.9))
     question = CostQuestion(DEMAND, (replace(mine, capacity=have), owned()), (theirs,))
     found = all_quantities(question)
-    assert len(found) == len({(option, driver) for option, driver, _ in found}) == 43
+    assert len(found) == len({(option, driver) for option, driver, _ in found}) == 45
     for _, driver, one in found:
         assert label(driver)
         assert value_text(driver, one.base)

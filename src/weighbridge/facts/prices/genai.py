@@ -20,6 +20,10 @@ _KEYS: Final = {
     "cached": "cache_read_mtok",
     "cache_write": "cache_write_mtok",
 }
+_CACHE: Final = ("cache_read_mtok", "cache_write_mtok")
+# Whose own documentation says that cached tokens cost the same in batches (Gemini's Batch API). Of
+# others, such as OpenAI's models before GPT-5, a batch has no cache discount but a stated one.
+_CACHED_AS_USUAL: Final = ("google",)
 # What reading a model of another form raises: it is left out and counted, as others wrote it.
 _UNREADABLE: Final = (
     ValueError,
@@ -131,7 +135,7 @@ def _row(provider: str, model: _Model, on: date, *, since: str) -> Iterator[Row]
     prices, hourly = _standard(model.prices, on)
     if not (prices.keys() & set(_KEYS.values())) and prices:
         return  # billed by the hour, the image or the request: no price of tokens
-    batch = _batch(model.price_variants or (), prices, on)
+    batch = _batch(model.price_variants or (), prices, on, as_usual=provider in _CACHED_AS_USUAL)
     rate = _rate(prices, 0)
     starts = _thresholds(prices)
     yield Row(
@@ -172,13 +176,19 @@ def _standard(
     return (prices[0].prices if prices else {}), hourly
 
 
-def _batch(variants: Iterable[_Variant], prices: dict[str, Any], on: date) -> dict[str, Any] | None:
-    """The usual prices with those of batches in their place; None where there are none."""
+def _batch(
+    variants: Iterable[_Variant], prices: dict[str, Any], on: date, *, as_usual: bool
+) -> dict[str, Any] | None:
+    """The usual prices with those of batches in their place; None where there are none.
+
+    Of a cache there is a batch price where one is stated, or where caches cost ``as_usual``.
+    """
     other: dict[str, Any] = {}
     for variant in variants:
         if variant.when == _BATCH and _holds(variant.constraint, on):
             other = variant.prices | other
-    return prices | other if other else None
+    usual = {key: usd for key, usd in prices.items() if as_usual or key not in _CACHE}
+    return usual | other if other else None
 
 
 def _holds(constraint: Mapping[str, Any] | None, on: date) -> bool:

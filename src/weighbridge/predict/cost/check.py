@@ -25,7 +25,7 @@ _ABOVE_ZERO: Final = frozenset({
     "volume", "prompt_tokens", "output_tokens", "output_tokens_per_s", "prefill_tokens_per_s",
     "service_s", "usd_per_gpu_hour", "usd_per_gpu_month", "years", "usd_per_kwh", "pue",
     "min_replicas", "token_ratio", "input", "output", "cached_input", "written_input",
-    "batch_input", "batch_output",
+    "batch_input", "batch_output", "batch_cached_input", "batch_written_input",
 })  # fmt: skip
 _PRICES: Final = "api.price."
 

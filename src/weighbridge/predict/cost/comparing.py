@@ -12,12 +12,19 @@ from weighbridge.core.cost import Demand, Hosted, SelfHosted
 from weighbridge.predict.cost.demand import traffic
 from weighbridge.predict.cost.hosted import hosted_lines
 from weighbridge.predict.cost.lines import total
-from weighbridge.predict.cost.replicas import need
+from weighbridge.predict.cost.replicas import (
+    looks_at_waiting,
+    need,
+    seconds_per_request,
+    service_seconds,
+)
 from weighbridge.predict.cost.selfhosted import self_lines
 from weighbridge.predict.cost.values import Array, Drivers, Values, drivers_of
 
 # What is divided by; where nothing is accepted, an accepted answer has no price.
 _LEAST: Final = 1e-9
+# So many draws tell whether a quantity has a part in the comparison: one that has moves them all.
+_TRIED: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +68,30 @@ class Pair:
         replicas = need(self.own, traffic(self.demand, values), values).replicas
         most = np.inf if self.own.max_replicas is None else self.own.max_replicas
         return replicas <= most
+
+    def has_ranges(self, draws: Values) -> bool:
+        """Whether any range that was given enters: else draws say nothing of how sure it is.
+
+        A pass rate that is not compared by does not, nor a price of what is never bought.
+        """
+        few = {path: values[:_TRIED] for path, values in draws.items()}
+        known = self._rests_on(few)
+        return any(
+            bool(np.any(self._rests_on({**few, path: _other(few[path])}) != known))
+            for path, one in self.drivers.items()
+            if not one.is_certain
+        )
+
+    def _rests_on(self, values: Values) -> Array:
+        """Bills, and what replicas follow from: by stairs, a bill alone would hide quantities."""
+        come = traffic(self.demand, values)
+        busy = come.peak_per_s * seconds_per_request(self.own, come, values)
+        rests = [self.difference(values), busy, values["self.min_replicas"]]
+        if looks_at_waiting(self.own):
+            rests.append(come.peak_per_s * service_seconds(self.own, come, values))
+        return np.stack(np.broadcast_arrays(*rests))
+
+
+def _other(values: Array) -> Array:
+    """Other values of a quantity, all of them possible: halves, and for none a half."""
+    return np.where(values > 0, values / 2, 0.5)

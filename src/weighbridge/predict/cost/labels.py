@@ -49,6 +49,8 @@ _LABELS: Final = {
     "api.price.written_input": "API price of written cache",
     "api.price.batch_input": "API batch input price",
     "api.price.batch_output": "API batch output price",
+    "api.price.batch_cached_input": "API batch price of cached input",
+    "api.price.batch_written_input": "API batch price of written cache",
     "api.token_ratio": "tokens that the API counts per own token",
     "api.pass_rate": "pass rate of the API",
 }
@@ -73,6 +75,8 @@ _UNITS: Final = {
     "api.price.written_input": "USD per million",
     "api.price.batch_input": "USD per million",
     "api.price.batch_output": "USD per million",
+    "api.price.batch_cached_input": "USD per million",
+    "api.price.batch_written_input": "USD per million",
 }
 
 

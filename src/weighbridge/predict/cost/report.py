@@ -71,20 +71,20 @@ def _comparison(own: SelfHosted, api: Hosted, mine: Bill, theirs: Bill) -> Compa
         fits=float(np.mean(fits)),
     )
     bars = swings(pair)
-    one_way = all(one.is_certain for one in pair.drivers.values())
+    known = chances if pair.has_ranges({**mine.draws, **theirs.draws}) else None
     return Comparison(
         option=own.name,
         against=api.name,
         same_model=api.same_model,
         difference=difference,
         median_difference=float(np.median(draws)),
-        p_self_cheaper=None if one_way else chances.self_cheaper,
+        p_self_cheaper=None if known is None else known.self_cheaper,
         p_within_capacity=chances.fits,
         break_even=break_even(pair),
         swings=bars,
         flips=flips(pair, bars),
         verdict=verdict(
-            pair, difference, None if one_way else chances, bills=_bills(mine, theirs),
+            pair, difference, known, bills=_bills(mine, theirs),
             fits=bool(pair.fits(mine.base)[0]),
         ),
         per_accepted=pair.per_accepted,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from weighbridge.core.cost import CostedOption, CostQuestion, Demand, SelfHosted
+from weighbridge.core.cost import CostedOption, CostQuestion, Demand, Hosted, SelfHosted
 from weighbridge.core.cost_comparison import BreakEven, Comparison
 from weighbridge.core.provenance import Interval
 from weighbridge.core.units import plural
@@ -38,7 +38,7 @@ def verdict(
     Args:
         pair: what is compared.
         difference: self-hosted minus API.
-        chances: None where nothing is uncertain.
+        chances: None where nothing that counts was given with a range.
         bills: self-hosted minus API at base, whatever is accepted.
         fits: whether the GPUs suffice at base.
     """
@@ -54,7 +54,9 @@ def verdict(
     less, more = (own.name, api.name) if difference.value < 0 else (api.name, own.name)
     said = f"{less} is cheaper than {more} by {money(abs(difference.value))} a month"
     if chances is None:
-        unsure = "no range was given for anything, so nothing says how sure that is"
+        given = any(not one.is_certain for one in pair.drivers.values())
+        counts = " that counts" if given else ""
+        unsure = f"no range was given for anything{counts}, so nothing says how sure that is"
         return f"{said}; {unsure}.{accepted}"
     surely = chances.self_cheaper if difference.value < 0 else chances.api_cheaper
     sure = f"{said} ({_span(difference)}), and so in {_percent(surely)} of the draws."
@@ -174,7 +176,27 @@ def missing(question: CostQuestion) -> tuple[str, ...]:
         for one in question.hosted
         if one.price.is_stale
     ]
+    said += filter(None, (_batches_uncached(one, question.demand) for one in question.hosted))
     return tuple(said)
+
+
+def _batches_uncached(one: Hosted, demand: Demand) -> str:
+    """That an API's batches are billed as if it had no cache, where they are; else nothing."""
+    price = one.price
+    has_batch = price.batch_input is not None or price.batch_output is not None
+    hits = price.cached_input is not None and price.batch_cached_input is None
+    if not (has_batch and hits and demand.batch_share.high and demand.cached_share.high):
+        return ""
+    return (
+        f"No price of {one.name} is known for cached prompts in batches: its batches are billed "
+        "without what a cache saves, which may be too much."
+    )
+
+
+def marked_name(one: CostedOption) -> str:
+    """What an option is called, with the mark that it takes more GPUs than may be had."""
+    fits = one.serving is None or one.serving.within_capacity
+    return one.name if fits else f"{one.name} (more GPUs than allowed)"
 
 
 def cannot_serve(one: CostedOption, own: SelfHosted, demand: Demand) -> str:

@@ -113,7 +113,8 @@ function setUpLive(form) {
     result.setAttribute("aria-busy", "true");
     status.textContent = form.dataset.busy ?? "Planning …";
     try {
-      const answer = await fetch(url, { signal });
+      // The lists of names are here already, and need not be sent again.
+      const answer = await fetch(url, { signal, headers: { "x-weighbridge-anew": "1" } });
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       if (signal.aborted) return;
       const fresh = page.getElementById(result.id) ?? page.querySelector("main");
