@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow check format bench bench-clients bench-engines bench-gateway \
-	docs site wheel clean
+	docs site compiled test-compiled wheel clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,11 +55,21 @@ site: $(VENV)/.docs ## Build the site into dist/docs from what is written (secon
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	@echo "Open dist/docs/index.html"
 
+compiled: ## Install with the gateway compiled into .venv-compiled (needs a C compiler)
+	@tools/setup.sh venv $(PYTHON) $(VENV)-compiled
+	@echo "Compiling the gateway (minutes) ..."
+	@WEIGHBRIDGE_COMPILE=1 $(VENV)-compiled/bin/python -m pip install -q --disable-pip-version-check .
+	@echo "Serve with $(VENV)-compiled/bin/weigh serve"
+
+test-compiled: $(VENV)/.dev compiled ## Run the gateway's tests on what was compiled
+	@PYTHONPATH=$$(echo $(CURDIR)/$(VENV)-compiled/lib/python3*/site-packages) \
+		$(BIN)/pytest -n 2 --dist loadfile tests/wire tests/serve
+
 wheel: $(VENV)/.dev ## Build the wheel into dist/
 	@$(BIN)/python -m pip -q wheel --no-deps -w dist .
 
 clean: ## Remove the environment and everything built
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-compiled dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # -- set-up -----------------------------------------------------------------------------------
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from peer_env import Package, PeerEnvironment
 from tools import free_port
 
+# What `make compiled` makes.
+_COMPILED = Path(__file__).parents[2] / ".venv-compiled/bin/python"
 KEY = "sk-rig-0123456789abcdef0123456789abcdef"
 
 
@@ -140,6 +142,10 @@ def _weighbridge(place: Place) -> list[str]:
     return [sys.executable, "-m", "weighbridge.cli", "serve", str(path)]
 
 
+def _weighbridge_compiled(place: Place) -> list[str]:
+    return [str(_COMPILED), *_weighbridge(place)[1:]]
+
+
 def _pip(name: str, distribution: str, check: str, steps: tuple[str, ...]) -> Package:
     return Package(name, (steps,), distribution, check)
 
@@ -168,6 +174,13 @@ CONTENDERS = (
         paced=64,
     ),
     Contender("weighbridge", _weighbridge, model="auto", environment={"RIG_KEY": KEY}),
+    Contender(
+        "compiled",
+        _weighbridge_compiled,
+        program=str(_COMPILED),
+        model="auto",
+        environment={"RIG_KEY": KEY},
+    ),
 )
 
 
@@ -198,8 +211,20 @@ def find(contender: Contender, peers: Path, *, install: bool) -> Ready | str:
     return Ready(contender, environment.python, environment.version())
 
 
+def _own(contender: Contender, python: str | None) -> Ready | str:
+    """Weighbridge, compiled."""
+    if python is None:
+        return "`make compiled` has not been run"
+    ask = "import weighbridge; print(weighbridge.__version__)"
+    # Isolated, or the working directory would go before what is installed.
+    said = subprocess.run([python, "-I", "-c", ask], capture_output=True, text=True, check=True)
+    return Ready(contender, Path(python), f"{said.stdout.strip()} compiled")
+
+
 def _program(contender: Contender, program: str) -> Ready | str:
     path = shutil.which(program)
+    if program == str(_COMPILED):
+        return _own(contender, path)
     if path is None:
         return f"there is no {program} on the path; Debian has it in {program}-light"
     said = subprocess.run([path, "-v"], capture_output=True, text=True, check=False).stderr

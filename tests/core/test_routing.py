@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from weighbridge.core.message_words import words
 from weighbridge.core.routing import (
     Condition,
     ModelEntry,
@@ -12,7 +13,6 @@ from weighbridge.core.routing import (
     RouterConfig,
     Signals,
     TaskSignal,
-    words,
 )
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.core.routing import Signals, TaskSignal, words
+from weighbridge.core.message_words import words
+from weighbridge.core.routing import Signals, TaskSignal
 from weighbridge.decide.signals import learn_signals, unrecognisable
 
 DEMO = Path(__file__).parents[2] / "src/weighbridge/demo"

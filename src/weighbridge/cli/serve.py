@@ -87,6 +87,7 @@ def command(
 def _serve(config: Path, port: int | None, workspace: Path) -> None:
     """Serve until ctrl-C."""
     from weighbridge.cli.serve_look import warn  # noqa: PLC0415 -- not needed for --help
+    from weighbridge.serve.compiled import is_compiled  # noqa: PLC0415
     from weighbridge.serve.config import missing_programs, warnings  # noqa: PLC0415
     from weighbridge.verbs import serve  # noqa: PLC0415
     from weighbridge.wire.client import Client  # noqa: PLC0415
@@ -95,7 +96,8 @@ def _serve(config: Path, port: int | None, workspace: Path) -> None:
         warn((*warnings(served), *missing_programs(served)))
         names = [*served.models, "auto"] if served.routes else list(served.models)
         where = running.url if running.url.startswith("unix:") else f"{running.url}/v1"
-        say(f"Serving {', '.join(names)} at {where}. Stop with ctrl-C.")
+        how = " The data plane is compiled." if is_compiled() else ""
+        say(f"Serving {', '.join(names)} at {where}. Stop with ctrl-C.{how}")
         if running.admin_url is not None:
             say(
                 f"Admin address: {running.admin_url}, for `weigh gateway`; "

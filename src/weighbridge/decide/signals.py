@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 
-from weighbridge.core.routing import Signals, TaskSignal, words
+from weighbridge.core.message_words import words
+from weighbridge.core.routing import Signals, TaskSignal
 
 # A keyword stands in at least this share of its task's prompts: rarer words are mostly names …
 _COMMON = 0.03

@@ -11,7 +11,7 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -19,79 +19,37 @@ from weighbridge.core.errors import InputError
 from weighbridge.core.gateway import Asked
 from weighbridge.core.http import Headers
 from weighbridge.core.routing import AUTO
+from weighbridge.serve.asked_body import (
+    NOTHING,
+    Body,
+    ChatBody,
+    Guided,
+    Message,
+    Named,
+    Part,
+    Text,
+)
 
-DEADLINE = b"x-weighbridge-deadline"
-MOST_CHARACTERS = 4_000
-_PREFIX_CHARACTERS = 1024
-_BYTES_PER_TOKEN = 4
+DEADLINE: Final = b"x-weighbridge-deadline"
+MOST_CHARACTERS: Final = 4_000
+_PREFIX_CHARACTERS: Final = 1024
+_BYTES_PER_TOKEN: Final = 4
 # What an image takes of the prompt: engines differ from 85 to some thousand.
-_IMAGE_TOKENS = 600
-_SYSTEM_ROLES = ("system", "developer")
-_IMAGE_TYPES = ("image_url", "input_image", "image")
-_FIX = "Send a JSON object as the endpoint's documentation says."
+_IMAGE_TOKENS: Final = 600
+_SYSTEM_ROLES: Final = ("system", "developer")
+_IMAGE_TYPES: Final = ("image_url", "input_image", "image")
+_FIX: Final = "Send a JSON object as the endpoint's documentation says."
 
-_NOTHING = msgspec.Raw(b"")
-_EMPTY = (b"", b"null", b"[]", b"{}")
+_EMPTY: Final = (b"", b"null", b"[]", b"{}")
 # What may ask for a schema, in one look.
-_FORMATTED = attrgetter(
+_FORMATTED: Final = attrgetter(
     "response_format", "text", "guided_json", "json_schema", "structured_outputs", "output_format"
 )
-_UNFORMATTED = (_NOTHING,) * 6
+_UNFORMATTED: Final = (NOTHING,) * 6
 
-
-class _Part(msgspec.Struct):
-    type: Any = ""
-    text: Any = ""
-
-
-class _Message(msgspec.Struct):
-    role: Any = ""
-    content: str | list[_Part] | None = None
-
-
-class _Named(msgspec.Struct):
-    type: Any = ""
-
-
-class _Text(msgspec.Struct):
-    format: msgspec.Raw = _NOTHING
-
-
-class _Guided(msgspec.Struct):
-    json: msgspec.Raw = _NOTHING
-
-
-class _Body(msgspec.Struct):
-    model: str | None = None
-    stream: Any = None
-    messages: list[_Message] | None = None
-    prompt: Any = None
-    input: Any = None
-    query: Any = None
-    system: Any = None
-    instructions: Any = None
-    tools: msgspec.Raw = _NOTHING
-    functions: msgspec.Raw = _NOTHING
-    max_tokens: Any = None
-    max_completion_tokens: Any = None
-    max_output_tokens: Any = None
-    response_format: msgspec.Raw = _NOTHING
-    text: msgspec.Raw = _NOTHING
-    guided_json: msgspec.Raw = _NOTHING
-    json_schema: msgspec.Raw = _NOTHING
-    structured_outputs: msgspec.Raw = _NOTHING
-    output_format: msgspec.Raw = _NOTHING
-
-
-class _LooseBody(_Body):
-    """For messages in shapes that only their engine knows."""
-
-    messages: Any = None
-
-
-_BODY = msgspec.json.Decoder(_Body)
-_LOOSE = msgspec.json.Decoder(_LooseBody)
-_ANY = msgspec.json.Decoder()
+_CHAT: Final = msgspec.json.Decoder(ChatBody)
+_LOOSE: Final = msgspec.json.Decoder(Body)
+_ANY: Final = msgspec.json.Decoder()
 
 
 def read_asked(path: str, headers: Headers, body: bytes, *, prefix: bool = True) -> Asked:
@@ -108,7 +66,7 @@ def read_asked(path: str, headers: Headers, body: bytes, *, prefix: bool = True)
     """
     try:
         try:
-            read = _BODY.decode(body)
+            read: Body = _CHAT.decode(body)
         except msgspec.ValidationError:
             read = _LOOSE.decode(body)
         # Else there may be two of it, or one that is spelled with escapes.
@@ -121,7 +79,7 @@ def read_asked(path: str, headers: Headers, body: bytes, *, prefix: bool = True)
     except RecursionError:
         raise InputError("The request is nested too deeply.", fix="Flatten it.") from None
     messages = read.messages if type(read.messages) is list else ()
-    if not messages or type(messages[0]) is not _Message:
+    if not messages or type(messages[0]) is not Message:
         messages = _messages(read)
     images, prompt_tokens = 0, len(body) // _BYTES_PER_TOKEN
     for message in messages:
@@ -143,8 +101,8 @@ def read_asked(path: str, headers: Headers, body: bytes, *, prefix: bool = True)
         max_tokens if type(max_tokens) is int and max_tokens > 0 else None,
         _last_user_text(messages) if messages else _sent_text(read),
         _prefix(read, messages) if prefix else 0,
-        (read.tools is not _NOTHING and _given(read.tools))
-        or (read.functions is not _NOTHING and _given(read.functions)),
+        (read.tools is not NOTHING and _given(read.tools))
+        or (read.functions is not NOTHING and _given(read.functions)),
         schema,
         images > 0,
         _deadline(headers),
@@ -181,11 +139,11 @@ def with_model(body: bytes, asked: Asked, model: str) -> bytes:
 
 # -- where the model stands -------------------------------------------------------------------
 
-_KEY = b'"model"'
-_SPACE = b" \t\r\n"
-_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-_PLAIN = re.compile(rb'"model"[ \t\r\n]*+:[ \t\r\n]*+(' + _STRING + rb"|null)", re.DOTALL)
-_TOKEN = re.compile(_STRING + rb"|[{}\[\]:,]|[^\s\"{}\[\]:,]++", re.DOTALL)
+_KEY: Final = b'"model"'
+_SPACE: Final = b" \t\r\n"
+_STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_PLAIN: Final = re.compile(rb'"model"[ \t\r\n]*+:[ \t\r\n]*+(' + _STRING + rb"|null)", re.DOTALL)
+_TOKEN: Final = re.compile(_STRING + rb"|[{}\[\]:,]|[^\s\"{}\[\]:,]++", re.DOTALL)
 
 
 def _model_values(body: bytes) -> list[tuple[int, int]]:
@@ -222,38 +180,38 @@ def _is_model(key: bytes) -> bool:
 # -- what was said ----------------------------------------------------------------------------
 
 
-def _messages(read: _Body) -> list[_Message]:
+def _messages(read: Body) -> list[Message]:
     """The messages of a chat, or the items of a responses request; empty where there are none."""
-    messages: Any = read.messages
+    messages = read.messages
     if messages is None:
         messages = read.input
-    if not isinstance(messages, list) or not messages or isinstance(messages[0], _Message):
+    if not isinstance(messages, list) or not messages or isinstance(messages[0], Message):
         return messages if isinstance(messages, list) else []
-    found: list[_Message] = []
+    found: list[Message] = []
     for message in messages:
         if not isinstance(message, dict):
             return []
-        found.append(_Message(message.get("role", ""), _content(message.get("content"))))
+        found.append(Message(message.get("role", ""), _content(message.get("content"))))
     return found
 
 
-def _content(content: Any) -> str | list[_Part] | None:  # noqa: ANN401 -- whatever was sent
+def _content(content: Any) -> str | list[Part] | None:  # noqa: ANN401 -- whatever was sent
     if not isinstance(content, list):
         return content if isinstance(content, str) else None
-    parts: list[_Part] = []
+    parts: list[Part] = []
     for part in content:
         if isinstance(part, str):
-            parts.append(_Part("text", part))
+            parts.append(Part("text", part))
         elif isinstance(part, dict):
-            parts.append(_Part(part.get("type"), part.get("text")))
+            parts.append(Part(part.get("type"), part.get("text")))
     return parts
 
 
-def _characters(messages: Sequence[_Message]) -> int:
+def _characters(messages: Sequence[Message]) -> int:
     return sum(len(text) for message in messages for text in _texts(message.content))
 
 
-def _texts(content: str | list[_Part] | None) -> Iterator[str]:
+def _texts(content: str | list[Part] | None) -> Iterator[str]:
     if isinstance(content, str):
         yield content
     elif content is not None:
@@ -262,7 +220,7 @@ def _texts(content: str | list[_Part] | None) -> Iterator[str]:
                 yield part.text
 
 
-def _last_user_text(messages: Sequence[_Message]) -> str:
+def _last_user_text(messages: Sequence[Message]) -> str:
     for message in reversed(messages):
         # Anthropic's tool results are a user's message, too, but nobody wrote them.
         if message.role == "user" and message.content:
@@ -274,7 +232,7 @@ def _last_user_text(messages: Sequence[_Message]) -> str:
     return ""
 
 
-def _sent_text(read: _Body) -> str:
+def _sent_text(read: Body) -> str:
     """The one text of a request without messages; numbers are tokens, which nobody reads here."""
     sent = next((sent for sent in (read.query, read.prompt, read.input) if sent), "")
     if isinstance(sent, str):
@@ -295,7 +253,7 @@ def _joined(texts: Iterable[str]) -> str:
     return " ".join(kept)
 
 
-def _prefix(read: _Body, messages: Sequence[_Message]) -> int:
+def _prefix(read: Body, messages: Sequence[Message]) -> int:
     """Equal for all turns of a conversation, and for all that share a long system prompt."""
     if len(messages) == 1 and read.system is None and read.instructions is None:
         content = messages[0].content
@@ -306,7 +264,7 @@ def _prefix(read: _Body, messages: Sequence[_Message]) -> int:
     return zlib.crc32(whole.encode("utf-8", "surrogatepass"))
 
 
-def _beginning(read: _Body, messages: Sequence[_Message]) -> list[str]:
+def _beginning(read: Body, messages: Sequence[Message]) -> list[str]:
     texts: list[str] = []
     for system in (read.system, read.instructions):
         if system is not None:
@@ -324,26 +282,26 @@ def _beginning(read: _Body, messages: Sequence[_Message]) -> list[str]:
 
 
 def _given(raw: msgspec.Raw) -> bool:
-    return raw is not _NOTHING and bytes(raw) not in _EMPTY
+    return raw is not NOTHING and bytes(raw) not in _EMPTY
 
 
-def _wants_schema(read: _Body) -> bool:
+def _wants_schema(read: Body) -> bool:
     if _given(read.guided_json) or _given(read.json_schema):
         return True
     for written in (read.response_format, read.output_format):
-        if written is not _NOTHING and _names_schema(bytes(written)):
+        if written is not NOTHING and _names_schema(bytes(written)):
             return True
-    if read.text is not _NOTHING and bytes(read.text)[:1] == b"{":
-        return _names_schema(bytes(msgspec.json.decode(read.text, type=_Text).format))
-    if read.structured_outputs is not _NOTHING and bytes(read.structured_outputs)[:1] == b"{":
-        return _given(msgspec.json.decode(read.structured_outputs, type=_Guided).json)
+    if read.text is not NOTHING and bytes(read.text)[:1] == b"{":
+        return _names_schema(bytes(msgspec.json.decode(read.text, type=Text).format))
+    if read.structured_outputs is not NOTHING and bytes(read.structured_outputs)[:1] == b"{":
+        return _given(msgspec.json.decode(read.structured_outputs, type=Guided).json)
     return False
 
 
 def _names_schema(written: bytes) -> bool:
     if written[:1] != b"{":
         return False
-    return bool(msgspec.json.decode(written, type=_Named).type == "json_schema")
+    return bool(msgspec.json.decode(written, type=Named).type == "json_schema")
 
 
 def _deadline(headers: Headers) -> float | None:

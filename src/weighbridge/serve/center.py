@@ -21,8 +21,8 @@ from weighbridge.serve.admin.handler import Admit, admin_handler
 from weighbridge.serve.admin.port import open_admin_port
 from weighbridge.serve.admin.view import gateway_view
 from weighbridge.serve.config import parse_listen, read_config
+from weighbridge.serve.observing.counts import Snapshot, merge
 from weighbridge.serve.observing.exposition import Surroundings, render
-from weighbridge.serve.observing.metrics import Snapshot, merge
 from weighbridge.serve.observing.observers import live_figures
 from weighbridge.serve.seams import TurnAway
 from weighbridge.serve.supervisor.fleet import Supervisor

@@ -5,11 +5,13 @@ Each gateway tells the next how many it has passed, and which. Pure: headers in,
 
 from __future__ import annotations
 
+from typing import Final
+
 from weighbridge.core.http import Headers
 
-HOP = b"x-weighbridge-hop"
-VIA = b"x-weighbridge-via"
-MOST_GATEWAYS = 4
+HOP: Final = b"x-weighbridge-hop"
+VIA: Final = b"x-weighbridge-via"
+MOST_GATEWAYS: Final = 4
 
 
 def loop(headers: Headers, own: bytes) -> str | None:

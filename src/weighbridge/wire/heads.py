@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Final
 
 from weighbridge.core.errors import InputError
 from weighbridge.core.http import Headers, Request
 
-HEAD_LIMIT_BYTES = 64 * 1024
+HEAD_LIMIT_BYTES: Final = 64 * 1024
 
-_STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}".encode() for s in HTTPStatus}
-_BODY_METHODS = ("POST", "PUT", "PATCH")
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+_STATUS_LINES: Final = {s.value: f"HTTP/1.1 {s.value} {s.phrase}".encode() for s in HTTPStatus}
+_BODY_METHODS: Final = ("POST", "PUT", "PATCH")
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 def status_line(status: int) -> bytes:

@@ -7,20 +7,20 @@ only the very same bytes are recognised: nothing passes that the parser would ha
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from weighbridge.core.http import Headers
 
 Parsed = TypeVar("Parsed")
 
-_LOWER = b"\r\ncontent-length: "
-_UPPER = b"\r\nContent-Length: "
-_NAME_BYTES = len(_LOWER)
-_NO_CANDIDATE = (b"", None, 0)
-_HEAD_END = b"\r\n\r\n"
-_MOST_HEADS = 256
-_MOST_BYTES = 4096
-_OTHER_FRAMING = frozenset((b"transfer-encoding", b"expect", b"upgrade", b"content-length"))
+_LOWER: Final = b"\r\ncontent-length: "
+_UPPER: Final = b"\r\nContent-Length: "
+_NAME_BYTES: Final = len(_LOWER)
+_NO_CANDIDATE: Final = (b"", None, 0)
+_HEAD_END: Final = b"\r\n\r\n"
+_MOST_HEADS: Final = 256
+_MOST_BYTES: Final = 4096
+_OTHER_FRAMING: Final = frozenset((b"transfer-encoding", b"expect", b"upgrade", b"content-length"))
 
 
 class KnownHeads(Generic[Parsed]):

@@ -8,9 +8,10 @@ with 64 connections that takes twice the time of all the rest.
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 # With a thousand streams a round takes long: the first must not wait for the last.
-_ENOUGH = 64
+_ENOUGH: Final = 64
 
 
 class Outbox:

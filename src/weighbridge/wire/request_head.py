@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
-DECISIVE = frozenset((b"host", b"content-length", b"transfer-encoding", b"expect"))
+DECISIVE: Final = frozenset((b"host", b"content-length", b"transfer-encoding", b"expect"))
 """The headers in question; each of them but ``expect`` may be there once."""
 
 Fault = tuple[int, str]
 """Status and sentence of a refusal."""
 
-_VERSIONS = frozenset(("1.0", "1.1"))
+_VERSIONS: Final = frozenset(("1.0", "1.1"))
 
 
 def head_fault(version: str, decisive: Sequence[tuple[bytes, bytes]]) -> Fault | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from weighbridge.core.http import Headers
     from weighbridge.wire.outbox import Outbox
 
-_LARGE_BYTES = 64 * 1024
-_RESET = struct.pack("ii", 1, 0)
-_BODILESS = frozenset((b"204", b"304"))  # these end with their heads, and say no length
-_JSON: Headers = ((b"content-type", b"application/json"),)
+_LARGE_BYTES: Final = 64 * 1024
+_RESET: Final = struct.pack("ii", 1, 0)
+_BODILESS: Final = frozenset((b"204", b"304"))  # these end with their heads, and say no length
+_JSON: Final[Headers] = ((b"content-type", b"application/json"),)
 # Headers about the connection, not the message: the responder writes its own.
-_FRAMING = frozenset(
+_FRAMING: Final = frozenset(
     (
         b"connection",
         b"content-length",
@@ -100,13 +100,16 @@ class Responder:
     """
 
     # As attributes of the class, because most answers never change them.
-    started = ended = False
-    _head_only = _chunked = _gone = _paused = False
+    started = False
+    ended = False
+    _head_only = False
+    _chunked = False
+    _gone = False
+    _paused = False
     _http11 = True
     _remaining: int | None = None
     _gone_event: asyncio.Event | None = None
     _on_gone: tuple[Callable[[], None], ...] = ()
-    _listener: Listener | None = None
     _pause: Callable[[], None] | None = None
     _resume: Callable[[], None] | None = None
     _drained: asyncio.Future[None] | None = None
@@ -123,6 +126,7 @@ class Responder:
         self._transport = transport
         self._outbox = outbox
         self._on_end = on_end
+        self._listener: Listener | None = None
 
     def suit(self, *, head_only: bool, http11: bool, paused: bool) -> None:
         """Answer no ordinary request: to HEAD, over HTTP/1.0, or while the client is slow."""

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, cast
 
 import httptools
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from weighbridge.wire.known_heads import KnownHeads
     from weighbridge.wire.outbox import Outbox
 
-_LINGER_S = 2.0
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_LINGER_S: Final = 2.0
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 # A client that offers to switch to HTTP/2 in clear text (Java's does) is answered in HTTP/1.1.
-_DEFECTS = SeldomLog()
-_UPGRADE_HEADERS = frozenset((b"connection", b"upgrade", b"http2-settings"))
+_DEFECTS: Final = SeldomLog()
+_UPGRADE_HEADERS: Final = frozenset((b"connection", b"upgrade", b"http2-settings"))
 
 
 @dataclass(frozen=True, slots=True)

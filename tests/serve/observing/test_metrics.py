@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tests.serve.outcomes import NOW, outcome
 from weighbridge.core.gateway import Asked, Choice, Grant, TokenUse
 from weighbridge.serve.observing import metrics
-from weighbridge.serve.observing.metrics import Metrics, merge, quantiles_ms
+from weighbridge.serve.observing.counts import merge, quantiles_ms
+from weighbridge.serve.observing.metrics import Metrics
 
 
 def counted(*outcomes: object) -> Metrics:

@@ -7,7 +7,8 @@ from weighbridge.core.gateway import Asked, Choice
 from weighbridge.core.routing import Capture
 from weighbridge.serve.observing.access_log import AccessLog
 from weighbridge.serve.observing.capture import Captures
-from weighbridge.serve.observing.metrics import Metrics, merge
+from weighbridge.serve.observing.counts import merge
+from weighbridge.serve.observing.metrics import Metrics
 from weighbridge.serve.observing.observers import events, live_figures
 from weighbridge.serve.observing.tracing import Traces
 from weighbridge.serve.seams import Observer, Witness

@@ -3,7 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.core.routing import Signals, TaskSignal, words
+from weighbridge.core.message_words import words
+from weighbridge.core.routing import Signals, TaskSignal
 from weighbridge.serve.routing.tasks import Tasks
 
 LETTERS = st.sampled_from("ab zZ19+-*=.,\n\x1c'é×")

@@ -6,6 +6,7 @@ import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from weighbridge.core.gateway import Asked, Grant, Refusal, Spending, TokenUse
 from weighbridge.core.http import Headers
@@ -17,19 +18,19 @@ from weighbridge.serve.budgets.meter import Booking, Meter
 Resolved = tuple[bytes, KeyEntry]
 """The digest of a token, and what it opens."""
 
-_NO_KEY = Refusal(
+_NO_KEY: Final = Refusal(
     401,
     "This gateway asks for a key. Send it as `Authorization: Bearer …` or `x-api-key: …`.",
     "authentication_error",
 )
-_WRONG_KEY = Refusal(
+_WRONG_KEY: Final = Refusal(
     401,
     "The key is not one of this gateway's. "
     "Check that all of it was copied; `weigh keys check` tells whose a key is.",
     "authentication_error",
 )
-_ANYBODY = Grant()
-_MOST_DIGESTS = 256
+_ANYBODY: Final = Grant()
+_MOST_DIGESTS: Final = 256
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,17 +14,20 @@ import mmap
 import os
 import struct
 from pathlib import Path
+from typing import Final
 
 from weighbridge.core.errors import InputError
 
-_ROW = struct.Struct("=Qdd")  # the key's id, and when its buckets of requests and tokens are full
-_TIME = struct.Struct("=d")
+_ROW: Final = struct.Struct(
+    "=Qdd"
+)  # the key's id, and when its buckets of requests and tokens are full
+_TIME: Final = struct.Struct("=d")
 _REQUESTS, _TOKENS = 8, 16
-_ROWS = 16_384
-_MINUTE = 60.0
+_ROWS: Final = 16_384
+_MINUTE: Final = 60.0
 # Who used far more than a minute's worth of tokens waits so long at most. A time further ahead can
 # only come from a clock that was set back or a machine that was restarted.
-_LONGEST = 3600.0
+_LONGEST: Final = 3600.0
 
 
 class Rates:

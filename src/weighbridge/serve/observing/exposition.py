@@ -9,7 +9,7 @@ from typing import get_args
 
 from weighbridge import __version__
 from weighbridge.core.gateway import EngineState, ModelView, Spending
-from weighbridge.serve.observing.metrics import HISTOGRAMS, SeriesKey, Snapshot
+from weighbridge.serve.observing.counts import HISTOGRAMS, SeriesKey, Snapshot
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from weighbridge.serve.admin.view import Figures
 from weighbridge.serve.observing.access_log import AccessLog
 from weighbridge.serve.observing.capture import Captures
-from weighbridge.serve.observing.metrics import RATE_WINDOW_S, Snapshot
+from weighbridge.serve.observing.counts import RATE_WINDOW_S, Snapshot
 
 
 def events(captures: Captures | None, log: AccessLog | None) -> dict[str, int]:

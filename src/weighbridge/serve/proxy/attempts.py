@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from weighbridge.core.endpoint import Endpoint
 from weighbridge.core.errors import BusyError, WeighbridgeError
 from weighbridge.core.gateway import Refusal
 
-RETRIED_STATUSES = frozenset((429, 502, 503, 504))
+RETRIED_STATUSES: Final = frozenset((429, 502, 503, 504))
 """Answers that another replica or model may spare the client: whoever sent them did no work."""
 
-FAULTS = frozenset((502, 503, 504))
+FAULTS: Final = frozenset((502, 503, 504))
 """Answers by which a server says that it cannot serve; others are about the request alone."""
 
 

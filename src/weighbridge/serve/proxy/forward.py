@@ -8,22 +8,22 @@ connection to it.
 from __future__ import annotations
 
 import re
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from weighbridge.core.http import Headers
 from weighbridge.serve.hops import HOP, VIA
 from weighbridge.wire.heads import status_line
 
-REQUEST_ID = b"x-request-id"
+REQUEST_ID: Final = b"x-request-id"
 
-_PASSED = frozenset(
+_PASSED: Final = frozenset(
     (b"accept", b"accept-language", b"content-type", b"traceparent", b"tracestate", b"user-agent")
 )
-_PASSED_FAMILIES = (b"x-", b"anthropic-", b"openai-")
+_PASSED_FAMILIES: Final = (b"x-", b"anthropic-", b"openai-")
 # About who asks and how it came here, which is no engine's business.
-_KEPT_FAMILIES = (b"x-forwarded-", b"x-real-", b"x-weighbridge-", b"x-http-method")
-_SECRET = re.compile(rb"auth|cookie|credential|key|password|secret|session|token")
-_ABOUT_CONNECTION = frozenset(
+_KEPT_FAMILIES: Final = (b"x-forwarded-", b"x-real-", b"x-weighbridge-", b"x-http-method")
+_SECRET: Final = re.compile(rb"auth|cookie|credential|key|password|secret|session|token")
+_ABOUT_CONNECTION: Final = frozenset(
     (
         b"connection",
         b"content-length",
@@ -37,10 +37,10 @@ _ABOUT_CONNECTION = frozenset(
     )
 )
 # The gateway writes these into its answers itself.
-_OURS = frozenset((REQUEST_ID, b"x-weighbridge-model", b"x-weighbridge-route"))
-_SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
-_MOST_NAMES = 1024
-_MOST_MADE = 256
+_OURS: Final = frozenset((REQUEST_ID, b"x-weighbridge-model", b"x-weighbridge-route"))
+_SANE_ID: Final = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
+_MOST_NAMES: Final = 1024
+_MOST_MADE: Final = 256
 
 Made = TypeVar("Made")
 
@@ -63,7 +63,7 @@ def _goes_to_engines(name: bytes) -> bool:
     return not name.startswith(_KEPT_FAMILIES) and _SECRET.search(name) is None
 
 
-_GOES = _Names()
+_GOES: Final = _Names()
 
 
 def onward_lines(headers: Headers) -> tuple[bytes, bytes, bool]:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from weighbridge.core.endpoint import Endpoint
 from weighbridge.core.gateway import Asked, Choice, Grant, Outcome, Refusal, TokenUse
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger("weighbridge.serve")
 
 # What an answer is taken to need where the request does not say, to balance replicas by.
-_ANSWER_TOKENS = 256
-_CUT_SHORT = "The gateway ended before the answer did: see `limits.drain`."
-_DEFECT = Refusal(500, "The gateway failed to answer; its log says why.", "internal_error")
+_ANSWER_TOKENS: Final = 256
+_CUT_SHORT: Final = "The gateway ended before the answer did: see `limits.drain`."
+_DEFECT: Final = Refusal(500, "The gateway failed to answer; its log says why.", "internal_error")
 
 End = Literal["complete", "client_left", "cut", "refused", "failed"]
 
@@ -39,7 +39,11 @@ class Holdings:
 
     # As attributes of the class, because most requests never change them.
     _model = ""
-    _entered = _ended = _seen = _passed_on = _paused = False
+    _entered = False
+    _ended = False
+    _seen = False
+    _passed_on = False
+    _paused = False
     _tried: Sequence[Endpoint] = ()
     _ends: AnswerEnds | None = None
     _endpoints: Sequence[Endpoint] = ()
@@ -55,7 +59,9 @@ class Holdings:
     _cramped: tuple[str, ...] = ()
     _status = 0
     _answer_bytes = 0
-    _queued_s = _handed_s = _resumed_s = 0.0
+    _queued_s = 0.0
+    _handed_s = 0.0
+    _resumed_s = 0.0
     _ttft_s: float | None = None
 
     def __init__(  # noqa: PLR0917 -- names cost time on every request

@@ -8,7 +8,7 @@ import secrets
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from weighbridge.core.errors import InputError
 from weighbridge.core.gateway import COMPLETIONS, Asked, Choice, Grant, Outcome, Refusal
@@ -32,11 +32,11 @@ from weighbridge.wire.server import Handler, Responder, ServerRequest
 
 _log = logging.getLogger("weighbridge.serve")
 
-_MOST_TOLD = 1024
-_NO_CHOICE = Choice((), None, "refused")
-_NOBODY = Grant()
-_SWEEP_S = 1.0
-_LONGEST_PATH = 200
+_MOST_TOLD: Final = 1024
+_NO_CHOICE: Final = Choice((), None, "refused")
+_NOBODY: Final = Grant()
+_SWEEP_S: Final = 1.0
+_LONGEST_PATH: Final = 200
 
 
 class Plane:
@@ -197,7 +197,7 @@ class Plane:
         lines, id_, is_hop = onward
         if not id_:
             self._count += 1
-            id_ = b"%b-%x" % (self._ids, self._count)
+            id_ = b"%b-%d" % (self._ids, self._count)
         loop = hops.loop(headers, self._own) if is_hop else None
         if loop is not None:
             self._refuse(

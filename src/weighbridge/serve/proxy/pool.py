@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
+from typing import Final
 
 from weighbridge.core.errors import ConnectError
 from weighbridge.core.http import Url
 from weighbridge.serve.proxy.upstream import Upstream
 from weighbridge.wire.outbox import Outbox
 
-_IDLE_S = 30.0
-_MOST_IDLE = 2048
+_IDLE_S: Final = 30.0
+_MOST_IDLE: Final = 2048
 
 
 class RefusedError(ConnectError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 import msgspec
 
@@ -11,8 +12,8 @@ from weighbridge.core.http import Headers
 from weighbridge.wire.responder import error_body
 from weighbridge.wire.server import Responder
 
-_JSON: Headers = ((b"content-type", b"application/json"),)
-_ANTHROPIC = {
+_JSON: Final[Headers] = ((b"content-type", b"application/json"),)
+_ANTHROPIC: Final = {
     400: "invalid_request_error",
     401: "authentication_error",
     403: "permission_error",

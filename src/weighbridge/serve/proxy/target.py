@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from typing import Final
 
 from weighbridge.core.endpoint import Endpoint
 from weighbridge.core.http import Url
 from weighbridge.serve.proxy.pool import Pool
 from weighbridge.wire.outbox import Outbox
 
-_MOST_KNOWN = 512
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+_MOST_KNOWN: Final = 512
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 class Target:

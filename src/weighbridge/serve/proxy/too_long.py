@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
-STATUSES = frozenset((400, 413, 422))
+STATUSES: Final = frozenset((400, 413, 422))
 """With which engines say so."""
 
-MOST_BYTES = 16 * 1024
+MOST_BYTES: Final = 16 * 1024
 """Such answers are short; longer ones are passed on unread."""
 
 # Codes of llama.cpp and OpenAI; sentences of vLLM, SGLang, TensorRT-LLM, TGI, Ollama, Anthropic.
 # A sentence taken wrongly costs one question to a model that then refuses in its own words.
-_SAYS_SO = re.compile(
+_SAYS_SO: Final = re.compile(
     rb"""
       context_length_exceeded | exceed_context_size | context_window_exceeded
     | available\ context\ size

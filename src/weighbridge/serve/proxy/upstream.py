@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 import httptools
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from weighbridge.wire.outbox import Outbox
 
 
-_KNOWN: KnownHeads[tuple[int, Headers]] = KnownHeads()
-_LARGE_BYTES = 64 * 1024
-_NOT_HTTP = "it does not speak HTTP (is the port right, and http or https?)"
-_MIDWAY = "it closed the connection in the middle of its answer"
-_NO_ANSWER = "it closed the connection without an answer"
+_KNOWN: Final[KnownHeads[tuple[int, Headers]]] = KnownHeads()
+_LARGE_BYTES: Final = 64 * 1024
+_NOT_HTTP: Final = "it does not speak HTTP (is the port right, and http or https?)"
+_MIDWAY: Final = "it closed the connection in the middle of its answer"
+_NO_ANSWER: Final = "it closed the connection without an answer"
 
 
 class Receiver(Protocol):

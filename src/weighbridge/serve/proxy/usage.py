@@ -7,44 +7,24 @@ the end of an answer is kept, and looked at once, when it is over.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from weighbridge.core.gateway import Asked, TokenUse
 from weighbridge.core.http import Headers
+from weighbridge.serve.proxy.usage_words import Usage
 
-_KEPT_BYTES = 8 * 1024
-_MOST_BYTES = 2 * _KEPT_BYTES
-_BEGIN_BYTES = 2 * 1024
-_BYTES_PER_TOKEN = 4
-_MOST_LOOKS = 4
+_KEPT_BYTES: Final = 8 * 1024
+_MOST_BYTES: Final = 2 * _KEPT_BYTES
+_BEGIN_BYTES: Final = 2 * 1024
+_BYTES_PER_TOKEN: Final = 4
+_MOST_LOOKS: Final = 4
 # In a text, the quotes would have backslashes: this is always a key.
-_USAGE = re.compile(rb'"(?:usage|timings)"\s*+:\s*+(\{[^{}]*+(?:\{[^{}]*+\}[^{}]*+)*+\}|null)')
-
-
-class _Details(msgspec.Struct):
-    cached_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct):
-    """OpenAI's words, Anthropic's, and those of llama.cpp's own ``timings``."""
-
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    prompt_tokens_details: _Details | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    input_tokens_details: _Details | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    total_tokens: int | None = None
-    prompt_n: int | None = None
-    predicted_n: int | None = None
-    cache_n: int | None = None
-
-
-_DECODER = msgspec.json.Decoder(_Usage)
+_USAGE: Final = re.compile(
+    rb'"(?:usage|timings)"\s*+:\s*+(\{[^{}]*+(?:\{[^{}]*+\}[^{}]*+)*+\}|null)'
+)
+_DECODER: Final = msgspec.json.Decoder(Usage)
 
 
 def is_torn(head: Headers, ends: AnswerEnds | None, *, is_stream: bool) -> bool:
@@ -121,7 +101,7 @@ class AnswerEnds:
         return not end.endswith((b"\n\n", b"\r\n\r\n", b"\r\r"))
 
 
-def _last_usage(data: bytes) -> _Usage | None:
+def _last_usage(data: bytes) -> Usage | None:
     end = len(data)
     for _ in range(_MOST_LOOKS):
         start = data.rfind(b'"usage"', 0, end)
@@ -139,7 +119,7 @@ def _last_usage(data: bytes) -> _Usage | None:
     return None
 
 
-def _token_use(read: _Usage) -> TokenUse | None:
+def _token_use(read: Usage) -> TokenUse | None:
     if read.predicted_n is not None:
         cached = read.cache_n or 0
         return TokenUse((read.prompt_n or 0) + cached, read.predicted_n, cached)

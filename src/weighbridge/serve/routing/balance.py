@@ -13,6 +13,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 from zlib import crc32
 
 from weighbridge.core.endpoint import Endpoint
@@ -28,10 +29,12 @@ from weighbridge.serve.routing.breaker import (
     OutlierRules,
 )
 
-_MOST_KNOWN = 512  # engines that are started again have other addresses: old ones are forgotten
-_COMPARE_EVERY = 4  # requests of a replica between looks at its siblings
-_GOLDEN = 0x9E3779B97F4A7C15
-_MASK = 0xFFFFFFFFFFFFFFFF
+_MOST_KNOWN: Final = (
+    512  # engines that are started again have other addresses: old ones are forgotten
+)
+_COMPARE_EVERY: Final = 4  # requests of a replica between looks at its siblings
+_GOLDEN: Final = 0x9E3779B97F4A7C15
+_MASK: Final = 0xFFFFFFFFFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class BalanceRules:
     outlier: OutlierRules = OUTLIERS
 
 
-BALANCE = BalanceRules()
+BALANCE: Final = BalanceRules()
 
 
 class _Replica:

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from statistics import median
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 BreakerState = Literal["closed", "open", "half-open"]
 NameT = TypeVar("NameT")
 
-_FADE = 0.1  # the weight of the newest request in the shares and times that are smoothed
-_FORGOTTEN = 1e-4
+_FADE: Final = 0.1  # the weight of the newest request in the shares and times that are smoothed
+_FORGOTTEN: Final = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class BreakerRules:
     claim_s: float = 5.0
 
 
-RULES = BreakerRules()
+RULES: Final = BreakerRules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Breaker:
     probing: bool = False
 
 
-CLOSED = Breaker()
+CLOSED: Final = Breaker()
 
 
 def admits(breaker: Breaker, now_s: float) -> bool:
@@ -178,7 +178,7 @@ class OutlierRules:
     worse: float = 0.25
 
 
-OUTLIERS = OutlierRules()
+OUTLIERS: Final = OutlierRules()
 
 
 def is_outlier(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from weighbridge.core.gateway import Asked, Grant, ModelView
 from weighbridge.core.routing import Condition
@@ -12,10 +13,10 @@ from weighbridge.serve.routing.language import language
 from weighbridge.serve.routing.learned import Learned, LearnedRoute
 from weighbridge.serve.routing.tasks import Tasks
 
-LEARNED = "learned"
+LEARNED: Final = "learned"
 """What ``use`` says for the learned route's choice."""
 
-_UNREAD = object()
+_UNREAD: Final = object()
 
 
 class Moment:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from weighbridge.core.gateway import COMPLETIONS, Asked, ModelView
 from weighbridge.core.routing import ModelEntry, Preference, RouterConfig
 
 # Answers are taken to be this long where a request does not limit them, to compare prices.
-_USUAL_OUTPUT = 256
-_UNASKED = frozenset({"chat", "completions"})
-_CHATS = frozenset(path for path, kind in COMPLETIONS.items() if kind in _UNASKED)
-_NOTHING: frozenset[str] = frozenset()
-_WARMTH = {
+_USUAL_OUTPUT: Final = 256
+_UNASKED: Final = frozenset({"chat", "completions"})
+_CHATS: Final = frozenset(path for path, kind in COMPLETIONS.items() if kind in _UNASKED)
+_NOTHING: Final[frozenset[str]] = frozenset()
+_WARMTH: Final = {
     "ready": 0,
     "waking": 1,
     "starting": 2,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from weighbridge.core.gateway import Asked, Choice, Grant, ModelView
 from weighbridge.core.routing import AUTO, Condition, Preference, Route, RouterConfig
@@ -22,7 +23,7 @@ from weighbridge.serve.routing.tasks import Tasks, classify
 
 __all__ = ["Explanation", "Reason", "RoutePolicy", "RouteVerdict", "choose", "classify"]
 
-_LONGEST_NAME = 80  # of an unknown model, in logs
+_LONGEST_NAME: Final = 80  # of an unknown model, in logs
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Final
 
-from weighbridge.core.routing import Signals, spaced, words
+from weighbridge.core.message_words import spaced, words
+from weighbridge.core.routing import Signals
 
 # Keywords are looked for one by one, up to so many: then it is cheaper to take the text apart.
-_FEW = 24
-_PLAIN = re.compile("[a-z]+")
+_FEW: Final = 24
+_PLAIN: Final = re.compile("[a-z]+")
 
 
 class Tasks:

@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from weighbridge.core.endpoint import Endpoint
 from weighbridge.core.errors import EngineError
@@ -30,7 +30,7 @@ from weighbridge.serve.supervisor.plans import differs, endpoints_of, most_at_on
 from weighbridge.serve.supervisor.remote import Remote
 from weighbridge.serve.supervisor.scheduler import Room, Scheduler
 
-_NO_LIMIT_S = 86400.0
+_NO_LIMIT_S: Final = 86400.0
 
 
 class Supervisor:

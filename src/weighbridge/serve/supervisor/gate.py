@@ -8,6 +8,7 @@ import statistics
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from weighbridge.core.endpoint import Endpoint
 from weighbridge.core.errors import BusyError, EngineError
@@ -15,8 +16,8 @@ from weighbridge.core.gateway import Outcome
 from weighbridge.serve.speed import Speed, smoothed
 from weighbridge.serve.supervisor.traffic import Traffic
 
-_PAUSES = 15
-_LONGEST_RETRY_S = 120.0
+_PAUSES: Final = 15
+_LONGEST_RETRY_S: Final = 120.0
 
 
 @dataclass(slots=True, eq=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Final
 
 from weighbridge.core.endpoint import Endpoint
 from weighbridge.core.errors import WeighbridgeError
@@ -11,7 +12,7 @@ from weighbridge.core.gateway import EngineState
 from weighbridge.core.http import HttpClient, Request, Timeouts
 from weighbridge.serve.supervisor.gate import Gate
 
-_LIMITS = Timeouts(connect=3, first_byte=5, between_bytes=5, total=8)
+_LIMITS: Final = Timeouts(connect=3, first_byte=5, between_bytes=5, total=8)
 
 
 class Remote:
