@@ -131,7 +131,7 @@ def test_latency_removes_what_fails_and_what_is_unknown_only_if_it_is_asked() ->
     asked = Constraints(slo=parse_slo("ttft<500ms"))
     (why,) = rules.by_latency({("blind", None): None}, asked, {"blind": "load-7"})
     assert "not known: in load-7 the client was the bottleneck" in why.reason
-    assert "--processes" in why.fix
+    assert "--workers" in why.fix
     (study,) = rules.by_latency({("blind", None): None}, asked, {"blind": "load-7"}, STUDY)
     assert "--from-stage bench" in study.fix
 
