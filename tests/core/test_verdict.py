@@ -119,6 +119,28 @@ def test_what_nothing_does_well_is_said_before_anything_is_recommended() -> None
     assert (every.is_useless, every.caveats) == (True, ())
 
 
+def test_a_best_that_is_mostly_wrong_is_named_so_before_it_is_recommended() -> None:
+    a = Assignment(("a",), (("x", "a"), ("y", "a")), 0.4, 1)
+    mix = (("x", 0.5), ("y", 0.5))
+    does = TaskVerdict("x", (evidence("a", "x", 0.9, 0.95),), None)
+    weak = TaskVerdict("y", (evidence("a", "y", 0.355, 0.38), evidence("b", "y", 0.3, 0.33)), None)
+    found = Verdict((does, weak), mix, (), None, a, a, None)
+    head = "Nothing that may be run does y well; best is a, right in 35.5 % of 200 items."
+    assert found.words == f"{head} Run a for everything."
+    assert not found.is_useless
+    # The best of them is not the one that does it: the other's share is said as well.
+    turned = TaskVerdict("y", (evidence("b", "y", 0.4, 0.45), evidence("a", "y", 0.3, 0.33)), None)
+    other = Verdict((does, turned), mix, (), 1, a, a, None)
+    assert other.sentence == (
+        "Nothing that may be run does y well; best is b, right in 40.0 % of 200 items. Run a for "
+        "everything."
+    )
+    assert other.caveats[-1] == "On y, a is right in 30.0 % of 200 items."
+    # From one half on nobody can tell that it is mostly wrong.
+    even = TaskVerdict("y", (evidence("a", "y", 0.45, 0.5),), None)
+    assert Verdict((does, even), mix, (), None, a, a, None).words == "Run a for everything."
+
+
 @pytest.mark.parametrize(
     ("more_items", "expected"),
     [

@@ -172,3 +172,21 @@ def test_a_model_that_needs_more_replicas_says_where_they_are_named(tmp_path: Pa
     assert "each on devices of its own (0; 1; 2)" in said
     assert "name them all, instead of the engine that is started here:" in said
     assert "url: [http://MACHINE-1:PORT/v1, http://MACHINE-2:PORT/v1" in said
+
+
+def test_each_of_several_machines_that_models_share_needs_its_own_copy() -> None:
+    found = verdict("a", {"x": 0.5, "y": 0.5}, x="a", y="b")
+    # What the load takes of each is one; the work of both takes two machines.
+    chosen = dataclasses.replace(
+        found.chosen, replicas=(("a", 1), ("b", 1)), fleets=((("a", "b"), 2),)
+    )
+    found = dataclasses.replace(found, chosen=chosen)
+    assert missing_replicas(found, ENTRIES) == {"a": (2, 1), "b": (2, 1)}
+    assert model_comments(found, ENTRIES)["b"] == (
+        "b: the decision takes 2 replicas, each on a machine that it shares with a; this entry "
+        "reaches 1.\n"
+        "Once the others serve, name them all:\n"
+        "url: [http://127.0.0.1:9/b, http://MACHINE-2:PORT/v1]"
+    )
+    one = dataclasses.replace(chosen, fleets=((("a", "b"), 1),))
+    assert missing_replicas(dataclasses.replace(found, chosen=one), ENTRIES) == {}

@@ -225,6 +225,9 @@ def test_load_needs_replicas_and_replicas_need_memory() -> None:
     # On machines alike they divide them: 8/5 of one's work each, 16/5 together.
     budgeted = decided(evidence, 4 * GIB, load=load)
     assert budgeted.chosen.fleets == ((("tally", "clerk"), 4),)
+    assert budgeted.chosen.copies == {"tally": 4, "clerk": 4}
+    said = "4 × tally and 4 × clerk share 4 machines, one of each on every machine: "
+    assert any(note.startswith(said) for note in budgeted.notes)
     devices = (2 * GIB, 2 * GIB, 2 * GIB)
     with pytest.raises(
         NothingLeftError,
@@ -469,8 +472,14 @@ def test_what_is_wrong_more_often_than_right_is_not_recommended_in_silence() -> 
     )
     # Two of 60 may be more than one in twenty: that is said, and is no reason to say no.
     unsure = decide([eval_run("a", "s", accurate(2, 60))], memory({"a": GIB}), None)
-    assert unsure.sentence == "Run a for everything."
+    assert not unsure.is_useless
+    assert unsure.words == (
+        "Nothing that may be run does s well; best is a, right in 3.3 % of 60 items. Run a for "
+        "everything."
+    )
     few = decide([eval_run("a", "s", accurate(12, 60))], memory({"a": GIB}), None)
-    assert "On s, a is right in 20.0 % of 60 items" in few.words
+    assert few.sentence.startswith(
+        "Nothing that may be run does s well; best is a, right in 20.0 % of 60 items. Run a"
+    )
     half = decide([eval_run("a", "s", accurate(30, 60))], memory({"a": GIB}), None)
     assert half.words == "Run a for everything."

@@ -32,3 +32,15 @@ def test_all_figures_have_a_place(standalone: bool) -> None:
 
 def test_hostile_names_stay_text() -> None:
     assert HOSTILE in Page(page(HOSTILE)).text
+
+
+def test_an_upper_bound_that_is_dearer_has_no_chance() -> None:
+    own = rented(between(0.4, 0.44, 0.9), name="own")
+    own = replace(own, capacity=replace(own.capacity, at_least=True))
+    report = answer(CostQuestion(DEMAND, (own,), (api(0.1, 0.4),)), draws=200)
+    text = Page(run_page(CostRun(INFO, report), standalone=True)).text
+    assert "api costs $107 a month; whether own costs less is not known." in text
+    assert "own is dearer than api by at most $215 a month" in text
+    assert "not known as its bill is an upper bound" in " ".join(text.split())
+    assert "api is cheaper than" not in text
+    assert "of the draws" not in text.replace("difference in the draws", "")

@@ -104,3 +104,17 @@ def test_one_model_has_its_own_bill() -> None:
     assert decision_bill(study) is None
     assert {one.option for one in focus(study)} == {"clerk on rented GPU"}
     assert "clerk on rented GPU" in first_page(study).money
+
+
+def test_a_model_without_a_bill_is_the_reason() -> None:
+    study = apart(None)
+    assert study.cost is not None
+    report = study.cost.report
+    own = tuple(one for one in report.question.selfhosted if one.model != "clerk")
+    asked = replace(report.question, selfhosted=own)
+    study = replace(study, cost=replace(study.cost, report=replace(report, question=asked)))
+    found = decision_bill(study)
+    assert found is not None
+    assert found.most_usd is None
+    assert found.why == "clerk has no bill."
+    assert first_page(study).money.endswith("cannot be told. clerk has no bill.")

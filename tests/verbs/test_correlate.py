@@ -145,6 +145,36 @@ def test_a_model_of_another_version_is_left_out_by_its_true_reason(
     assert correlate.to_json(found)["left_out"][0]["model"] == "m4"
 
 
+def test_what_is_measured_on_other_suites_is_not_called_unmeasured(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    for index in range(3):
+        save(workspace, f"m{index}", "s", 20 * index)
+    save(workspace, "m3", "digits", 50, is_task=False)
+    save(workspace, "unlisted", "digits", 50, is_task=False)
+    path = board(tmp_path, scores_of(5))
+    found = correlate.correlate_runs(workspace, Board(path))
+    assert found.only_scores == ("m4",)
+    assert [(one.model, one.reason) for one in found.left_out] == [
+        ("m3", "measured on digits only, which is no task of its own: --suite digits")
+    ]
+    assert found.only_utility == ()
+    save(workspace, "m3", "t", 50)
+    asked = correlate.correlate_runs(workspace, Board(path), ["s"])
+    assert [one.reason for one in asked.left_out] == [
+        "measured on digits and t only, which were not asked for: --suite digits or --suite t"
+    ]
+
+
+def test_where_no_suite_is_a_task_the_suite_to_ask_for_is_named(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    save(workspace, "m0", "digits", 50, is_task=False)
+    with pytest.raises(InputError, match="on digits only, which is no task of its own") as refused:
+        correlate.correlate_runs(workspace, Board(board(tmp_path, scores_of(3))))
+    assert "--suite digits" in str(refused.value)
+
+
 def test_too_few_that_can_be_compared_are_told_from_too_few_names(
     workspace: Workspace, tmp_path: Path
 ) -> None:

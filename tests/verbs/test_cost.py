@@ -291,6 +291,8 @@ def test_a_limited_client_tells_the_least_that_a_replica_serves(store: Workspace
     assert any("its bill is at most what is said here" in note for note in notes)
     document = to_json(cost(found, FakeClock(), draws=200, notes=notes))
     assert [one["at_most"] for one in document["options"]] == [True, False, False]
+    for part in ("comparisons", "break_even"):
+        assert [one["at_most"] for one in document[part]] == [True, True]
 
 
 def test_requests_of_the_run_may_be_the_demands_whatever_their_lengths(store: Workspace) -> None:

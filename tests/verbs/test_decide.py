@@ -313,11 +313,18 @@ def test_what_was_not_measured_is_predicted_where_the_device_is_named(store: Wor
     assert any("is predicted, not measured" in note for note in verdict.notes)
 
 
-def cost_run(store: Workspace, model: str, month: float) -> str:
+def cost_run(
+    store: Workspace, model: str, month: float, *, device: str = "L40S", gpus: int = 1
+) -> str:
     demand = Demand(certain(1e6), certain(500.0), certain(500.0))
     serving = Serving(2, 2, 0.5, 0.6, None, None, None, 0.99, 1e7, True, "minimum")
     own = SelfHosted(
-        f"{model} on L40S", model, "L40S", Capacity(certain(500.0)), Rented(certain(1.0))
+        f"{model} on L40S",
+        model,
+        device,
+        Capacity(certain(500.0)),
+        Rented(certain(1.0)),
+        gpus_per_replica=gpus,
     )
     usd = Interval(month, 0.9 * month, 1.1 * month, 0.8)
     each = Interval(month / 300, 0.9 * month / 300, 1.1 * month / 300, 0.8)
@@ -335,11 +342,11 @@ def cost_run(store: Workspace, model: str, month: float) -> str:
 
 def test_costs_are_taken_from_cost_runs_and_their_flips_with_them(store: Workspace) -> None:
     ids = {model: cost_run(store, model, usd) for model, usd in (("adder", 900.0), ("both", 600.0))}
-    run = decide(store, constraints=Constraints(usd_per_month=700.0))
+    run = decide(store, constraints=Constraints(usd_per_month=1000.0))
     assert [(one.model, one.constraint) for one in run.verdict.removed] == [("namer", "budget")]
-    # Two replicas each: 450 USD for one of adder, 300 USD for one of both.
+    # The bills are of two replicas each, and are due whole.
     assert run.verdict.chosen.models == ("both",)
-    assert run.verdict.chosen.usd_per_month == 300.0
+    assert run.verdict.chosen.usd_per_month == 600.0
     (sums,) = [task for task in run.verdict.tasks if task.task == "sums"]
     priced = {one.model: one.spending for one in sums.standings}
     assert priced["adder"] is not None
@@ -351,9 +358,9 @@ def test_costs_are_taken_from_cost_runs_and_their_flips_with_them(store: Workspa
     assert flips[0].sentence == "both on L40S against an API: Above 2.50 USD."
     assert flips[0].what == "USD per GPU hour (both on L40S against an API)"
     told = Told(usd_per_month={"namer": 10.0})
-    more = decide(store, constraints=Constraints(usd_per_month=700.0), told=told).verdict
+    more = decide(store, constraints=Constraints(usd_per_month=1000.0), told=told).verdict
     assert more.chosen.by_task == (("names", "namer"), ("sums", "adder"))
-    assert more.chosen.usd_per_month == 460.0
+    assert more.chosen.usd_per_month == 910.0
 
 
 def test_people_are_paid_once_however_many_replicas_there_are(store: Workspace) -> None:
@@ -368,7 +375,9 @@ def test_people_are_paid_once_however_many_replicas_there_are(store: Workspace) 
     store.save(info, replace(run, info=info, report=report))
     (spent,) = {
         one.spending
-        for task in decide(store).verdict.tasks
+        for task in decide(
+            store, constraints=Constraints(load=ExpectedLoad(requests_per_s=1.0))
+        ).verdict.tasks
         for one in task.standings
         if one.spending is not None and one.accuracy.value == 0.7
     }

@@ -131,4 +131,5 @@ def _print_comparison(one: Comparison, unit: str) -> None:
         click.echo(printable(flip.sentence))
     if one.p_self_cheaper is not None:
         chance = format_figure(100 * one.p_self_cheaper)
-        click.echo(f"Self-hosting is cheaper in {chance} % of the draws.")
+        least = "at least " if one.at_most else ""
+        click.echo(f"Self-hosting is cheaper in {least}{chance} % of the draws.")

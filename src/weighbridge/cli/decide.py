@@ -82,7 +82,7 @@ def command(
     Rests on the named evaluation runs, or on the newest of every model and suite, and on what else
     the workspace has of these models: load runs, inspections, costs. Constraints come first: every
     option that they remove is shown with its reason, and the exit code is 1 where nothing is left,
-    or where what is left does no task well.
+    or where what is left is useless for every task.
 
     \b
     Example:

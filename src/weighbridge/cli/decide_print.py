@@ -13,8 +13,16 @@ from weighbridge.core.units import format_bytes
 _MOST_COST_FLIPS = 6
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from weighbridge.core.study import VerdictRun
-    from weighbridge.core.verdict import Assignment, ModelEvidence, TaskVerdict, Verdict
+    from weighbridge.core.verdict import (
+        Assignment,
+        ModelEvidence,
+        ModelMemory,
+        TaskVerdict,
+        Verdict,
+    )
 
 
 def show(run: VerdictRun) -> None:
@@ -153,7 +161,7 @@ def _show_options(run: VerdictRun) -> None:
         "Options",
         [*columns, "USD a month"] if priced else columns,
         [
-            [name, _models(one), f"{100 * one.accuracy:.1f} %", _size(one)]
+            [name, _models(one), f"{100 * one.accuracy:.1f} %", _size(one, verdict.memory)]
             + ([_money(one)] if priced else [])
             for name, one in parts
         ],
@@ -178,7 +186,7 @@ def _gain(verdict: Verdict) -> str:
 
 
 def _models(one: Assignment) -> str:
-    counts = dict(one.replicas)
+    counts = one.copies
     names = [f"{counts[name]} × {name}" if name in counts else name for name in one.models]
     if not one.devices:
         return ", ".join(names)
@@ -192,11 +200,18 @@ def _money(one: Assignment) -> str:
     return f"{'at most ' if one.is_upper_bound else ''}{one.usd_per_month:,.0f}"
 
 
-def _size(one: Assignment) -> str:
-    """Memory together; of machines alike that of each."""
+def _size(one: Assignment, memory: Sequence[ModelMemory]) -> str:
+    """Memory together; of machines alike that of each: what shares no machine adds up on none."""
     if one.memory_bytes is None:
         return "unknown"
-    size, count = format_bytes(one.memory_bytes), sum(count for _, count in one.fleets)
-    if count < 2 or len(one.fleets) > 1:
-        return size
-    return f"{size} on each of {count} machines"
+    if all(count < 2 for _, count in one.fleets):
+        return format_bytes(one.memory_bytes)
+    known = {of.model: of.bytes for of in memory if of.bytes is not None}
+    if any(name not in known for models, _ in one.fleets for name in models):
+        return "unknown"
+    parts = []
+    for models, count in one.fleets:
+        where = "one machine" if count == 1 else f"each of {count} machines"
+        of = f"{' and '.join(models)}: " if len(one.fleets) > 1 else ""
+        parts.append(f"{of}{format_bytes(sum(known[name] for name in models))} on {where}")
+    return "; ".join(parts)

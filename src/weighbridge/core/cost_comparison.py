@@ -107,7 +107,8 @@ class Comparison:
             is divided by its pass rate where ``per_accepted``.
         median_difference: p50 of the draws.
         p_self_cheaper: share of draws in which self-hosting is cheaper and the GPUs suffice; None
-            where nothing that has a part in it was given with a range.
+            where nothing that has a part in it was given with a range. Where ``at_most``, it is at
+            least that; None where the bound is not below the API's bill, which says nothing of it.
         p_within_capacity: share of draws in which the GPUs suffice.
         break_even: where self-hosting becomes cheaper.
         swings: drivers by the length of their bars, longest first.
@@ -115,6 +116,8 @@ class Comparison:
         verdict: in words.
         per_accepted: whether bills are compared for as many accepted answers as there are requests,
             because both pass rates are known.
+        at_most: whether the self-hosted bill is an upper bound, so that the difference and the
+            break-even are too.
     """
 
     option: str
@@ -129,3 +132,4 @@ class Comparison:
     flips: tuple[Flip, ...]
     verdict: str
     per_accepted: bool = False
+    at_most: bool = False

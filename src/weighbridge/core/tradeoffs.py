@@ -77,13 +77,14 @@ class Spending:
     Attributes:
         usd_per_1000: requests; None where only the month is known.
         usd_per_1000_accepted: requests that come out right at the accuracy measured on the task.
-        usd_per_month: of one replica, or of the whole volume where a host serves it.
+        usd_per_month: of its ``replicas``, or of the whole volume where a host serves it.
         is_hosted: whether a host serves it, so that it needs no memory of ours.
         provenance: the cost run.
         machine: which machine its bill is for: models of one may share it, where memory allows;
             empty where that is not known.
         usd_once: of the month, what is paid once however many replicas there are: people and fixed
             lines.
+        replicas: how many that money is for; no fewer are paid.
     """
 
     usd_per_1000: Interval | None
@@ -93,6 +94,7 @@ class Spending:
     provenance: Provenance
     machine: str = ""
     usd_once: float = 0.0
+    replicas: int = 1
 
 
 @dataclass(frozen=True, slots=True)

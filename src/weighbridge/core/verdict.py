@@ -177,6 +177,14 @@ class Assignment:
     is_upper_bound: bool = False
     fleets: tuple[tuple[tuple[str, ...], int], ...] = ()
 
+    @property
+    def copies(self) -> dict[str, int]:
+        """Model → how many of it are to be started: on machines that it shares, one on each."""
+        copies = dict(self.replicas)
+        for models, count in self.fleets:
+            copies |= {name: max(count, copies.get(name, 0)) for name in models}
+        return copies
+
 
 @dataclass(frozen=True, slots=True)
 class OverallStanding:
@@ -232,8 +240,23 @@ class Verdict:
     def sentence(self) -> str:
         """The decision in plain words: what to run, then what to run alone.
 
-        Where a task is done by nothing, that comes first, and nobody is told to run it.
+        Where nothing does a task well, that comes first, and what is useless for a task nobody is
+        told to run for it.
         """
+        return " ".join((*map(_best_of_bad, self._mostly_wrong), self._decision))
+
+    @property
+    def _mostly_wrong(self) -> tuple[TaskVerdict, ...]:
+        """Tasks that are done, and of which even the best has fewer than half right."""
+        undone = self.undone
+        return tuple(
+            task
+            for task in self.tasks
+            if task.task not in undone and task.winner.accuracy.high < _HALF
+        )
+
+    @property
+    def _decision(self) -> str:
         undone = self.undone
         if not undone:
             return self._plain
@@ -349,13 +372,19 @@ def _dearer(task: TaskVerdict, lead: Comparison) -> list[str]:
 
 
 def _mostly_wrong(task: TaskVerdict, own: ModelEvidence | None) -> list[str]:
-    """That even what does a task is wrong more often than right on it."""
+    """That what does a task is wrong more often than right on it; of the best the sentence says."""
     if own is None or own.accuracy.high >= _HALF:
         return []
-    said = _right_words(task, own)
-    if task.winner.accuracy.high >= _HALF:
-        return [said]
-    return [f"{said.removesuffix('.')}: nothing that may be run does this task well."]
+    is_said = own.model == task.winner.model
+    return [] if is_said else [_right_words(task, own)]
+
+
+def _best_of_bad(task: TaskVerdict) -> str:
+    best = task.winner
+    return (
+        f"Nothing that may be run does {task.task} well; best is {best.model}, right in "
+        f"{100 * best.accuracy.value:.1f} % of {best.n} items."
+    )
 
 
 def _is_useless(own: ModelEvidence) -> bool:

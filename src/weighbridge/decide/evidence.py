@@ -73,7 +73,7 @@ def demand(constraints: Constraints, mix: Mapping[str, float]) -> dict[str, floa
 
 
 def months(spending: Mapping[str, Spending]) -> dict[str, float]:
-    """Model → money a month for one replica, where that is known."""
+    """Model → money a month for the replicas of its bill, where that is known."""
     return {
         model: one.usd_per_month.value
         for model, one in spending.items()
@@ -117,9 +117,10 @@ def bill_notes(chosen: Assignment) -> list[str]:
             "are paid once. That it serves both at once was not measured."
         )
     if chosen.is_upper_bound and chosen.usd_per_month is not None:
+        own = "machines" if any(count > 1 for _, count in chosen.fleets) else "a machine"
         notes.append(
             f"An upper bound: {chosen.usd_per_month:,.0f} USD a month for "
-            f"{' and '.join(chosen.models)} bills each a machine, people and fixed lines of its "
+            f"{' and '.join(chosen.models)} bills each {own}, people and fixed lines of its "
             "own. Whether they could share one is not known: that takes a memory budget, each "
             "model's memory, and bills for the same machine."
         )
@@ -131,12 +132,13 @@ def replica_notes(chosen: Assignment) -> list[str]:
     notes = []
     for models, count in chosen.fleets:
         if count > 1:
-            counts = dict(chosen.replicas)
-            what = " and ".join(f"{counts[name]} \N{MULTIPLICATION SIGN} {name}" for name in models)
-            verb = "takes" if len(models) == 1 else "take"
+            copies = chosen.copies
+            what = " and ".join(f"{copies[name]} \N{MULTIPLICATION SIGN} {name}" for name in models)
+            verb = "takes" if len(models) == 1 else "share"
+            each = "" if len(models) == 1 else ", one of each on every machine"
             paid = "" if chosen.usd_per_month is None else ", and each is billed"
             notes.append(
-                f"{what} {verb} {count} machines{paid}: what one serves is that of a whole "
+                f"{what} {verb} {count} machines{each}{paid}: what one serves is that of a whole "
                 "machine, which a second replica on it would not add to. That the further machines "
                 "are as fast, and that traffic is spread evenly over them, is assumed."
             )

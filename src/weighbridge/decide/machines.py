@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from weighbridge.decide.problem import MOST_REPLICAS, Problem, Replica
 from weighbridge.decide.programme import Columns, Rows
+
+# Of a replica that is paid anyway: enough that no more are taken than the load needs.
+_NEXT_TO_NOTHING: Final = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +70,11 @@ def usd(problem: Problem, replicas: Mapping[str, int], by_task: Mapping[str, str
         for name in fleet.models:
             del rest[name]
         each = max(problem.each_usd(name) for name in fleet.models)
-        total += fleet.count * each + max(problem.usd_once.get(name, 0.0) for name in fleet.models)
+        count = max(fleet.count, *(problem.billed.get(name, 1) for name in fleet.models))
+        total += count * each + max(problem.usd_once.get(name, 0.0) for name in fleet.models)
     for name, count in rest.items():
-        total += count * problem.each_usd(name) + problem.usd_once.get(name, 0.0)
+        paid = max(count, problem.billed.get(name, 1))
+        total += paid * problem.each_usd(name) + problem.usd_once.get(name, 0.0)
     return total
 
 
@@ -85,14 +91,18 @@ def bill(
 ) -> dict[int, float]:
     """Column → money: of every replica that has a machine to itself, and of every shared one."""
     together = {model for group in problem.shared for model in group}
+    # Those that a bill has are paid with the model; what is beyond them, one by one.
+    paid = {model: count for model, count in problem.billed.items() if count > 1}
     own = {
         index: problem.each_usd(models[one.model])
+        * (_NEXT_TO_NOTHING if one.k < paid.get(models[one.model], 0) else 1.0)
         for index, one in enumerate(replicas)
         if models[one.model] not in together
     }
     for m, model in enumerate(models):
         if model not in together:
-            own[columns.x(m)] = problem.usd_once.get(model, 0.0)
+            first = paid.get(model, 0) * (1 - _NEXT_TO_NOTHING) * problem.each_usd(model)
+            own[columns.x(m)] = first + problem.usd_once.get(model, 0.0)
     for g, group in enumerate(problem.shared):
         each = max(problem.each_usd(model) for model in group)
         own |= {columns.cost(g, k): each for k in range(columns.machines[g])}

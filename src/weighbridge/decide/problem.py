@@ -28,7 +28,9 @@ class Problem:
         demand: task → what it asks, in requests per second or users; empty where no load is given.
         capacity: model → what one replica serves, in the same unit; a model without a figure is
             taken to serve anything with one replica (see ``fairness``).
-        usd_per_month: model → money for one replica.
+        usd_per_month: model → money for all replicas that its bill has.
+        billed: model → how many those are, which are paid even where fewer would do; one each
+            where nothing is said.
         usd_once: of that, what is paid once however many replicas there are: people, fixed lines.
         machine: model → which machine its money is for; others each have their own.
         shares: whether models that are billed the same machine stand on it together, which is
@@ -46,6 +48,7 @@ class Problem:
     demand: Mapping[str, float] = field(default_factory=dict)
     capacity: Mapping[str, float] = field(default_factory=dict)
     usd_per_month: Mapping[str, float] = field(default_factory=dict)
+    billed: Mapping[str, int] = field(default_factory=dict)
     usd_once: Mapping[str, float] = field(default_factory=dict)
     machine: Mapping[str, str] = field(default_factory=dict)
     shares: bool = False
@@ -72,7 +75,8 @@ class Problem:
 
     def each_usd(self, model: str) -> float:
         """Money for each replica of a model, without what is paid once."""
-        return self.usd_per_month.get(model, 0.0) - self.usd_once.get(model, 0.0)
+        month = self.usd_per_month.get(model, 0.0) - self.usd_once.get(model, 0.0)
+        return month / self.billed.get(model, 1)
 
     @property
     def shared(self) -> tuple[tuple[str, ...], ...]:

@@ -67,9 +67,10 @@ def missing_replicas(
 ) -> dict[str, tuple[int, int]]:
     """Model → replicas that the decision takes and those that its entry reaches, where too few.
 
+    On machines that several models share, each machine has a replica of each.
     The gateway starts one engine of a model, or passes requests to all the addresses that it has.
     """
-    counts = {name: count for name, count in verdict.chosen.replicas if name in models}
+    counts = {name: count for name, count in verdict.chosen.copies.items() if name in models}
     hosted = {
         one.model
         for task in verdict.tasks
@@ -88,22 +89,34 @@ def model_comments(verdict: Verdict, models: Mapping[str, ModelEntry]) -> dict[s
     """Above each model that needs more replicas than its entry reaches: how to name the others."""
     found = {}
     for name, (needed, has) in missing_replicas(verdict, models).items():
-        on = [place for model, place in verdict.chosen.devices if model == name]
-        where = (
-            f"each on devices of its own ({'; '.join(', '.join(map(str, one)) for one in on)})"
-            if on
-            else "each on a machine of its own"
-        )
         urls = models[name].urls or ("http://MACHINE-1:PORT/v1",)
         further = [f"http://MACHINE-{k}:PORT/v1" for k in range(len(urls) + 1, needed + 1)]
         shown = [*urls, *further[:_MOST_SHOWN], *(["..."] if len(further) > _MOST_SHOWN else [])]
         instead = "" if models[name].urls else ", instead of the engine that is started here"
         found[name] = (
-            f"{name}: the decision takes {needed} replicas, {where}; this entry reaches {has}.\n"
+            f"{name}: the decision takes {needed} replicas, {_where(verdict, name)}; this entry "
+            f"reaches {has}.\n"
             f"Once the others serve, name them all{instead}:\n"
             f"url: [{', '.join(shown)}]"
         )
     return found
+
+
+def _where(verdict: Verdict, name: str) -> str:
+    """What each replica of a model is put on."""
+    on = [place for model, place in verdict.chosen.devices if model == name]
+    if on:
+        return f"each on devices of its own ({'; '.join(', '.join(map(str, one)) for one in on)})"
+    beside = [
+        other
+        for together, count in verdict.chosen.fleets
+        if name in together and count > 1
+        for other in together
+        if other != name
+    ]
+    if beside:
+        return f"each on a machine that it shares with {' and '.join(beside)}"
+    return "each on a machine of its own"
 
 
 def _rests_on(task: TaskVerdict, model: str, dates: Mapping[str, str]) -> str:

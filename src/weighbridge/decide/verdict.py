@@ -284,6 +284,7 @@ def _problem(
         demand=demand(asked, shares),
         capacity={model: most for model, most in capacity.items() if most},
         usd_per_month=months(evidence.spending),
+        billed={model: one.replicas for model, one in evidence.spending.items()},
         usd_once={model: one.usd_once for model, one in evidence.spending.items()},
         machine={model: one.machine for model, one in evidence.spending.items()},
         shares=asked.memory_budget_bytes is not None,

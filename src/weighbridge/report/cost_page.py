@@ -120,22 +120,45 @@ def headline(report: CostReport) -> str:
     known = [(usd.value, name) for name, usd in accepted.items() if usd is not None]
     if len(known) == len(able) > 1:
         usd, name = min(known)
+        if bounded := _may_cost_less(report, name):
+            each = f"{name} costs {money(usd)} per 1,000 accepted answers"
+            return f"{each}; whether {bounded} costs less is not known."
         return f"{name} costs least per accepted answer: {money(usd)} per 1,000."
     least = min(able, key=lambda one: one.usd_per_month.value)
     amount = money(least.usd_per_month.value)
+    if bounded := _may_cost_less(report, least.name):
+        return f"{least.name} costs {amount} a month; whether {bounded} costs less is not known."
     if len(able) == 1 and len(report.options) == 1:
         return f"{least.name}: {amount} a month."
     return f"{least.name} costs least: {amount} a month."
 
 
+def _may_cost_less(report: CostReport, least: str) -> str:
+    """An option whose bill is an upper bound, above the least bill; empty where none is."""
+    owns = report.question.selfhosted
+    return next((o.name for o in owns if o.capacity.at_least and o.name != least), "")
+
+
 def result_line(report: CostReport) -> str:
     """The answer in one line, read out when a slider has moved."""
     chances = "; ".join(
-        f"self-hosting cheaper than {one.against} in {chance(one.p_self_cheaper)} of the draws"
+        f"self-hosting cheaper than {one.against} in {_chance(one)} of the draws"
         for one in report.comparisons
         if one.p_self_cheaper is not None
     )
     return f"{headline(report)} {chances}".strip()
+
+
+def _chance(one: Comparison) -> str:
+    if one.p_self_cheaper is None:
+        return ""
+    return f"{'at least ' if one.at_most else ''}{chance(one.p_self_cheaper)}"
+
+
+def _at_base(one: Comparison) -> str:
+    if one.difference.value < 0 and one.p_within_capacity == 1:
+        return "yes"
+    return "not known" if one.at_most else "no"
 
 
 def chance(share: float) -> str:
@@ -161,8 +184,8 @@ def _compared(report: CostReport, one: Comparison) -> Compared:
     return Compared(
         comparison=one,
         break_even=_where(one),
-        chance="" if one.p_self_cheaper is None else chance(one.p_self_cheaper),
-        at_base="yes" if one.difference.value < 0 and one.p_within_capacity == 1 else "no",
+        chance=_chance(one),
+        at_base=_at_base(one),
         spread=spread_drawing(report, one),
         tornado=tornado(one, report.question.demand.unit),
     )
@@ -172,6 +195,10 @@ def _where(one: Comparison) -> str:
     found = one.break_even
     if found.tokens_per_day == 0:
         return "at any volume"
+    if found.tokens_per_day is not None and one.at_most:
+        return f"from {short(found.tokens_per_day)} tokens a day on at the latest"
+    if one.at_most:
+        return "from an unknown volume on, as its bill is an upper bound"
     if found.tokens_per_day is not None:
         return f"from {short(found.tokens_per_day)} tokens a day on"
     return "at no volume within capacity"

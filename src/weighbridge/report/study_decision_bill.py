@@ -14,7 +14,7 @@ from weighbridge.core.cost import CostQuestion, CostReport, CostRun, SelfHosted,
 from weighbridge.core.provenance import Provenance
 from weighbridge.core.study import Study
 from weighbridge.core.verdict import Verdict
-from weighbridge.report.words import expected_accuracy
+from weighbridge.report.words import expected_accuracy, listed
 
 UPPER = "upper bound"
 
@@ -48,7 +48,7 @@ def decision_bill(study: Study) -> DecisionBill | None:
         return None
     named = " + ".join(models)
     owns = _owns(study.cost, models)
-    apart = _apart(verdict, owns)
+    apart = _apart(study.cost, verdict, owns)
     if apart:
         most = verdict.chosen.usd_per_month if _counts_apart(study, owns) else None
         return DecisionBill(f"{named}, apart", None, most, apart)
@@ -63,13 +63,22 @@ def _owns(run: CostRun, models: tuple[str, ...]) -> tuple[SelfHosted, ...]:
     return tuple(first[model] for model in models if model in first)
 
 
-def _apart(verdict: Verdict, owns: tuple[SelfHosted, ...]) -> str:
+def _without_bill(run: CostRun, models: tuple[str, ...]) -> list[str]:
+    """The models that nobody billed: neither by a machine nor by an API's prices."""
+    asked = run.report.question
+    billed = {one.model for one in asked.selfhosted} | {one.name for one in asked.hosted}
+    return [model for model in models if model not in billed]
+
+
+def _apart(run: CostRun, verdict: Verdict, owns: tuple[SelfHosted, ...]) -> str:
     """Why the models share no machine, as a sentence; empty where they do."""
     chosen = verdict.chosen
     sizes = {one.model: one.bytes for one in verdict.memory}
     together = [sizes.get(model) for model in chosen.models]
     known = [size for size in together if size is not None]
     places = {place for _, place in chosen.devices}
+    if without := _without_bill(run, chosen.models):
+        return f"{listed(without)} {'has' if len(without) == 1 else 'have'} no bill."
     if len(owns) < len(chosen.models):
         why = "not all of its models are billed by their machines"
     elif len({(one.device, one.gpus_per_replica, *_ways(one)) for one in owns}) > 1:

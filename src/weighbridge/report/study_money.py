@@ -26,6 +26,7 @@ from weighbridge.report.study_decision_bill import UPPER, DecisionBill, decision
 _DASH: Final = "\N{EN DASH}"
 _NONE: Final = Cell(_DASH)
 _AT_MOST: Final = "\N{LESS-THAN OR EQUAL TO} "
+_AT_LEAST: Final = "\N{GREATER-THAN OR EQUAL TO} "
 MOST_OPTIONS: Final = 6
 
 
@@ -70,6 +71,8 @@ def break_even_block(study: Study) -> Block:
     rows = tuple(_comparison_row(one, origin) for one in compared)
     heads = ("Against", "Difference, USD a month", "P(self cheaper)", "Cheaper from")
     note = f"{compared[0].option} minus the API, 80 % of the draws; break-even in tokens a day."
+    if compared[0].at_most:
+        note += " The bill is an upper bound, so the API's being lower tells no chance."
     grid = Grid("Both break-evens", heads, rows, frozenset({1, 2}), note)
     texts = [*_of_which_part(study, compared[0])]
     texts += [text for text in study.cost.report.notes if "Not compared" in text]
@@ -101,6 +104,8 @@ def _of_which_part(study: Study, shown: Comparison) -> Iterator[str]:
         notes = study.verdict.verdict.notes if study.verdict else ()
         if not any("billed one machine" in one for one in notes):  # said with the decision
             yield together.why
+    elif together is not None and together.most_usd is None:
+        yield f"These figures are for {shown.option} doing everything. {together.why}"
     elif together is not None:
         yield (
             f"These figures are for {shown.option} doing everything, and not for the decision, "
@@ -128,16 +133,19 @@ def self_or_api(study: Study) -> str:
         return ""
     option = report.option(compared[0].option)
     if option.serving is not None and not option.serving.within_capacity:
+        if compared[0].at_most:
+            return f"Whether {option.name} can serve this with the GPUs allowed is not known."
         return f"Self-hosting {option.name} cannot serve this demand with the GPUs allowed."
     per = " per as many right answers" if any(one.per_accepted for one in compared) else ""
-    found = [_against(one.difference.value, one.against) for one in compared]
-    said = f"Self-hosting ({option.name}) costs {money(option.usd_per_month.value)} a month: "
-    return f"{said}{', '.join(found)}{per}."
+    bounds = ("at least ", "at most ") if compared[0].at_most else ("", "")
+    found = [_against(one.difference.value, one.against, *bounds) for one in compared]
+    usd = f"{bounds[1]}{money(option.usd_per_month.value)}"
+    return f"Self-hosting ({option.name}) costs {usd} a month: {', '.join(found)}{per}."
 
 
 def _against(usd: float, name: str, less: str = "", more: str = "") -> str:
     if usd == 0:
-        return f"as much as {name}"
+        return f"{more}as much as {name}"
     most, word = (less, "less") if usd < 0 else (more, "more")
     return f"{most}{money(abs(usd))} {word} than {name}"
 
@@ -231,7 +239,7 @@ def flips_grid(run: CostRun) -> Grid:
             words(one.against),
             words(flip.label),
             words(value(flip.driver, flip.base)),
-            words("no value does")
+            words(_DASH if one.at_most else "no value does")
             if flip.value is None
             else Cell(value(flip.driver, flip.value), origin=origin),
         )
@@ -339,16 +347,26 @@ def _comparison_row(one: Comparison, origin: Provenance) -> tuple[Cell, ...]:
     found = one.break_even
     if found.tokens_per_day == 0:
         where = "any volume"
+    elif one.at_most:
+        known = found.tokens_per_day is not None
+        where = f"{_AT_MOST}{short(found.tokens_per_day or 0)}" if known else _DASH
     elif found.tokens_per_day is not None:
         where = short(found.tokens_per_day)
     else:
         where = f"none within {short(found.capacity_tokens_per_day)}"
     return (
         words(f"{one.against} ({kind})"),
-        _usd(one.difference, origin),
-        Cell(_DASH if one.p_self_cheaper is None else chance(one.p_self_cheaper), origin=origin),
+        _bounded(_usd(one.difference, origin), _AT_MOST, one),
+        Cell(_DASH, origin=origin)
+        if one.p_self_cheaper is None
+        else _bounded(Cell(chance(one.p_self_cheaper), origin=origin), _AT_LEAST, one),
         Cell(where, origin=origin),
     )
+
+
+def _bounded(cell: Cell, sign: str, one: Comparison) -> Cell:
+    """With the sign of a bound, where the self-hosted bill is one."""
+    return replace(cell, text=f"{sign}{cell.text}") if one.at_most else cell
 
 
 def chance(share: float) -> str:

@@ -59,12 +59,52 @@ def heads_of(store: Store, suites: Sequence[str]) -> list[RunHead]:
     heads = [store.load(info.id, RunHead) for info in wanted]
     # Suites that tell precisions of one model apart are no tasks, unless they are asked for.
     heads = [head for head in heads if suites or head.is_task]
+    if wanted and not heads:
+        names = _subjects(wanted)
+        raise InputError(
+            f"The workspace has evaluations on {_only(names, suites)}.",
+            fix=f"Say so to take one all the same: {_asking(names)}.",
+        )
     if not heads:
         raise InputError(
             "The workspace has no evaluations to correlate with.",
             fix="Run `weigh eval` for several models, or give --table or --utility.",
         )
     return heads
+
+
+def elsewhere(
+    store: Store, heads: Sequence[RunHead], suites: Sequence[str] = ()
+) -> tuple[LeftOut, ...]:
+    """Models with evaluations of which none is among these, and what would bring them in."""
+    measured = {head.info.model for head in heads}
+    others: dict[str, list[RunInfo]] = {}
+    for info in store.runs("eval"):
+        if info.model not in measured:
+            others.setdefault(info.model, []).append(info)
+    found = []
+    for model, infos in others.items():
+        names = _subjects(infos)
+        found.append(LeftOut(model, f"measured on {_only(names, suites)}: {_asking(names)}"))
+    return tuple(found)
+
+
+def _subjects(infos: Sequence[RunInfo]) -> tuple[str, ...]:
+    return tuple(sorted({info.subject for info in infos}))
+
+
+def _only(names: Sequence[str], asked: Sequence[str]) -> str:
+    """Suites that do not count, and why."""
+    many = len(names) > 1
+    why = "are no tasks of their own" if many else "is no task of its own"
+    if asked:
+        why = "were not asked for" if many else "was not asked for"
+    return f"{_named(names)} only, which {why}"
+
+
+def _asking(names: Sequence[str]) -> str:
+    """The option that takes one of these suites."""
+    return " or ".join(f"--suite {name}" for name in names[:_MOST_NAMED])
 
 
 def comparable(

@@ -11,7 +11,7 @@ from weighbridge.core.correlation import Basis, Correlation, LeftOut, RankCorrel
 from weighbridge.core.effects import Store
 from weighbridge.core.outcomes import Outcomes
 from weighbridge.decide.run_outcomes import outcomes_of_suite
-from weighbridge.verbs.comparable_runs import comparable, heads_of
+from weighbridge.verbs.comparable_runs import comparable, elsewhere, heads_of
 from weighbridge.verbs.score_table import read_scores, smaller_is_better
 
 if TYPE_CHECKING:
@@ -55,10 +55,31 @@ def correlate_runs(store: Store, board: Board, suites: Sequence[str] = ()) -> Co
     found = comparable(store, heads, wanted, suites)
     subjects = [outcomes_of_suite(runs) for runs in found.suites]
     others = [LeftOut(model, "not on the leaderboard") for model in measured if model not in wanted]
+    others += _known_there(board, scores, measured, elsewhere(store, heads, suites))
     utilities = replace(
         _utilities(subjects), left_out=(*found.left_out, *others), notes=found.notes
     )
     return _correlate(board, utilities)
+
+
+def _known_there(
+    board: Board,
+    scores: Sequence[tuple[str, float]],
+    measured: Sequence[str],
+    further: Sequence[LeftOut],
+) -> list[LeftOut]:
+    """Those of further models that the leaderboard has, where their names match no other's."""
+    from weighbridge.decide.correlation import on_board  # noqa: PLC0415 -- numpy
+
+    names, found = list(measured), []
+    for one in further:
+        if one.model.casefold() in {name.casefold() for name in names}:
+            continue
+        before = on_board(_source(board), scores, names)
+        if set(on_board(_source(board), scores, [*names, one.model])) == {*before, one.model}:
+            names.append(one.model)
+            found.append(one)
+    return found
 
 
 def correlate_table(board: Board, table: Path, choice: TableChoice) -> Correlation:

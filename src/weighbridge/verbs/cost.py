@@ -170,6 +170,7 @@ def _comparison(one: Comparison) -> dict[str, Any]:
             "p90": one.difference.high,
         },
         "per_accepted": one.per_accepted,
+        "at_most": one.at_most,
         "p_self_cheaper": one.p_self_cheaper,
         "p_within_capacity": one.p_within_capacity,
         "swings": [
@@ -205,6 +206,7 @@ def _break_even(one: Comparison) -> dict[str, Any]:
         "option": one.option,
         "against": one.against,
         "same_model": one.same_model,
+        "at_most": one.at_most,
         "tokens_per_day": found.tokens_per_day,
         "within_capacity": found.within_capacity,
         "capacity_tokens_per_day": found.capacity_tokens_per_day,

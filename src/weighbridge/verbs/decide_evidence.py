@@ -5,21 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
-
-import msgspec
 
 from weighbridge.core.constraints import Constraints, Intents, Removed
-from weighbridge.core.cost import CostedOption, CostRun
-from weighbridge.core.cost_comparison import Flip as CostFlip
 from weighbridge.core.effects import Store
 from weighbridge.core.errors import InputError
 from weighbridge.core.inspection import Inspection
 from weighbridge.core.machine import Machine
-from weighbridge.core.provenance import Interval, Provenance
-from weighbridge.core.runs import EvalRun, content_hash
+from weighbridge.core.runs import EvalRun
 from weighbridge.core.study import ModelSheet
-from weighbridge.core.tradeoffs import Flip, Served, Spending
+from weighbridge.core.tradeoffs import Served
 from weighbridge.decide.advice import COMMAND, Advice
 from weighbridge.decide.constraints import (
     HERE,
@@ -33,7 +27,7 @@ from weighbridge.decide.evidence import Evidence
 from weighbridge.decide.expected import Asked, Expected, expected
 from weighbridge.facts.licenses.questions import Answer, answer
 from weighbridge.facts.licenses.read import recognise
-from weighbridge.verbs import decide_loads
+from weighbridge.verbs import decide_bills, decide_loads
 from weighbridge.verbs.inspect import permitted
 
 
@@ -46,12 +40,15 @@ class Told:
         licenses: model → id of its licence, where nothing that was inspected says it.
         usd_per_month: model → money for one replica.
         advice: how to say what would let an option in.
+        own_bills: whether the cost runs were made for this very decision, as in a study: then they
+            hold for whatever machine they name, and for the traffic that is decided for.
     """
 
     machine: Machine | None = None
     licenses: Mapping[str, str] = field(default_factory=dict)
     usd_per_month: Mapping[str, float] = field(default_factory=dict)
     advice: Advice = COMMAND
+    own_bills: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +72,23 @@ def gather(store: Store, runs: Sequence[EvalRun], constraints: Constraints, told
     forecast: dict[tuple[str, str | None], Served] = {
         (model, None): one.served for model, one in predicted.items()
     }
-    spending, flips = _spending(store, models, told)
+    bills = decide_bills.bills(
+        store,
+        models,
+        decide_bills.Wanted(told.machine, constraints.load, told.usd_per_month, told.own_bills),
+    )
     return Gathered(
         Evidence(
             served={**forecast, **measured},
-            spending=spending,
+            spending=bills.spending,
             limited=decide_loads.limited(ran, measured),
             removed=(*removed, *refused),
-            flips=flips,
-            notes=(*notes, *decide_loads.place_notes(ran, measured, tuple(predicted))),
+            flips=bills.flips,
+            notes=(
+                *notes,
+                *decide_loads.place_notes(ran, measured, tuple(predicted)),
+                *bills.notes,
+            ),
             advice=told.advice,
         ),
         predicted,
@@ -177,111 +182,3 @@ def _engine(runs: Sequence[EvalRun]) -> str:
     """As it was started; vLLM where nobody knows."""
     engine = next((run.entry.engine for run in runs if run.entry and run.entry.engine), "vllm")
     return "llama.cpp" if engine.startswith(("llamacpp", "ollama")) else engine
-
-
-def _spending(
-    store: Store, models: Sequence[str], told: Told
-) -> tuple[dict[str, Spending], dict[str, tuple[Flip, ...]]]:
-    """What the newest cost run that has a model says of it; the user's word on a month wins."""
-    found: dict[str, Spending] = {}
-    flips: dict[str, tuple[Flip, ...]] = {}
-    for info in store.runs("cost"):
-        run = store.load(info.id, CostRun)
-        for model in models:
-            option = None if model in found else _option(run, model)
-            if option is not None:
-                found[model] = _of_option(option, run)
-                flips[model] = tuple(_cost_flips(run, option.name))
-    for model, usd in told.usd_per_month.items():
-        month = Interval(usd, usd, usd)
-        source = Provenance("assumed", "given by the user", "")
-        per_1000 = None if model not in found else found[model].usd_per_1000
-        found[model] = Spending(per_1000, None, month, is_hosted=False, provenance=source)
-    return found, flips
-
-
-def _option(run: CostRun, model: str) -> CostedOption | None:
-    """The cheapest option of a report that is this model."""
-    asked = run.report.question
-    names = {one.name for one in asked.selfhosted if model in (one.model, one.name)}
-    names |= {one.name for one in asked.hosted if one.name == model}
-    options = [one for one in run.report.options if one.name in names]
-    return min(options, key=lambda one: one.usd_per_month.value, default=None)
-
-
-def _of_option(option: CostedOption, run: CostRun) -> Spending:
-    copies = 1 if option.serving is None else max(1, option.serving.replicas)
-    once = _once(option, run)
-    return Spending(
-        usd_per_1000=option.usd_per_1000_requests,
-        usd_per_1000_accepted=option.usd_per_1000_accepted,
-        usd_per_month=_of_one(option.usd_per_month, once, copies),
-        is_hosted=option.kind == "api",
-        provenance=Provenance("predicted", run.info.id, run.info.created),
-        machine=_machine(option, run),
-        usd_once=sum(one.value for one in once),
-    )
-
-
-def _once(option: CostedOption, run: CostRun) -> list[Interval]:
-    """The lines of a bill that are paid once, however many replicas it has."""
-    asked = next((one for one in run.report.question.selfhosted if one.name == option.name), None)
-    if asked is None:
-        return []
-    names = {"people", "on-call", *(line.name for line in asked.fixed)}
-    return [line.usd_per_month for line in option.lines if line.name in names]
-
-
-def _of_one(month: Interval, once: Sequence[Interval], copies: int) -> Interval:
-    """What one replica costs: its share of the hardware, and all that is paid once."""
-
-    def part(whole: float, fixed: float) -> float:
-        return (whole - fixed) / copies + fixed if copies > 1 else whole
-
-    return Interval(
-        part(month.value, sum(one.value for one in once)),
-        part(month.low, sum(one.low for one in once)),
-        part(month.high, sum(one.high for one in once)),
-        month.level,
-    )
-
-
-def _machine(option: CostedOption, run: CostRun) -> str:
-    """Which machine, at which price and kept by whom; empty where a bill is not for just one.
-
-    Bills of two models for the same machine have the same text, whenever they were made.
-    """
-    asked = next((one for one in run.report.question.selfhosted if one.name == option.name), None)
-    if asked is None or option.serving is None or option.serving.replicas != 1:
-        return ""
-    parts = (asked.rented, asked.owned, asked.all_in, asked.people, asked.fixed)
-    figures = _without_sources(msgspec.to_builtins(parts))
-    return f"{asked.gpus_per_replica} × {asked.device} {content_hash(figures)}"
-
-
-def _without_sources(found: Any) -> Any:  # noqa: ANN401 -- whatever msgspec builds
-    """Figures without where they come from, which has a date in it."""
-    if isinstance(found, dict):
-        return {key: _without_sources(one) for key, one in found.items() if key != "provenance"}
-    return [*map(_without_sources, found)] if isinstance(found, list | tuple) else found
-
-
-def _cost_flips(run: CostRun, option: str) -> Iterator[Flip]:
-    """Of each comparison what is nearest to turning it; or that nothing alone would."""
-    for comparison in run.report.comparisons:
-        if option not in (comparison.option, comparison.against):
-            continue
-        pair = f"{comparison.option} against {comparison.against}"
-        within = [flip for flip in comparison.flips if flip.value is not None]
-        if within:
-            flip = min(within, key=_distance)
-            sentence = f"{pair}: {flip.sentence}"
-            yield Flip(f"{flip.label} ({pair})", flip.base, flip.value, "", sentence)
-        elif comparison.flips:
-            words = f"No single assumption within range turns {pair}."
-            yield Flip(f"cost ({pair})", None, None, "", words)
-
-
-def _distance(flip: CostFlip) -> float:
-    """How far a driver is from its turning point, as a share of where it stands."""
-    return abs((flip.value or 0.0) - flip.base) / (abs(flip.base) or 1.0)

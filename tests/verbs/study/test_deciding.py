@@ -66,3 +66,27 @@ def test_a_territory_that_is_none_is_a_fault_of_the_file(tmp_path: Path) -> None
             _ = made.asked
         assert "EUU" in str(faults.value)
         assert "Narnia" in str(faults.value)
+
+
+def test_what_may_be_paid_is_held_against_the_bill_that_the_study_prints(tmp_path: Path) -> None:
+    with lab(tmp_path) as made:
+        made.change("hardware: {gpu_price: 1}", "hardware: {gpu_price: 1}, min_replicas: 3")
+        made.change("route: {traffic: traffic.jsonl}\n", "")
+        run = made.run()
+        found = load_study(open_workspace(made.root), run.info.id, made.root)
+        assert found.cost is not None
+        assert found.verdict is not None
+        due = {}
+        for one in found.cost.report.question.selfhosted:
+            option = found.cost.report.option(one.name)
+            assert option.serving is not None
+            assert option.serving.replicas >= 3
+            due[one.model] = option.usd_per_month
+        decided = {
+            one.model: one.spending.usd_per_month
+            for task in found.verdict.verdict.tasks
+            for one in task.standings
+            if one.spending is not None
+        }
+        assert due
+        assert {model: decided[model] for model in due} == due

@@ -46,6 +46,11 @@ class Pair:
         rates = (self.own.pass_rate, self.api.pass_rate)
         return all(rate is not None and rate.base > 0 for rate in rates)
 
+    @property
+    def at_most(self) -> bool:
+        """Whether the self-hosted bill is an upper bound: a replica may serve more."""
+        return self.own.capacity.at_least
+
     def difference(self, values: Values) -> Array:
         """Self-hosted minus API, USD a month: below zero where self-hosting is cheaper."""
         come = traffic(self.demand, values)

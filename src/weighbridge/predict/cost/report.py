@@ -72,22 +72,26 @@ def _comparison(own: SelfHosted, api: Hosted, mine: Bill, theirs: Bill) -> Compa
     )
     bars = swings(pair)
     known = chances if pair.has_ranges({**mine.draws, **theirs.draws}) else None
+    fits_at_base = bool(pair.fits(mine.base)[0])
+    # An upper bound that is not the lower bill leaves it open which of the two is cheaper.
+    tells = not pair.at_most or (difference.value < 0 and fits_at_base)
     return Comparison(
         option=own.name,
         against=api.name,
         same_model=api.same_model,
         difference=difference,
         median_difference=float(np.median(draws)),
-        p_self_cheaper=None if known is None else known.self_cheaper,
+        p_self_cheaper=known.self_cheaper if known is not None and tells else None,
         p_within_capacity=chances.fits,
         break_even=break_even(pair),
         swings=bars,
         flips=flips(pair, bars),
         verdict=verdict(
             pair, difference, known, bills=_bills(mine, theirs),
-            fits=bool(pair.fits(mine.base)[0]),
+            fits=fits_at_base,
         ),
         per_accepted=pair.per_accepted,
+        at_most=pair.at_most,
     )  # fmt: skip
 
 

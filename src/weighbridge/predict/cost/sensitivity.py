@@ -181,6 +181,9 @@ def _sentence(pair: Pair, driver: str, at: float, value: float | None, *, cheape
     to = pair.api.name if cheaper else pair.own.name
     unit = pair.demand.unit
     if value is None:
+        if pair.at_most and not cheaper:
+            bound = f"the bill of {to} is an upper bound"
+            return f"Which value of {name} alone makes {to} the cheaper one is not known: {bound}."
         known = _known(pair, driver)
         within = "" if known is None else (
             f" from {format_figure(known[0])} to {format_figure(known[1])}, where the speed is "
@@ -189,11 +192,19 @@ def _sentence(pair: Pair, driver: str, at: float, value: float | None, *, cheape
         return f"No value of {name}{within} alone makes {to} the cheaper one."
     beyond = "above" if value > at else "below"
     there = value_text(driver, value, volume_unit=unit)
-    now = value_text(driver, at, volume_unit=unit)
+    now = _least(pair, driver) + value_text(driver, at, volume_unit=unit)
     does = _turn(pair, driver, value, cheaper=cheaper)
+    if pair.at_most and not _least(pair, driver):
+        beyond = f"{'no sooner than' if cheaper else 'at the latest'} {beyond}"
     if is_count(driver):
         return f"{does} with {there} {name}; now it is {now}."
     return f"{does} with {name} {beyond} {there}; now it is {now}."
+
+
+def _least(pair: Pair, driver: str) -> str:
+    """What stands before the value of a speed that is a bound; else nothing."""
+    is_speed = driver.startswith("self.capacity.") and driver.endswith("tokens_per_s")
+    return "at least " if pair.at_most and is_speed else ""
 
 
 def _turn(pair: Pair, driver: str, value: float, *, cheaper: bool) -> str:

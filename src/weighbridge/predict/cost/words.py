@@ -43,6 +43,8 @@ def verdict(
         fits: whether the GPUs suffice at base.
     """
     own, api = pair.own, pair.api
+    if pair.at_most:
+        return _bounded(pair, difference, chances, bills=bills, fits=fits)
     if not fits:
         return (
             f"{own.name} cannot serve this demand with the GPUs allowed, so {api.name} is what is "
@@ -61,6 +63,33 @@ def verdict(
     surely = chances.self_cheaper if difference.value < 0 else chances.api_cheaper
     sure = f"{said} ({_span(difference)}), and so in {_percent(surely)} of the draws."
     return f"{sure}{_too_few(chances)}{accepted}"
+
+
+def _bounded(
+    pair: Pair, difference: Interval, chances: Chances | None, *, bills: float, fits: bool
+) -> str:
+    """The verdict where the self-hosted bill is an upper bound, as a replica may serve more."""
+    own, api, usd = pair.own.name, pair.api.name, money(abs(difference.value))
+    accepted = _accepted(pair, difference.value, bills)
+    if not fits:
+        return (
+            f"Whether {own} can serve this demand with the GPUs allowed, and so whether it or "
+            f"{api} is the one to take, is not known: a replica may serve more than was measured."
+        )
+    if difference.value >= 0:
+        more = f"is dearer than {api} by at most {usd} a month" if difference.value else (
+            f"costs at most as much as {api}"
+        )  # fmt: skip
+        beyond = "" if money(difference.high) == money(difference.value) else (
+            f" (in 9 of 10 draws at most {money(difference.high)})"
+        )  # fmt: skip
+        return f"{own} {more}{beyond}; its bill is an upper bound, so it may be cheaper.{accepted}"
+    said = f"{own} is cheaper than {api} by at least {usd} a month"
+    if chances is None:
+        return f"{said}; its bill is an upper bound, and no range tells how sure it is.{accepted}"
+    surely = _percent(chances.self_cheaper)
+    share = "all" if surely == _percent(1.0) else f"at least {surely} of the"
+    return f"{said}, and so in {share} draws.{accepted}"
 
 
 def _too_few(chances: Chances) -> str:
@@ -93,7 +122,10 @@ def _accepted(pair: Pair, difference: float, bills: float) -> str:
     )
     if bills * difference < 0:
         other = own.name if bills < 0 else api.name
-        said += f" {other} has the lower bill, by {money(abs(bills))} a month."
+        if pair.at_most and bills > 0:
+            return f"{said} The bill of {own.name} is the higher one by at most {money(bills)}."
+        least = "at least " if pair.at_most else ""
+        said += f" {other} has the lower bill, by {least}{money(abs(bills))} a month."
     return said
 
 
@@ -120,6 +152,8 @@ def break_even_sentence(one: Comparison) -> str:
     """Where self-hosting becomes cheaper, and what it would be if capacity did not count."""
     found = one.break_even
     said = f"{one.option} against {one.against}: "
+    if one.at_most:
+        return said + _at_the_latest(found)
     if found.tokens_per_day is not None:
         return said + _there(found)
     if not found.capacity_replicas:
@@ -142,6 +176,16 @@ def _there(found: BreakEven) -> str:
     if found.tokens_per_day == 0:
         return f"cheaper at any volume{end}."
     return f"cheaper from {short(found.tokens_per_day)} tokens a day on{end}." + _passing(found)
+
+
+def _at_the_latest(found: BreakEven) -> str:
+    """The break-even of a bill that is an upper bound."""
+    end = f", up to the capacity of at least {_capacity(found)}" if found.is_limited else ""
+    if found.tokens_per_day == 0:
+        return f"cheaper at any volume{end}."
+    if found.tokens_per_day is not None:
+        return f"cheaper at the latest from {short(found.tokens_per_day)} tokens a day on{end}."
+    return "its break-even is not known, as its bill is an upper bound."
 
 
 def _passing(found: BreakEven) -> str:
@@ -209,6 +253,11 @@ def cannot_serve(one: CostedOption, own: SelfHosted, demand: Demand) -> str:
         "minimum": "by the fewest replicas and the spares asked for",
     }[found.bound_by]
     of = f"{short(demand.volume.base)} {demand.unit} a day"
+    if own.capacity.at_least:
+        return (
+            f"Whether {one.name} can serve {of} with {plural(own.max_gpus or 0, 'GPU')} is not "
+            f"known: it takes at most {plural(found.gpus, 'GPU')} {why}."
+        )
     return (
         f"{one.name} cannot serve {of} with {plural(own.max_gpus or 0, 'GPU')}: it takes "
         f"{plural(found.gpus, 'GPU')} ({plural(found.replicas, 'replica')}) {why}."

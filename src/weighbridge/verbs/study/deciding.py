@@ -85,7 +85,7 @@ def decided(asked: Asked, means: Means, runs: tuple[str, ...], rests: Sequence[s
         mix=asked.file.workload.mix or None,
         memory_bytes={name: size for name, size in _memory(asked).items() if name in evaluated},
         constraints=constraints_of(asked),
-        told=Told(machine=_target(asked), licenses=_licenses(asked), advice=STUDY),
+        told=Told(machine=_target(asked), licenses=_licenses(asked), advice=STUDY, own_bills=True),
         seed=asked.file.seed,
     )
     return _with(run, kept)
