@@ -21,7 +21,6 @@ from weighbridge.core.provenance import Provenance
 from weighbridge.core.runs import RunInfo
 from weighbridge.core.study import RESTS, StageState, Study, Unit
 from weighbridge.core.telemetry import ClientHealth
-from weighbridge.core.verdict import ModelEvidence
 from weighbridge.predict.cost.report import answer
 from weighbridge.report.study import study_page
 from weighbridge.report.study_blocks import Block, Cell, marks_of
@@ -103,83 +102,11 @@ def test_evaluation_has_accuracy_latency_money_and_chance() -> None:
     assert not grid[1][1].is_best
 
 
-def test_replicas_stand_beside_the_capacity_that_they_follow_from() -> None:
-    rows = [[cell.text for cell in row] for row in _grid(_block(FULL, "capacity"))]
-    billed, loaded = (row for row in rows if row[0] == "tally")
-    # The bill rests on what the file says a replica serves, so the load test has no replicas.
-    assert billed[1] == "400 tokens/s"
-    assert "given for L4" in billed
-    assert billed[-2].endswith(", 1")
-    assert loaded[1] == "12.5 users"
-    assert any(cell.endswith("its bill does not rest on this") for cell in loaded)
-    assert loaded[-2:] == ["–", "–"]
-
-
-def test_a_load_test_that_the_bill_rests_on_has_the_replicas() -> None:
-    load = next(one for one in FULL.loads if one.info.model == "tally")
-    rows = [
-        [cell.text for cell in row] for row in _grid(_block(billed_by(load.info.id), "capacity"))
-    ]
-    (row,) = (row for row in rows if row[0] == "tally")
-    assert row[1] == "12.5 users"
-    assert row[-2].endswith(", 1")
-    assert "does not rest" not in " ".join(row)
-    porter = next(row for row in rows if row[0] == "porter")
-    assert porter[-2:] == ["–", "–"]  # no bill of it was asked for
-
-
-def test_a_decision_by_a_prediction_gives_its_replicas_beside_that() -> None:
-    assert FULL.verdict is not None
-    verdict = FULL.verdict.verdict
-    origin = Provenance("predicted", "a prediction for L4", "2026-11-01")
-
-    def predicted(one: ModelEvidence) -> ModelEvidence:
-        if one.model != "tally" or one.served is None:
-            return one
-        return replace(one, served=replace(one.served, provenance=origin))
-
-    tasks = tuple(
-        replace(task, standings=tuple(predicted(one) for one in task.standings))
-        for task in verdict.tasks
-    )
-    chosen = replace(verdict.chosen, replicas=(("tally", 3), ("clerk", 1)))
-    told = replace(FULL.verdict, verdict=replace(verdict, tasks=tasks, chosen=chosen))
-    study = replace(FULL, verdict=told, cost=None)
-    rows = [[cell.text for cell in row] for row in _grid(_block(study, "capacity"))]
-    loaded, found = (row for row in rows if row[0] == "tally")
-    assert any(cell.endswith("the decision does not rest on this") for cell in loaded)
-    assert loaded[-2:] == ["–", "–"]
-    assert "predicted" in found
-    assert found[-2] == "3"
-
-
-def billed_by(run: str) -> Study:
-    """Bills of which that of tally rests on a load test, limited by its client."""
-    assert FULL.cost is not None
-    origin = Provenance("measured", run, "2026-11-01")
-    capacity = Capacity(Uncertain(400, 300, 500, provenance=origin), at_least=True)
-    asked = cost_question()
-    own = tuple(
-        replace(o, capacity=capacity) if o.model == "tally" else o for o in asked.selfhosted
-    )
-    report = answer(replace(asked, selfhosted=own), draws=100)
-    return replace(FULL, cost=replace(FULL.cost, report=report))
-
-
-def test_a_bill_that_is_an_upper_bound_is_one_in_words_and_tables() -> None:
-    study = billed_by("load-x")
-    assert study.verdict is not None
-    alone = replace(study.verdict.verdict.chosen, models=("tally",))
-    verdict = replace(study.verdict.verdict, chosen=alone)
-    study = replace(study, verdict=replace(study.verdict, verdict=verdict))
-    said = first_page(study).money
-    assert said.startswith("Self-hosting (tally on rented GPU) costs at most $1,461 a month: at ")
-    assert "at least $" in said.partition("less than big-api")[0]
-    big, same = _grid(_block(study, "break-even"))
-    assert big[1].text.startswith("≤ -$")
-    assert big[2].text.startswith("≥ ")
-    assert same[1].text.startswith("≤ $")
-    assert same[2].text == "–"
+def test_capacity_is_goodput_with_replicas_and_spares() -> None:
+    rows = {row[0].text: [cell.text for cell in row] for row in _grid(_block(FULL, "capacity"))}
+    assert rows["tally"][1] == "12.5 users"
+    assert rows["tally"][-2].endswith(", 1")
+    assert rows["porter"][-2:] == ["–", "–"]  # no bill of it was asked for
 
 
 def test_both_break_evens_and_the_money_behind_them() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from weighbridge.core.cost import CostedOption, SelfHosted
+from weighbridge.core.cost import CostedOption
 from weighbridge.core.load import LoadLevel, LoadRun
 from weighbridge.core.provenance import Interval, Provenance
 from weighbridge.core.routing import ModelEntry
@@ -51,9 +51,7 @@ def capacity_block(study: Study, most: int | None = MOST_MODELS) -> Block:
     """What one replica serves, on what, and how many are needed."""
     chosen = () if study.verdict is None else study.verdict.verdict.chosen.models
     loads = sorted(study.loads, key=lambda load: load.info.model not in chosen)
-    rows = tuple(
-        row for load in loads for row in _capacity_rows(study, load, load.info.model in chosen)
-    )
+    rows = tuple(_capacity_row(study, load, load.info.model in chosen) for load in loads)
     rows = (*rows, *_predicted_rows(study))[:most]
     if not rows:
         return Block("capacity", "Capacity", absent=_why(study, "bench", "Nothing was loaded."))
@@ -229,72 +227,30 @@ def _served_of(study: Study, model: str) -> Served | None:
     return next((one.served for one in standings if one.model == model and one.served), None)
 
 
-def _capacity_rows(study: Study, run: LoadRun, is_chosen: bool) -> Iterator[tuple[Cell, ...]]:
-    """A load test; before it, once for each model, what its bill rests on where it is none."""
-    model, own = run.info.model, _own(study, run.info.model)
-    loads = [load for load in study.loads if load.info.model == model]
-    if own is not None and run is loads[0] and not any(_is_billed_by(own, one) for one in loads):
-        yield _billed_row(study, own, is_chosen)
-    yield _capacity_row(study, run, own, is_chosen)
-
-
-def _is_billed_by(own: SelfHosted, run: LoadRun) -> bool:
-    return run.info.id in own.capacity.output_tokens_per_s.provenance.source
-
-
-def _billed_row(study: Study, own: SelfHosted, is_chosen: bool) -> tuple[Cell, ...]:
-    """A capacity that a bill rests on, and that no load test of the study measured."""
-    speed = own.capacity.output_tokens_per_s
-    span = "" if speed.is_certain else f"{number(speed.low)}{_DASH}{number(speed.high)}"
-    least = "\N{GREATER-THAN OR EQUAL TO} " if own.capacity.at_least else ""
-    how = "predicted" if speed.provenance.kind == "predicted" else "given"
-    return (
-        words(own.model, is_best=is_chosen),
-        Cell(f"{least}{number(speed.base)} tokens/s", span, speed.provenance),
-        _UNKNOWN,
-        words(engine_words(entry_of(study, own.model))),
-        words(f"{how} for {own.device}" if own.device else how),
-        *_replicas(study, own.model),
-    )
-
-
-def _capacity_row(
-    study: Study, run: LoadRun, own: SelfHosted | None, is_chosen: bool
-) -> tuple[Cell, ...]:
+def _capacity_row(study: Study, run: LoadRun, is_chosen: bool) -> tuple[Cell, ...]:
     model = run.info.model
     served = _served_of(study, model)
     # A model may have been loaded on several machines; the decision rests on one of these runs.
     mine = served if served is not None and served.provenance.source == run.info.id else None
     capacity, p95 = _capacity(run, mine)
-    # Replicas stand beside the capacity that they follow from, and beside no other.
-    if own is not None:
-        is_basis, what = _is_billed_by(own, run), "its bill"
-    else:
-        is_basis, what = mine is not None or served is None or not is_chosen, "the decision"
-    where = run.info.machine if is_basis else f"{run.info.machine}; {what} does not rest on this"
     return (
         words(model, is_best=is_chosen),
         capacity,
         p95,
         words(engine_words(entry_of(study, model))),
-        words(where),
-        *(_replicas(study, model) if is_basis else (words(_DASH), words(_DASH))),
+        words(run.info.machine),
+        *_replicas(study, model),
     )
 
 
 def _predicted_rows(study: Study) -> Iterator[tuple[Cell, ...]]:
-    """Models of the decision whose capacity is told by none of the load tests."""
+    """Models of the decision that nobody loaded, where their capacity is predicted."""
     if study.verdict is None:
         return
     loaded = {load.info.model for load in study.loads}
-    runs = {load.info.id for load in study.loads}
     for model in study.verdict.verdict.chosen.models:
         served = _served_of(study, model)
-        if (own := _own(study, model)) is not None:
-            if model not in loaded:
-                yield _billed_row(study, own, is_chosen=True)
-            continue
-        if served is None or served.capacity is None or served.provenance.source in runs:
+        if model in loaded or served is None or served.capacity is None:
             continue
         text = load_words(served.capacity.value, served.capacity_unit)
         yield (
@@ -347,21 +303,11 @@ def _replicas(study: Study, model: str) -> Iterator[Cell]:
         yield words(_DASH)
         return
     run, found = study.cost, option.serving
-    own = run.report.question.selfhosted
-    spare = next(one.spare_replicas for one in own if one.name == option.name)
+    own = next(one for one in run.report.question.selfhosted if one.name == option.name)
     origin = Provenance("predicted", f"run {run.info.id}", run.info.created)
-    yield Cell(f"{found.replicas}, {spare}", origin=origin)
+    yield Cell(f"{found.replicas}, {own.spare_replicas}", origin=origin)
     use = f"{100 * found.utilisation:.0f} %, {100 * found.peak_utilisation:.0f} %"
     yield Cell(use, origin=origin)
-
-
-def _own(study: Study, model: str) -> SelfHosted | None:
-    """What is billed for a model; None where nothing of it is."""
-    option = _option(study, model)
-    if study.cost is None or option is None or option.serving is None:
-        return None
-    owns = study.cost.report.question.selfhosted
-    return next(one for one in owns if one.name == option.name)
 
 
 def _option(study: Study, model: str) -> CostedOption | None:
