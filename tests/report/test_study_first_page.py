@@ -109,6 +109,35 @@ def test_capacity_is_goodput_with_replicas_and_spares() -> None:
     assert rows["porter"][-2:] == ["–", "–"]  # no bill of it was asked for
 
 
+def billed_by(run: str) -> Study:
+    """Bills of which that of tally rests on a load test, limited by its client."""
+    assert FULL.cost is not None
+    origin = Provenance("measured", run, "2026-11-01")
+    capacity = Capacity(Uncertain(400, 300, 500, provenance=origin), at_least=True)
+    asked = cost_question()
+    own = tuple(
+        replace(o, capacity=capacity) if o.model == "tally" else o for o in asked.selfhosted
+    )
+    report = answer(replace(asked, selfhosted=own), draws=100)
+    return replace(FULL, cost=replace(FULL.cost, report=report))
+
+
+def test_a_bill_that_is_an_upper_bound_is_one_in_words_and_tables() -> None:
+    study = billed_by("load-x")
+    assert study.verdict is not None
+    alone = replace(study.verdict.verdict.chosen, models=("tally",))
+    verdict = replace(study.verdict.verdict, chosen=alone)
+    study = replace(study, verdict=replace(study.verdict, verdict=verdict))
+    said = first_page(study).money
+    assert said.startswith("Self-hosting (tally on rented GPU) costs at most $1,461 a month: at ")
+    assert "at least $" in said.partition("less than big-api")[0]
+    big, same = _grid(_block(study, "break-even"))
+    assert big[1].text.startswith("≤ -$")
+    assert big[2].text.startswith("≥ ")
+    assert same[1].text.startswith("≤ $")
+    assert same[2].text == "–"
+
+
 def test_both_break_evens_and_the_money_behind_them() -> None:
     report = FULL.cost.report if FULL.cost else None
     assert report is not None
